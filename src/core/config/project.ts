@@ -1,0 +1,52 @@
+import type { Dataset } from "../datasets/dataset.ts";
+import type { Encoder } from "../datasets/encoder.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import type { Model } from "../models/model.ts";
+import type { Config, LossName } from "./config.ts";
+
+/** A checkpoint that was matched with the model. */
+export interface ProjectCheckpoint {
+  /** File relative to the workspace. */
+  readonly file: string;
+  /** Step size of the interval that ends here: eta_i. */
+  readonly learningRate: number;
+  /** Where the rate comes from, as a person reads it. */
+  readonly learningRateSource: string;
+  /** eta_i, or eta_i * visits_i / batchSize where those are configured. */
+  readonly weight: number;
+  /** Things to look at, such as a rate of 0 or one that changed since the previous checkpoint. */
+  readonly warnings: readonly string[];
+  /** Checkpoint tensor for each weight of the model (parameters and buffers). */
+  readonly names: ReadonlyMap<string, string>;
+  readonly step?: number;
+  readonly epoch?: number;
+}
+
+/** The loss with its defaults filled in. */
+export interface LossSpec {
+  readonly type: LossName;
+  /** Over one example's own outputs. */
+  readonly reduction: "sum" | "mean";
+  /** Model output that holds logits (cross-entropies) or predictions (MSE). */
+  readonly output: string;
+}
+
+/** A workspace with everything in `tracin.json` resolved and validated. */
+export interface Project {
+  /** Absolute folder that holds `tracin.json`. */
+  readonly root: string;
+  readonly config: Config;
+  readonly model: Model;
+  /** In training order. */
+  readonly checkpoints: readonly ProjectCheckpoint[];
+  /** Names of the weights that were trained (role parameter, present in every checkpoint, not frozen). */
+  readonly parameters: readonly string[];
+  /** Names of checkpoint tensors that follow the checkpoint without being parameters. */
+  readonly buffers: readonly string[];
+  readonly datasets: ReadonlyMap<string, Dataset>;
+  readonly encoder: Encoder;
+  readonly loss: LossSpec;
+  /** Reads the weights (parameters and buffers) of one checkpoint, by the model's names. */
+  readWeights(checkpoint: ProjectCheckpoint): Promise<ReadonlyMap<string, Tensor>>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,25 @@
+import type { Graph } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
+
+/** Values by name. */
+export type Values = ReadonlyMap<string, Tensor>;
+
+export interface CompileOptions {
+  /** Threads inside one operator; 1 unless told (processes over examples scale better). */
+  readonly threads?: number;
+}
+
+/** A graph that is ready to run. */
+export interface Program {
+  /** Runs the graph once: feeds for every graph input, values of every graph output. */
+  run(feeds: Values): Promise<Values>;
+  /** Frees native memory; the program cannot run afterwards. */
+  dispose(): Promise<void>;
+}
+
+/** Something that can execute a graph. */
+export interface Engine {
+  readonly name: "reference" | "onnxruntime" | "tensorflow";
+  /** Throws kind `engine` when an operator is not supported or the graph is wrong. */
+  compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+}

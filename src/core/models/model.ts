@@ -1,0 +1,33 @@
+import type { Graph } from "../graph/graph.ts";
+import type { Shape } from "../graph/tensor.ts";
+
+/**
+ * A tensor of the model that checkpoints replace, under the name that the checkpoint gives it
+ * (for PyTorch the key of the state_dict).
+ */
+export interface ModelWeight {
+  /** Name of the graph initializer; equals the checkpoint's name wherever the exporter kept it. */
+  readonly name: string;
+  readonly shape: Shape;
+  /**
+   * `parameter`: trained by gradient descent. `buffer`: follows the checkpoint but has no gradient
+   * (running mean and variance). `constant`: part of the architecture; never in a checkpoint.
+   */
+  readonly role: "parameter" | "buffer" | "constant";
+}
+
+/** An imported model: the inference graph of the network, without a loss. */
+export interface Model {
+  /** File that it came from, relative to the workspace. */
+  readonly file: string;
+  /**
+   * Inputs are the model's inputs alone (initializers are not repeated as inputs); every weight is an
+   * initializer; exporter aliases (Identity of a merged initializer) are initializers of their own.
+   */
+  readonly graph: Graph;
+  /**
+   * All floating initializers of rank or size that training could change, with the role that the graph
+   * alone tells. Whether a `parameter` is really one is settled against the checkpoints.
+   */
+  readonly weights: readonly ModelWeight[];
+}
