@@ -1,0 +1,249 @@
+/**
+ * What the extension host asks of the compute process, over vscode-jsonrpc. The method name is the key of
+ * {@link ComputeApi}; every request can be cancelled and may report {@link Progress}; an error reply carries a
+ * `SerializedError` (src/core/errors.ts) in its data.
+ */
+
+/** Where an example stands, for opening and marking it. */
+export interface Place {
+  /** Data file (or image manifest) relative to the workspace root, with forward slashes. */
+  readonly file: string;
+  /** First line, counted from 0, and the number of lines. */
+  readonly line: number;
+  readonly lineCount: number;
+  /** The image file of an image example, relative to the workspace root. */
+  readonly image?: string;
+}
+
+/** An example of a dataset. */
+export interface ExampleRef {
+  readonly dataset: string;
+  /** Counted from 0, in file order. */
+  readonly index: number;
+}
+
+/** What a person is shown of an example. */
+export type Preview =
+  | {
+      readonly kind: "image";
+      readonly mime: "image/png" | "image/jpeg";
+      readonly bytes: Uint8Array;
+    }
+  | { readonly kind: "text"; readonly text: string }
+  | {
+      readonly kind: "fields";
+      readonly entries: readonly (readonly [name: string, value: string])[];
+    };
+
+/** A label with its probability, or an output with its value. */
+export interface LabelValue {
+  readonly label: string;
+  readonly value: number;
+}
+
+export interface CheckpointSummary {
+  readonly file: string;
+  readonly learningRate: number;
+  /** Where the rate comes from, as a person reads it. */
+  readonly learningRateSource: string;
+  /** Factor of this checkpoint in every score. */
+  readonly weight: number;
+  readonly step?: number;
+  readonly epoch?: number;
+  readonly warnings: readonly string[];
+}
+
+export interface DatasetSummary {
+  readonly name: string;
+  readonly file: string;
+  readonly kind: "table" | "images" | "arrays";
+  readonly length: number;
+}
+
+/** A parameter of the model. */
+export interface ParameterSummary {
+  readonly name: string;
+  readonly shape: readonly number[];
+  /** Whether the chosen layers hold it. */
+  readonly counted: boolean;
+}
+
+/** What `tracin.json` amounts to. */
+export interface ProjectSummary {
+  readonly root: string;
+  readonly model: {
+    readonly file: string;
+    readonly parameters: readonly ParameterSummary[];
+    readonly buffers: readonly string[];
+  };
+  readonly checkpoints: readonly CheckpointSummary[];
+  readonly datasets: readonly DatasetSummary[];
+  readonly labels: readonly string[] | undefined;
+  readonly loss: string;
+}
+
+/** The label whose loss is explained; a number is a class or output index. */
+export type ExplainedLabel = "target" | "prediction" | number;
+
+/** What is known of a run's query. */
+export interface QueryCard extends ExampleRef {
+  readonly place: Place;
+  readonly preview: Preview;
+  /** The example's target as text. */
+  readonly target: string;
+  /** All labels with probabilities, or outputs with values, at the last checkpoint; highest first for labels. */
+  readonly prediction: readonly LabelValue[];
+  /** Label that was explained, if the loss has labels. */
+  readonly explained: string | undefined;
+  /** Loss of the query at each checkpoint. */
+  readonly losses: readonly number[];
+}
+
+/** A run as lists and headers show it. */
+export interface RunSummary {
+  readonly id: string;
+  readonly kind: "explain" | "suspects";
+  /** ISO 8601. */
+  readonly created: string;
+  /** One line that names it: `test 142, target 7`. */
+  readonly title: string;
+  /** Folder relative to the workspace root. */
+  readonly folder: string;
+  readonly examples: number;
+  readonly checkpoints: readonly CheckpointSummary[];
+  readonly layers: string;
+  readonly engine: string;
+  readonly seconds: number;
+  readonly queries: readonly QueryCard[];
+  /** Inputs that changed since the run, as sentences; empty for a fresh run. */
+  readonly changes: readonly string[];
+}
+
+/** The ranked lists of a run. */
+export type RankedView = "proponents" | "opponents" | "suspects";
+
+/** Numbers by which suspects can be ranked. */
+export type SuspectOrder = "selfInfluence" | "loss";
+
+export interface RowsRequest {
+  readonly root: string;
+  readonly runId: string;
+  readonly view: RankedView;
+  /** Which query of the run, for proponents and opponents. */
+  readonly query: number;
+  readonly order?: SuspectOrder;
+  readonly offset: number;
+  readonly limit: number;
+}
+
+/** One training example in a ranked list. */
+export interface RankedRow {
+  /** 1 for the first. */
+  readonly rank: number;
+  readonly index: number;
+  readonly place: Place;
+  readonly preview: Preview;
+  readonly target: string;
+  /** What the model predicts for it at the last checkpoint. */
+  readonly predicted: string;
+  /** Score on the query; 0 in a run without query. */
+  readonly score: number;
+  /** The part of each checkpoint in `score` (in a run without query: in self-influence). */
+  readonly parts: readonly number[];
+  readonly selfInfluence: number;
+  /** Mean loss over the checkpoints. */
+  readonly loss: number;
+  /** Label with the highest probability at the last checkpoint, when it is not the target. */
+  readonly suggested: LabelValue | undefined;
+}
+
+export interface RowsReply {
+  /** Length of the whole list. */
+  readonly total: number;
+  /** Largest absolute score in the list, for a common scale. */
+  readonly scale: number;
+  readonly rows: readonly RankedRow[];
+}
+
+/** A mark on a row of a data file or on an image. */
+export interface Mark {
+  readonly kind: "proponent" | "opponent" | "suspect" | "query";
+  readonly rank: number;
+  readonly value: number;
+  readonly place: Place;
+  readonly index: number;
+  readonly target: string;
+  readonly predicted: string;
+  readonly suggested: LabelValue | undefined;
+  readonly selfInfluence: number;
+  readonly loss: number;
+}
+
+/** A question that set-up cannot answer by itself. */
+export interface SetupQuestion {
+  readonly id: string;
+  readonly prompt: string;
+  /** Answers to choose from; empty for free text. */
+  readonly options: readonly string[];
+}
+
+/** What set-up found in a folder. */
+export interface SetupProposal {
+  /** A (partial) `tracin.json`. */
+  readonly config: unknown;
+  readonly questions: readonly SetupQuestion[];
+  /** What was found, as sentences. */
+  readonly notes: readonly string[];
+}
+
+export interface Progress {
+  readonly phase: "opening" | "queries" | "scoring" | "writing";
+  readonly done: number;
+  readonly total: number;
+  /** A sentence for the status line. */
+  readonly message: string;
+}
+
+/** The requests that the compute process serves: parameters and result of each. */
+export interface ComputeApi {
+  /** Opens or refreshes the project of a folder and reports what it amounts to. */
+  open(params: { readonly root: string }): ProjectSummary;
+  /** Scores all training examples on queries and saves a run. */
+  explain(params: {
+    readonly root: string;
+    readonly queries: readonly ExampleRef[];
+    readonly explain: ExplainedLabel;
+  }): RunSummary;
+  /** Self-influence and mean loss of all training examples, saved as a run. */
+  suspects(params: { readonly root: string }): RunSummary;
+  listRuns(params: { readonly root: string }): readonly RunSummary[];
+  deleteRun(params: { readonly root: string; readonly runId: string }): void;
+  /** One page of a ranked list. */
+  rows(params: RowsRequest): RowsReply;
+  /** Marks of the top `limit` of each list of a run, in one data file or (without `file`) in all. */
+  marks(params: {
+    readonly root: string;
+    readonly runId: string;
+    readonly limit: number;
+    readonly file?: string;
+  }): readonly Mark[];
+  /** The example that stands at a line (counted from 0) of a data file, or is an image file; null when none. */
+  locate(params: {
+    readonly root: string;
+    readonly file: string;
+    readonly line?: number;
+  }): ExampleRef | null;
+  /** What to show of an example, for quick picks and cards. */
+  preview(params: { readonly root: string } & ExampleRef): {
+    readonly place: Place;
+    readonly target: string;
+    readonly preview: Preview;
+  };
+  /** Finds model, checkpoints and data in a folder. */
+  detect(params: {
+    readonly root: string;
+    readonly answers: Readonly<Record<string, string>>;
+  }): SetupProposal;
+  /** Validates and writes `tracin.json`. */
+  writeConfig(params: { readonly root: string; readonly config: unknown }): void;
+}

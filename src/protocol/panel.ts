@@ -1,0 +1,59 @@
+import type { NotificationType, RequestType } from "vscode-messenger-common";
+import type {
+  ExplainedLabel,
+  Place,
+  Preview,
+  Progress,
+  RowsReply,
+  RowsRequest,
+  RunSummary,
+} from "./compute.ts";
+
+/** Everything that the Influence panel shows is a function of this and the pages that it asks for. */
+export type PanelState =
+  | { readonly kind: "empty"; readonly hasConfig: boolean }
+  | { readonly kind: "computing"; readonly title: string; readonly progress: Progress }
+  | { readonly kind: "error"; readonly message: string; readonly remedy: string | undefined }
+  | {
+      readonly kind: "run";
+      readonly run: RunSummary;
+      readonly labels: readonly string[] | undefined;
+    };
+
+/** Panel -> host: sent once the panel can receive; the host answers with {@link stateChanged}. */
+export const ready: NotificationType<void> = { method: "ready" };
+/** Host -> panel: the new state. */
+export const stateChanged: NotificationType<PanelState> = { method: "stateChanged" };
+/** Panel -> host: a page of a ranked list of the shown run. */
+export const getRows: RequestType<Omit<RowsRequest, "root">, PanelReply<RowsReply>> = {
+  method: "getRows",
+};
+/** Panel -> host: open the data file at the row, or the image. */
+export const reveal: NotificationType<{ readonly place: Place; readonly what: "row" | "image" }> = {
+  method: "reveal",
+};
+/** Panel -> host: explain the shown query again for another label. */
+export const explainLabel: NotificationType<{
+  readonly runId: string;
+  readonly explain: ExplainedLabel;
+}> = { method: "explainLabel" };
+/** Panel -> host: run one of the extension's own commands (the host checks the name against a list). */
+export const runCommand: NotificationType<{ readonly command: PanelCommand }> = {
+  method: "runCommand",
+};
+/** Panel -> host: cancel what is being computed. */
+export const cancel: NotificationType<void> = { method: "cancel" };
+
+export type PanelCommand =
+  | "tracin.explainPrediction"
+  | "tracin.findMislabelled"
+  | "tracin.setUpWorkspace"
+  | "tracin.openSample"
+  | "tracin.showLog";
+
+/** A reply that carries its error, so that no caller waits for ever. */
+export type PanelReply<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly message: string; readonly remedy: string | undefined };
+
+export type { Place, Preview, RowsReply, RunSummary };
