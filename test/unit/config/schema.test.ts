@@ -1,0 +1,44 @@
+import { readFile } from "node:fs/promises";
+import { describe, expect, it } from "vitest";
+import { editDistance, nearestName } from "../../../src/core/config/nearest.ts";
+import { allKeys, configJsonSchema, knownKeys } from "../../../src/core/config/schema.ts";
+
+describe("the JSON schema of tracin.json", () => {
+  it("is committed as media/tracin.schema.json (npm run schema writes it)", async () => {
+    const committed: unknown = JSON.parse(await readFile("media/tracin.schema.json", "utf8"));
+    expect(committed).toEqual(JSON.parse(JSON.stringify(configJsonSchema())));
+  });
+
+  it("has every key named in docs/configuration.md", async () => {
+    const text = await readFile("docs/configuration.md", "utf8");
+    const missing = allKeys().filter((key) => !text.includes(`\`${key}\``));
+    expect(missing).toEqual([]);
+    expect(allKeys().length).toBeGreaterThan(30);
+  });
+
+  it("knows the keys at a path over all variants", () => {
+    expect(knownKeys([])).toContain("checkpoints");
+    expect(knownKeys(["data", "train"])).toEqual(
+      expect.arrayContaining(["csv", "jsonl", "images", "npy", "target"]),
+    );
+    expect(knownKeys(["features", "x", "image"])).toEqual(
+      expect.arrayContaining(["size", "channels", "mean"]),
+    );
+    expect(knownKeys(["model"])).toEqual([]);
+  });
+});
+
+describe("nearestName", () => {
+  it.each([
+    ["", "abc", 3],
+    ["kitten", "sitting", 3],
+    ["abc", "abc", 0],
+  ])("distance of %j and %j is %i", (a, b, distance) => {
+    expect(editDistance(a, b)).toBe(distance);
+  });
+
+  it("suggests nothing for a name that is like none", () => {
+    expect(nearestName("zzzzzz", ["model", "data"])).toBeUndefined();
+    expect(nearestName("LAYER", ["model", "layers"])).toBe("layers");
+  });
+});
