@@ -1,0 +1,156 @@
+import { intAttribute } from "../../graph/graph.ts";
+import { sizeOf } from "../../graph/tensor.ts";
+import type { GradientRule, RuleContext } from "../gradient.ts";
+import {
+  expandTo,
+  floats,
+  input,
+  inputShape,
+  onlyGradient,
+  output,
+  outputShape,
+  padOrCrop,
+  scalar,
+  whereWanted,
+} from "./rule.ts";
+import { offsets, poolWindow, type WindowGeometry } from "./window.ts";
+
+/** Rules of pooling over the spatial axes of [batch, channels, ...size]. */
+export const pooling: Readonly<Record<string, GradientRule>> = {
+  /** y = maximum of each window: dx = g at the FIRST maximum of the window in row-major order, as PyTorch does. */
+  MaxPool: (c) => {
+    const g = onlyGradient(c);
+    return whereWanted(c, () => {
+      const window = poolWindow(c);
+      return scatterWindows(c, window, firstMaximum(c, g, window));
+    });
+  },
+
+  /** y = mean of each window: dx = g / (elements that the window counts), added over the windows that cover an element. */
+  AveragePool: (c) => {
+    const g = onlyGradient(c);
+    return whereWanted(c, () => {
+      const window = poolWindow(c);
+      const counts = windowCounts(window, intAttribute(c.node, "count_include_pad", 0) !== 0);
+      const share = c.builder.div(g, floats(c, window.out, counts));
+      return scatterWindows(
+        c,
+        window,
+        offsets(window.kernel).map(() => share),
+      );
+    });
+  },
+
+  /** y = mean over all positions: dx = g / positions, everywhere. */
+  GlobalAveragePool: (c) => {
+    const g = onlyGradient(c);
+    const x = inputShape(c, 0);
+    const share = () => c.builder.div(g, scalar(c, sizeOf(x.slice(2))));
+    return whereWanted(c, () => expandTo(c, share(), outputShape(c), x));
+  },
+
+  /** y = maximum over all positions: dx = g at the first maximum. */
+  GlobalMaxPool: (c) => {
+    const g = onlyGradient(c);
+    return whereWanted(c, () => {
+      const { builder } = c;
+      const x = inputShape(c, 0);
+      const positions = sizeOf(x.slice(2));
+      const flat = [x[0] ?? 1, x[1] ?? 1, positions];
+      const first = builder.op("ArgMax", [builder.reshape(input(c, 0), flat)], {
+        axis: 2,
+        keepdims: 1,
+      });
+      const numbers = builder.ints(Array.from({ length: positions }, (_, index) => index));
+      const share = builder.op("Where", [
+        builder.op("Equal", [numbers, first]),
+        builder.reshape(g, [flat[0] ?? 1, flat[1] ?? 1, 1]),
+        scalar(c, 0),
+      ]);
+      return builder.reshape(share, x);
+    });
+  },
+};
+
+/** g split by the window offset that holds the first maximum: one value of the output's shape per offset. */
+function firstMaximum(c: RuleContext, g: string, window: WindowGeometry): string[] {
+  const { builder } = c;
+  const { kernel, strides, dilations, before, reach, out } = window;
+  const padded = padOrCrop(
+    c,
+    input(c, 0),
+    inputShape(c, 0),
+    [0, 0, ...before],
+    [0, 0, ...reach.map((count) => Math.max(0, count))],
+    Number.NEGATIVE_INFINITY,
+  );
+  const axes = kernel.map((_, axis) => axis + 2);
+  let rest = g;
+  return offsets(kernel).map((offset, index, all) => {
+    if (index === all.length - 1) {
+      return rest;
+    }
+    const starts = offset.map((step, axis) => step * (dilations[axis] ?? 1));
+    const ends = starts.map(
+      (start, axis) => start + ((out[axis] ?? 1) - 1) * (strides[axis] ?? 1) + 1,
+    );
+    const elements = builder.op("Slice", [
+      padded,
+      builder.ints(starts),
+      builder.ints(ends),
+      builder.ints(axes),
+      builder.ints(strides),
+    ]);
+    const isMaximum = builder.op("Equal", [elements, output(c)]);
+    const part = builder.op("Where", [isMaximum, rest, scalar(c, 0)]);
+    rest = builder.op("Where", [isMaximum, scalar(c, 0), rest]);
+    return part;
+  });
+}
+
+/** Adds one value per window offset (each of the output's shape) to the places of x that they come from. */
+function scatterWindows(c: RuleContext, window: WindowGeometry, parts: readonly string[]): string {
+  const { builder } = c;
+  const { kernel, strides, dilations, before, reach, after, size, out } = window;
+  const [batch = 1, channels = 1] = inputShape(c, 0);
+  const positions = sizeOf(out);
+  const columns = builder.op(
+    "Concat",
+    parts.map((part) => builder.reshape(part, [batch, channels, 1, positions])),
+    { axis: 2 },
+  );
+  return builder.op(
+    "Col2Im",
+    [
+      builder.reshape(columns, [batch, channels * sizeOf(kernel), positions]),
+      builder.ints(size),
+      builder.ints(kernel),
+    ],
+    {
+      strides,
+      dilations,
+      pads: [...before, ...reach.map((count, axis) => Math.max(count, after[axis] ?? 0))],
+    },
+  );
+}
+
+/** How many elements each window of an average counts: those inside x, or inside its stated padding too. */
+function windowCounts(window: WindowGeometry, includePadding: boolean): Float64Array {
+  const { kernel, strides, dilations, before, after, size, out } = window;
+  const along = out.map((count, axis) =>
+    Array.from({ length: count }, (_, index) => {
+      const low = includePadding ? -(before[axis] ?? 0) : 0;
+      const high = (size[axis] ?? 0) + (includePadding ? (after[axis] ?? 0) : 0);
+      const start = index * (strides[axis] ?? 1) - (before[axis] ?? 0);
+      return Array.from(
+        { length: kernel[axis] ?? 1 },
+        (_, step) => start + step * (dilations[axis] ?? 1),
+      ).filter((place) => place >= low && place < high).length;
+    }),
+  );
+  return Float64Array.from(
+    offsets(out).map((position) =>
+      position.reduce((product, index, axis) => product * (along[axis]?.[index] ?? 1), 1),
+    ),
+  );
+}

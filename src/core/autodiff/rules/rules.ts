@@ -1,0 +1,16 @@
+import type { GradientRule } from "../gradient.ts";
+import { convolution } from "./convolution.ts";
+import { elementwise } from "./elementwise.ts";
+import { indexing } from "./indexing.ts";
+import { matrix } from "./matrix.ts";
+import { normalisation } from "./normalisation.ts";
+import { pooling } from "./pooling.ts";
+import { reduce } from "./reduce.ts";
+import { shape } from "./shape.ts";
+
+/** The table of reverse mode: operator -> rule. What is not here has no gradient, and says so. */
+export const rules: ReadonlyMap<string, GradientRule> = new Map(
+  [elementwise, matrix, convolution, pooling, shape, reduce, normalisation, indexing].flatMap(
+    (family) => Object.entries(family),
+  ),
+);

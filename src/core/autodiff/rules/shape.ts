@@ -1,0 +1,141 @@
+import { intAttribute, intsAttribute, stringAttribute } from "../../graph/graph.ts";
+import type { GradientRule } from "../gradient.ts";
+import {
+  constantInts,
+  flip,
+  inputShape,
+  onlyGradient,
+  outputShape,
+  padOrCrop,
+  positiveAxis,
+  spread,
+  sumTo,
+  unsupported,
+  whereWanted,
+  zeros,
+} from "./rule.ts";
+
+/** y holds the elements of x in the same order: dx = g in the shape of x. */
+const reshaped: GradientRule = (c) => {
+  const g = onlyGradient(c);
+  return whereWanted(c, () => c.builder.reshape(g, inputShape(c, 0)));
+};
+
+/** Rules of operators that move elements. g is the gradient of the output. */
+export const shape: Readonly<Record<string, GradientRule>> = {
+  Reshape: reshaped,
+  Flatten: reshaped,
+  Squeeze: reshaped,
+  Unsqueeze: reshaped,
+
+  /** y = x with permuted axes: dx = g with the inverse permutation. */
+  Transpose: (c) => {
+    const g = onlyGradient(c);
+    const rank = inputShape(c, 0).length;
+    const axes = Array.from({ length: rank }, (_, axis) => axis);
+    const permutation = intsAttribute(c.node, "perm") ?? axes.toReversed();
+    return whereWanted(c, () =>
+      c.builder.transpose(
+        g,
+        axes.map((axis) => permutation.indexOf(axis)),
+      ),
+    );
+  },
+
+  /** y = x repeated along axes of size 1: dx = g summed over the repeats. */
+  Expand: (c) => {
+    const g = onlyGradient(c);
+    return whereWanted(c, () => sumTo(c, g, outputShape(c), inputShape(c, 0)));
+  },
+
+  /** y = the inputs one after the other along an axis: each gets its part of g. */
+  Concat: (c) => {
+    const g = onlyGradient(c);
+    const axis = positiveAxis(intAttribute(c.node, "axis", 0), outputShape(c).length);
+    let start = 0;
+    const parts = c.node.inputs.map((_, index) => {
+      const from = start;
+      start += inputShape(c, index)[axis] ?? 0;
+      const to = start;
+      return () =>
+        c.builder.op("Slice", [
+          g,
+          c.builder.ints([from]),
+          c.builder.ints([to]),
+          c.builder.ints([axis]),
+        ]);
+    });
+    return whereWanted(c, ...parts);
+  },
+
+  /** The outputs are parts of x along an axis: dx = their gradients one after the other, 0 for parts without one. */
+  Split: (c) =>
+    whereWanted(c, () =>
+      c.builder.op(
+        "Concat",
+        c.outputGradients.map((gradient, index) => gradient ?? zeros(c, outputShape(c, index))),
+        { axis: positiveAxis(intAttribute(c.node, "axis", 0), inputShape(c, 0).length) },
+      ),
+    ),
+
+  /** y = x[start:end:step] along some axes: dx = g spread by |step| (turned round where step < 0) among zeros. */
+  Slice: (c) => {
+    const g = onlyGradient(c);
+    return whereWanted(c, () => {
+      const x = inputShape(c, 0);
+      const starts = constantInts(c, 1) ?? [];
+      const axes = (constantInts(c, 3) ?? starts.map((_, axis) => axis)).map((axis) =>
+        positiveAxis(axis, x.length),
+      );
+      const steps = constantInts(c, 4) ?? starts.map(() => 1);
+      let part = {
+        value: flip(
+          c,
+          g,
+          axes.filter((_, index) => (steps[index] ?? 1) < 0),
+        ),
+        shape: outputShape(c),
+      };
+      const before = x.map(() => 0);
+      axes.forEach((axis, index) => {
+        const size = x[axis] ?? 0;
+        const step = steps[index] ?? 1;
+        const start = starts[index] ?? 0;
+        const first = clamp(start < 0 ? start + size : start, 0, step < 0 ? size - 1 : size);
+        const count = part.shape[axis] ?? 0;
+        part = spread(c, part.value, part.shape, axis, Math.abs(step));
+        before[axis] = step < 0 ? first + (count - 1) * step : first;
+      });
+      if (part.shape.includes(0)) {
+        return zeros(c, x);
+      }
+      const after = x.map((size, axis) => size - (before[axis] ?? 0) - (part.shape[axis] ?? 0));
+      return padOrCrop(c, part.value, part.shape, before, after);
+    });
+  },
+
+  /** y = x with a constant around it (or less of it, for negative pads): dx = the part of g that is x. */
+  Pad: (c) => {
+    const g = onlyGradient(c);
+    const mode = stringAttribute(c.node, "mode", "constant");
+    if (mode !== "constant") {
+      throw unsupported(c, `its mode is "${mode}"`);
+    }
+    return whereWanted(c, () => {
+      const x = inputShape(c, 0);
+      const pads = constantInts(c, 1) ?? [];
+      const axes = constantInts(c, 3) ?? x.map((_, axis) => axis);
+      const before = x.map(() => 0);
+      const after = x.map(() => 0);
+      axes.forEach((axis, index) => {
+        before[positiveAxis(axis, x.length)] = -(pads[index] ?? 0);
+        after[positiveAxis(axis, x.length)] = -(pads[axes.length + index] ?? 0);
+      });
+      return padOrCrop(c, g, outputShape(c), before, after);
+    });
+  },
+};
+
+function clamp(value: number, low: number, high: number): number {
+  return Math.min(Math.max(value, low), high);
+}

@@ -1,0 +1,87 @@
+import { intAttribute, intsAttribute, stringAttribute } from "../../graph/graph.ts";
+import { type Shape, sizeOf } from "../../graph/tensor.ts";
+import type { RuleContext } from "../gradient.ts";
+import { inputShape, outputShape, unsupported } from "./rule.ts";
+
+/** How a sliding window (of a convolution or a pool) moves over the spatial axes; one entry per axis. */
+export interface WindowGeometry {
+  readonly kernel: readonly number[];
+  readonly strides: readonly number[];
+  readonly dilations: readonly number[];
+  /** Padding before the first element. */
+  readonly before: readonly number[];
+  /** Padding after the last element, as the operator states it. */
+  readonly after: readonly number[];
+  /** Spatial sizes of the input. */
+  readonly size: readonly number[];
+  /** Spatial sizes of the output. */
+  readonly out: readonly number[];
+  /** Padding after the last element that the last window really reaches; negative where elements are left over. */
+  readonly reach: readonly number[];
+}
+
+/** Reads the window of a node from its attributes and shapes; `auto_pad` is resolved to numbers. */
+export function windowOf(context: RuleContext, kernel: readonly number[]): WindowGeometry {
+  const { node } = context;
+  const size = inputShape(context, 0).slice(2);
+  const out = outputShape(context).slice(2);
+  const ones = size.map(() => 1);
+  const strides = intsAttribute(node, "strides") ?? ones;
+  const dilations = intsAttribute(node, "dilations") ?? ones;
+  const pads = intsAttribute(node, "pads") ?? [...ones, ...ones].map(() => 0);
+  const autoPad = stringAttribute(node, "auto_pad", "NOTSET");
+  if (!["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"].includes(autoPad)) {
+    throw unsupported(context, `its auto_pad is "${autoPad}"`);
+  }
+  /** Elements from the first that the first window covers to the last that the last window covers. */
+  const span = size.map(
+    (_, axis) =>
+      ((out[axis] ?? 1) - 1) * (strides[axis] ?? 1) +
+      (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) +
+      1,
+  );
+  const before = size.map((length, axis) => {
+    if (autoPad === "NOTSET") {
+      return pads[axis] ?? 0;
+    }
+    const missing = Math.max(0, (span[axis] ?? 0) - length);
+    if (autoPad === "VALID") {
+      return 0;
+    }
+    return autoPad === "SAME_UPPER" ? Math.floor(missing / 2) : Math.ceil(missing / 2);
+  });
+  const reach = size.map((length, axis) => (span[axis] ?? 0) - length - (before[axis] ?? 0));
+  const after = reach.map((needed, axis) =>
+    autoPad === "NOTSET" ? (pads[size.length + axis] ?? 0) : Math.max(0, needed),
+  );
+  return { kernel, strides, dilations, before, after, size, out, reach };
+}
+
+/** The window of a pooling node. */
+export function poolWindow(context: RuleContext): WindowGeometry {
+  const kernel = intsAttribute(context.node, "kernel_shape");
+  if (kernel === undefined) {
+    throw unsupported(context, "kernel_shape is missing");
+  }
+  return windowOf(context, kernel);
+}
+
+/** The group count of a convolution. */
+export function groupsOf(context: RuleContext): number {
+  return intAttribute(context.node, "group", 1);
+}
+
+/** All offsets inside a kernel, in row-major order. */
+export function offsets(kernel: Shape): readonly (readonly number[])[] {
+  return Array.from({ length: sizeOf(kernel) }, (_, flat) => {
+    let rest = flat;
+    return kernel
+      .toReversed()
+      .map((size) => {
+        const digit = rest % size;
+        rest = (rest - digit) / size;
+        return digit;
+      })
+      .toReversed();
+  });
+}
