@@ -79,6 +79,19 @@ export function formatShape(shape: Shape): string {
   return `[${shape.join(", ")}]`;
 }
 
+/**
+ * A tensor over an existing array, which is not copied. Throws `internal` when the array is not of the class
+ * that holds `dtype` or its length is not the product of `shape`.
+ */
+export function tensorOf(dtype: DataType, shape: Shape, data: Tensor["data"]): Tensor {
+  if (!(data instanceof arrayClass[dtype])) {
+    throw new TracInError("internal", `A ${dtype} tensor cannot hold a ${data.constructor.name}.`);
+  }
+  checkSize(shape, data.length);
+  // The check above is what ties the class of the array to the type; the compiler cannot follow it.
+  return { dtype, shape, data } as Tensor;
+}
+
 /** A float32 tensor over `data`; throws `internal` when the sizes disagree. */
 export function float32(shape: Shape, data: ArrayLike<number>): Tensor<"float32"> {
   const array = data instanceof Float32Array ? data : Float32Array.from(data);
