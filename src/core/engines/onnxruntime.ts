@@ -1,0 +1,153 @@
+import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
+import { type ErrorPlace, TracInError } from "../errors.ts";
+import type { Graph } from "../graph/graph.ts";
+import { encodeGraph } from "../graph/onnx.ts";
+import { type Tensor, tensorOf } from "../graph/tensor.ts";
+import type { CompileOptions, Engine, Program, Values } from "./engine.ts";
+
+type OnnxRuntime = typeof import("onnxruntime-node");
+
+/** Protobuf messages end at 2 GiB; some room is left for everything that is not weights. */
+const maximalBytes = 2 ** 31 - 2 ** 24;
+
+/**
+ * The engine of onnxruntime-node on the processor. The native library is loaded by the first `compile`.
+ *
+ * The declared types of a graph's outputs are ignored (onnxruntime infers them). Feeds and outputs are not
+ * copied: an array that was fed must not change while `run` is under way.
+ */
+export function onnxruntimeEngine(): Engine {
+  return {
+    name: "onnxruntime",
+    async compile(graph: Graph, options: CompileOptions = {}): Promise<Program> {
+      checkSize(graph);
+      const runtime = await load();
+      const session = await createSession(runtime, graph, options);
+      return program(runtime, session, graph);
+    },
+  };
+}
+
+async function load(): Promise<OnnxRuntime> {
+  try {
+    const loaded = await import("onnxruntime-node");
+    // Node gives a CommonJS module's exports as the default export, bundlers give them by name.
+    return "default" in loaded ? (loaded.default as OnnxRuntime) : loaded;
+  } catch (cause) {
+    throw new TracInError(
+      "engine",
+      `onnxruntime cannot be loaded on ${process.platform}-${process.arch}: ${messageOf(cause)}`,
+      {},
+      "It has binaries for Linux and Windows (x64, arm64) and macOS (arm64); install the extension or package built for this platform.",
+      { cause },
+    );
+  }
+}
+
+function checkSize(graph: Graph): void {
+  let bytes = 0;
+  for (const tensor of graph.initializers.values()) {
+    bytes += tensor.data.byteLength;
+  }
+  if (bytes > maximalBytes) {
+    throw new TracInError(
+      "engine",
+      `The weights take ${(bytes / 2 ** 30).toFixed(1)} GiB; onnxruntime takes at most 2 GiB inside a graph.`,
+    );
+  }
+}
+
+async function createSession(
+  runtime: OnnxRuntime,
+  graph: Graph,
+  options: CompileOptions,
+): Promise<InferenceSession> {
+  try {
+    return await runtime.InferenceSession.create(encodeGraph(graph, { outputTypes: false }), {
+      executionProviders: ["cpu"],
+      intraOpNumThreads: options.threads ?? 1,
+      interOpNumThreads: 1,
+      executionMode: "sequential",
+      graphOptimizationLevel: "all",
+      logSeverityLevel: 3,
+    });
+  } catch (cause) {
+    throw engineError(graph, cause, "onnxruntime does not take the graph");
+  }
+}
+
+function program(runtime: OnnxRuntime, session: InferenceSession, graph: Graph): Program {
+  const wrapped = new WeakMap<Tensor, OrtTensor>();
+  const wrap = (name: string, tensor: Tensor): OrtTensor => {
+    const known = wrapped.get(tensor);
+    if (known) {
+      return known;
+    }
+    const made = toRuntime(runtime, name, tensor);
+    wrapped.set(tensor, made);
+    return made;
+  };
+  return {
+    async run(feeds: Values): Promise<Values> {
+      const inputs: Record<string, OrtTensor> = {};
+      for (const { name } of graph.inputs) {
+        const tensor = feeds.get(name);
+        if (!tensor) {
+          throw new TracInError("engine", "The graph's input is not fed.", { tensor: name });
+        }
+        inputs[name] = wrap(name, tensor);
+      }
+      const outputs = await session.run(inputs).catch((cause: unknown) => {
+        throw engineError(graph, cause, "onnxruntime failed");
+      });
+      return new Map(
+        graph.outputs.map(({ name }): [string, Tensor] => [name, fromRuntime(name, outputs[name])]),
+      );
+    },
+    async dispose(): Promise<void> {
+      await session.release();
+    },
+  };
+}
+
+/** The same array under the class of onnxruntime. */
+function toRuntime(runtime: OnnxRuntime, name: string, tensor: Tensor): OrtTensor {
+  if (tensor.dtype === "bfloat16") {
+    throw new TracInError("engine", "onnxruntime is not fed bfloat16.", { tensor: name });
+  }
+  return new runtime.Tensor(tensor.dtype, tensor.data, tensor.shape);
+}
+
+/** The same array under our type. */
+function fromRuntime(name: string, tensor: OrtTensor | undefined): Tensor {
+  if (!tensor) {
+    throw new TracInError("engine", "onnxruntime did not return an output.", { tensor: name });
+  }
+  const { type, dims, data } = tensor;
+  if (type === "string" || type === "int4" || type === "uint4" || Array.isArray(data)) {
+    throw new TracInError("engine", `Values of type ${type} are not supported.`, { tensor: name });
+  }
+  if (type === "float16") {
+    // From Node 24 on the library answers with a Float16Array; ours are the raw bits.
+    return tensorOf(type, dims, new Uint16Array(data.buffer, data.byteOffset, data.length));
+  }
+  return tensorOf(type, dims, data);
+}
+
+/** onnxruntime's message as our error, with the node that it names and, for a node of ours, its operator. */
+function engineError(graph: Graph, cause: unknown, what: string): TracInError {
+  const message = messageOf(cause).trim();
+  const name = /Name:'([^']*)'|[Nn]ode[:\s]*\(([^)]*)\)|node with name '([^']*)'/.exec(message);
+  const found = name?.slice(1).find((group) => group !== undefined && group !== "");
+  const node = graph.nodes.find((candidate) => candidate.name === found);
+  const place: ErrorPlace = node
+    ? { node: `${node.name} (${node.op})` }
+    : found === undefined
+      ? {}
+      : { node: found };
+  return new TracInError("engine", `${what}: ${message}`, place, undefined, { cause });
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}
