@@ -1,0 +1,78 @@
+import { open } from "node:fs/promises";
+import { extname } from "node:path";
+import { TracInError } from "../errors.ts";
+import type { Checkpoint, CheckpointFormat } from "./checkpoint.ts";
+import { openOnnxCheckpoint } from "./onnx.ts";
+import { openPytorch } from "./pytorch/pytorch.ts";
+import { openSafetensors } from "./safetensors.ts";
+
+const openers: Readonly<
+  Record<CheckpointFormat, (path: string, file: string) => Promise<Checkpoint>>
+> = {
+  safetensors: openSafetensors,
+  pytorch: openPytorch,
+  onnx: openOnnxCheckpoint,
+};
+
+const extensions: Readonly<Record<string, CheckpointFormat>> = {
+  ".safetensors": "safetensors",
+  ".onnx": "onnx",
+  ".pt": "pytorch",
+  ".pth": "pytorch",
+  ".ckpt": "pytorch",
+  ".bin": "pytorch",
+  ".pkl": "pytorch",
+};
+
+/**
+ * Opens a checkpoint of any known format, told by its content first and its extension second.
+ * @param path absolute path
+ * @param displayName the path as the person would write it, for messages
+ * Throws kind `checkpoint` for unknown or damaged files and for files without model weights.
+ */
+export async function openCheckpoint(path: string, displayName: string): Promise<Checkpoint> {
+  const format = (await sniff(path)) ?? extensions[extname(path).toLowerCase()];
+  if (!format) {
+    throw new TracInError(
+      "checkpoint",
+      "This is no checkpoint of a known format.",
+      { file: displayName },
+      "Checkpoints are read from safetensors, PyTorch (.pt, .pth, .ckpt, .bin) and ONNX files.",
+    );
+  }
+  const checkpoint = await openers[format](path, displayName);
+  if (checkpoint.tensors.size === 0) {
+    await checkpoint.close();
+    throw new TracInError(
+      "checkpoint",
+      "The file holds no model weights.",
+      { file: displayName },
+      "Save the weights too: torch.save(model.state_dict(), path).",
+    );
+  }
+  return checkpoint;
+}
+
+/** The format by the first bytes, where they tell. */
+async function sniff(path: string): Promise<CheckpointFormat | undefined> {
+  const start = new Uint8Array(16);
+  try {
+    const handle = await open(path, "r");
+    try {
+      await handle.read(start, 0, start.length, 0);
+    } finally {
+      await handle.close();
+    }
+  } catch {
+    // The reader for the extension says what is wrong with the file.
+    return undefined;
+  }
+  if (start[0] === 0x50 && start[1] === 0x4b && start[2] === 3 && start[3] === 4) {
+    return "pytorch";
+  }
+  // The magic number of torch.save's older form: PROTO 2, LONG1 of 10 bytes.
+  if (start[0] === 0x80 && start[2] === 0x8a && start[3] === 0x0a) {
+    return "pytorch";
+  }
+  return start[8] === 0x7b && start[6] === 0 && start[7] === 0 ? "safetensors" : undefined;
+}
