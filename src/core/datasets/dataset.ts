@@ -49,9 +49,15 @@ export interface Dataset {
   readonly columns: readonly string[];
   /** File (or folder) that it came from, relative to the workspace. */
   readonly file: string;
+  /** Columns (fields) that hold the target. */
+  readonly target: readonly string[];
   locator(index: number): Locator;
   /** Examples [start, end) in file order. Throws kind `data` with file and line. */
   read(start: number, end: number): Promise<readonly Example[]>;
+  /** Rows [start, end) of a CSV table as cells in the order of `columns`; cheaper than `read`. */
+  cells?(start: number, end: number): Promise<readonly (readonly string[])[]>;
+  /** The encoded bytes (PNG, JPEG) of an example's image, for `kind: "images"`. */
+  imageBytes?(index: number): Promise<Uint8Array>;
   /** The array rows [start, end) of an NPY field as flat numbers, for `kind: "arrays"`. */
   array?(
     field: string,

@@ -1,0 +1,84 @@
+import { stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { SourceConfig } from "../config/config.ts";
+import { TracInError } from "../errors.ts";
+import type { Dataset } from "./dataset.ts";
+import { requireColumn } from "./field.ts";
+import { type InsidePath, resolveInside } from "./paths.ts";
+import { ArraysDataset } from "./readers/arrays.ts";
+import { CsvDataset } from "./readers/csv.ts";
+import { ImageFolder } from "./readers/image-folder.ts";
+import { ImageManifest } from "./readers/image-manifest.ts";
+import { JsonlDataset } from "./readers/jsonl.ts";
+
+/**
+ * Opens one entry of `data` in `tracin.json`.
+ *
+ * @param name key of the entry: `train`, `test`, ...
+ * @param root absolute folder that holds `tracin.json`; every path is relative to it and stays inside
+ * @throws TracInError kind `data` naming file and line for whatever cannot be read, or a missing column
+ */
+export async function openDataset(
+  name: string,
+  source: SourceConfig,
+  root: string,
+): Promise<Dataset> {
+  const dataset = await openSource(name, source, resolve(root));
+  try {
+    for (const column of dataset.target) {
+      requireColumn(dataset, column);
+    }
+    return dataset;
+  } catch (error) {
+    await dataset.close();
+    throw error;
+  }
+}
+
+async function openSource(name: string, source: SourceConfig, root: string): Promise<Dataset> {
+  if ("csv" in source) {
+    const path = await resolveInside(root, source.csv);
+    return CsvDataset.open(name, path, asList(source.target), source.delimiter);
+  }
+  if ("jsonl" in source) {
+    return JsonlDataset.open(name, await resolveInside(root, source.jsonl), asList(source.target));
+  }
+  if ("npy" in source) {
+    return ArraysDataset.open(name, root, source.npy, asList(source.target));
+  }
+  const path = await resolveInside(root, source.images);
+  const target = asList(source.target ?? "label");
+  if ((await stat(path.absolute)).isDirectory()) {
+    return ImageFolder.open(name, root, path, target);
+  }
+  const table = await openManifest(name, path, target);
+  try {
+    return await ImageManifest.open(root, table, source.path ?? "file");
+  } catch (error) {
+    await table.close();
+    throw error;
+  }
+}
+
+async function openManifest(
+  name: string,
+  path: InsidePath,
+  target: readonly string[],
+): Promise<Dataset> {
+  if (/\.(jsonl|ndjson)$/i.test(path.relative)) {
+    return JsonlDataset.open(name, path, target);
+  }
+  if (/\.(csv|tsv|tab|txt)$/i.test(path.relative)) {
+    return CsvDataset.open(name, path, target);
+  }
+  throw new TracInError(
+    "data",
+    "The manifest of images is neither a CSV, TSV nor JSONL file.",
+    { file: path.relative },
+    "Name a manifest that ends in .csv, .tsv or .jsonl, or a folder with one folder per label.",
+  );
+}
+
+function asList(target: string | readonly string[]): readonly string[] {
+  return typeof target === "string" ? [target] : target;
+}
