@@ -1,0 +1,95 @@
+import type { DuckDBConnection, DuckDBInstance } from "@duckdb/node-api";
+import { TracInError } from "../errors.ts";
+
+/** The DuckDB module; it loads a native library, so it is imported when first needed. */
+export type DuckDb = typeof import("@duckdb/node-api");
+
+export interface DatabaseOptions {
+  /** Bytes that DuckDB may hold. */
+  readonly memoryLimit?: number;
+  /** Folder for what does not fit; without it nothing is spilled. */
+  readonly temporary?: string;
+  /** The only files that may be touched. */
+  readonly files: readonly string[];
+}
+
+/** An in-memory database that can touch nothing but the files that were named, and load no extensions. */
+export class Database {
+  private constructor(
+    readonly module: DuckDb,
+    private readonly instance: DuckDBInstance,
+    readonly connection: DuckDBConnection,
+  ) {}
+
+  /** Throws kind `store` when the native library of this platform is missing. */
+  static async open(options: DatabaseOptions): Promise<Database> {
+    const module = await load();
+    const megabytes = Math.max(64, Math.floor((options.memoryLimit ?? 256 << 20) / (1 << 20)));
+    const instance = await module.DuckDBInstance.create(":memory:", {
+      autoinstall_known_extensions: "false",
+      autoload_known_extensions: "false",
+      threads: "1",
+      memory_limit: `${megabytes}MB`,
+      temp_directory: options.temporary ?? "",
+    });
+    const connection = await instance.connect();
+    const database = new Database(module, instance, connection);
+    try {
+      await database.run(`SET allowed_paths = [${options.files.map(quote).join(", ")}]`);
+      await database.run("SET enable_external_access = false");
+      await database.run("SET lock_configuration = true");
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    return database;
+  }
+
+  /** Runs a statement; failures become kind `store`. */
+  async run(sql: string): Promise<void> {
+    try {
+      await this.connection.run(sql);
+    } catch (error) {
+      throw storeError(error);
+    }
+  }
+
+  close(): void {
+    this.connection.closeSync();
+    this.instance.closeSync();
+  }
+}
+
+/** A text as an SQL literal. */
+export function quote(text: string): string {
+  return `'${text.replaceAll("'", "''")}'`;
+}
+
+/** A DuckDB failure as an error of the store. */
+export function storeError(error: unknown, file?: string): TracInError {
+  if (error instanceof TracInError) {
+    return error;
+  }
+  const message = error instanceof Error ? error.message : String(error);
+  return new TracInError(
+    "store",
+    /out of memory/i.test(message) ? "There is not enough memory for the results." : message,
+    file === undefined ? {} : { file },
+    undefined,
+    { cause: error },
+  );
+}
+
+async function load(): Promise<DuckDb> {
+  try {
+    return await import("@duckdb/node-api");
+  } catch (error) {
+    throw new TracInError(
+      "store",
+      `DuckDB's native library cannot be loaded on ${process.platform}-${process.arch}.`,
+      {},
+      "Install the package that was built for this platform.",
+      { cause: error },
+    );
+  }
+}

@@ -1,0 +1,158 @@
+import { createHash } from "node:crypto";
+import { createReadStream } from "node:fs";
+import { readdir, stat } from "node:fs/promises";
+import { join, posix } from "node:path";
+import { sourceFiles } from "../config/load.ts";
+import type { Project } from "../config/project.ts";
+import { TracInError } from "../errors.ts";
+import type { RunInput, RunRecord } from "./record.ts";
+
+/** Inputs to fingerprint: workspace paths of files, and of folders that hold images. */
+export interface InputList {
+  readonly files: readonly string[];
+  readonly imageFolders: readonly string[];
+}
+
+/** What a run over `datasets` depends on: configuration, model, checkpoints, data files, images, tokenizers. */
+export async function projectInputs(
+  project: Project,
+  configFile: string,
+  datasets: readonly string[],
+): Promise<InputList> {
+  const files = new Set([configFile, project.model.file]);
+  const imageFolders = new Set<string>();
+  for (const checkpoint of project.checkpoints) {
+    files.add(checkpoint.file);
+  }
+  for (const name of datasets) {
+    const source = project.config.data[name];
+    for (const file of source === undefined ? [] : sourceFiles(source)) {
+      if ((await stat(join(project.root, file))).isFile()) {
+        files.add(file);
+      }
+    }
+    const dataset = project.datasets.get(name);
+    for (let index = 0; dataset?.kind === "images" && index < dataset.length; index++) {
+      const { image } = dataset.locator(index);
+      if (image !== undefined) {
+        imageFolders.add(posix.dirname(image));
+      }
+    }
+  }
+  for (const feature of Object.values(project.config.features)) {
+    if ("text" in feature) {
+      files.add(feature.text.tokenizer);
+    }
+  }
+  return { files: [...files], imageFolders: [...imageFolders].sort() };
+}
+
+/** Reads files for fingerprints; remembers hashes of files that have not changed since. */
+export class Fingerprints {
+  private readonly known = new Map<string, { size: number; modified: number; sha256: string }>();
+
+  /** Fingerprints of all inputs. Throws kind `store` when one cannot be read. */
+  async take(root: string, inputs: InputList, signal?: AbortSignal): Promise<RunInput[]> {
+    const taken: RunInput[] = [];
+    for (const path of inputs.files) {
+      taken.push({ kind: "file", path, ...(await this.file(join(root, path), path, signal)) });
+    }
+    for (const path of inputs.imageFolders) {
+      taken.push({ kind: "images", path, ...(await imageFolder(join(root, path))) });
+    }
+    return taken;
+  }
+
+  /**
+   * What changed since a run, as sentences (`train/labels.csv changed`). Files with the same size and time are
+   * taken as unchanged; others are read and compared by content.
+   * @param checkpoints files that the configuration finds now, to notice new ones
+   */
+  async changes(
+    root: string,
+    record: Pick<RunRecord, "inputs" | "checkpoints">,
+    checkpoints: readonly string[] = [],
+  ): Promise<string[]> {
+    const sentences: string[] = [];
+    for (const input of record.inputs) {
+      const change = await this.change(root, input);
+      if (change !== undefined) {
+        sentences.push(change);
+      }
+    }
+    const before = new Set(record.checkpoints.map(({ file }) => file));
+    for (const file of checkpoints) {
+      if (!before.has(file)) {
+        sentences.push(`${file} is new`);
+      }
+    }
+    return sentences;
+  }
+
+  private async change(root: string, input: RunInput): Promise<string | undefined> {
+    const path = join(root, input.path);
+    const now = await stat(path).catch(() => undefined);
+    if (input.kind === "images") {
+      if (!now?.isDirectory()) {
+        return `the folder ${input.path} was removed`;
+      }
+      const { sha256 } = await imageFolder(path);
+      return sha256 === input.sha256 ? undefined : `images in ${input.path} changed`;
+    }
+    if (!now?.isFile()) {
+      return `${input.path} was removed`;
+    }
+    if (now.size === input.size && Math.floor(now.mtimeMs) === input.modified) {
+      return undefined;
+    }
+    const { sha256 } = await this.file(path, input.path);
+    return sha256 === input.sha256 ? undefined : `${input.path} changed`;
+  }
+
+  private async file(
+    path: string,
+    name: string,
+    signal?: AbortSignal,
+  ): Promise<{ size: number; modified: number; sha256: string }> {
+    try {
+      const { size, mtimeMs } = await stat(path);
+      const modified = Math.floor(mtimeMs);
+      const known = this.known.get(path);
+      if (known !== undefined && known.size === size && known.modified === modified) {
+        return known;
+      }
+      const hash = createHash("sha256");
+      const stream = createReadStream(path, { highWaterMark: 1 << 20 });
+      for await (const block of stream) {
+        signal?.throwIfAborted();
+        hash.update(block);
+      }
+      const entry = { size, modified, sha256: hash.digest("hex") };
+      this.known.set(path, entry);
+      return entry;
+    } catch (error) {
+      if (signal?.aborted) {
+        throw error;
+      }
+      throw new TracInError("store", "The file cannot be read.", { file: name }, undefined, {
+        cause: error,
+      });
+    }
+  }
+}
+
+async function imageFolder(path: string): Promise<{ count: number; sha256: string }> {
+  const names = (await readdir(path)).filter((name) => /\.(png|jpe?g)$/i.test(name)).sort();
+  const hash = createHash("sha256");
+  // Batches keep the number of open requests small in folders with very many images.
+  for (let start = 0; start < names.length; start += 512) {
+    const lines = await Promise.all(
+      names.slice(start, start + 512).map(async (name) => {
+        const { size, mtimeMs } = await stat(join(path, name));
+        return `${name}\0${size}\0${Math.floor(mtimeMs)}\n`;
+      }),
+    );
+    hash.update(lines.join(""));
+  }
+  return { count: names.length, sha256: hash.digest("hex") };
+}

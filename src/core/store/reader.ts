@@ -1,0 +1,256 @@
+import type { Dirent } from "node:fs";
+import { readdir, rm, stat } from "node:fs/promises";
+import { join } from "node:path";
+import { TracInError } from "../errors.ts";
+import { Database, quote, storeError } from "./duckdb.ts";
+import { readSmallFile, runFolder, tracinFolder } from "./folder.ts";
+import { type RunRecord, recordSchema } from "./record.ts";
+import { recordFile, tableFile } from "./writer.ts";
+
+/** The ranked lists of a run. */
+export type RunView = "proponents" | "opponents" | "suspects";
+
+/** What to rank. */
+export interface Ranking {
+  readonly view: RunView;
+  /** Number of the query, for proponents and opponents. */
+  readonly query: number;
+  /** Number by which suspects are ranked; `selfInfluence` unless told. */
+  readonly order?: "selfInfluence" | "loss";
+}
+
+/** One training example of a run. */
+export interface RunRow {
+  readonly index: number;
+  readonly file: string;
+  /** First line, counted from 0. */
+  readonly line: number;
+  readonly lineCount: number;
+  readonly image: string | undefined;
+  readonly target: string;
+  readonly predicted: string;
+  readonly predictedProbability: number | undefined;
+  readonly suggested: { readonly label: string; readonly value: number } | undefined;
+  /** Score on the query; 0 in a run without query. */
+  readonly score: number;
+  /** Part of each checkpoint in the score; without query, in self-influence. */
+  readonly parts: readonly number[];
+  readonly selfInfluence: number;
+  readonly loss: number;
+}
+
+export interface RunPage {
+  /** Length of the whole list. */
+  readonly total: number;
+  /** Largest absolute value by which the list is ranked. */
+  readonly scale: number;
+  readonly rows: readonly RunRow[];
+}
+
+/** A run that was found on disk, or why it cannot be read. */
+export type ListedRun =
+  | { readonly ok: true; readonly record: RunRecord }
+  | { readonly ok: false; readonly id: string; readonly error: TracInError };
+
+const largestRecord = 64 << 20;
+
+/** All runs of a workspace, newest first. A damaged one is listed with its error. */
+export async function listRuns(root: string): Promise<ListedRun[]> {
+  const entries: Dirent[] = await readdir(join(root, tracinFolder, "runs"), {
+    withFileTypes: true,
+  }).catch(() => []);
+  const ids = entries
+    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
+    .map(({ name }) => name)
+    .sort()
+    .reverse();
+  return Promise.all(
+    ids.map(async (id): Promise<ListedRun> => {
+      try {
+        return { ok: true, record: await readRecord(root, id) };
+      } catch (error) {
+        return { ok: false, id, error: TracInError.from(error) };
+      }
+    }),
+  );
+}
+
+/** The settings of a run. Throws kind `store` when the run is missing or damaged. */
+export async function readRecord(root: string, id: string): Promise<RunRecord> {
+  const file = `${runFolder(id)}/${recordFile}`;
+  let value: unknown;
+  try {
+    value = JSON.parse(await readSmallFile(join(root, file), largestRecord));
+  } catch (error) {
+    throw damaged(file, error instanceof Error ? error.message : String(error), error);
+  }
+  const parsed = recordSchema.safeParse(value);
+  if (!parsed.success) {
+    const [issue] = parsed.error.issues;
+    throw damaged(file, `${issue?.path.join(".")}: ${issue?.message}`, parsed.error);
+  }
+  if (parsed.data.id !== id) {
+    throw damaged(file, `it belongs to the run ${parsed.data.id}`);
+  }
+  return parsed.data;
+}
+
+/** Deletes a run. */
+export async function deleteRun(root: string, id: string): Promise<void> {
+  await rm(join(root, runFolder(id)), { recursive: true, force: true });
+}
+
+/** Ranked rows of one run, read from its Parquet file. */
+export class RunReader {
+  private constructor(
+    readonly record: RunRecord,
+    private readonly database: Database,
+    private readonly table: string,
+    private readonly file: string,
+  ) {}
+
+  /** Throws kind `store` when the run is missing or damaged. */
+  static async open(root: string, id: string): Promise<RunReader> {
+    const record = await readRecord(root, id);
+    const file = `${runFolder(id)}/${tableFile}`;
+    const path = join(root, file);
+    if (!(await stat(path).catch(() => undefined))?.isFile()) {
+      throw damaged(file, "the file is missing");
+    }
+    const database = await Database.open({ files: [path] });
+    const reader = new RunReader(record, database, `read_parquet(${quote(path)})`, file);
+    try {
+      const [row] = await reader.rows(`SELECT count(*)::INTEGER FROM ${reader.table}`);
+      if (row?.[0] !== record.examples) {
+        throw damaged(file, `it holds ${row?.[0]} of ${record.examples} examples`);
+      }
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    return reader;
+  }
+
+  /** Rows [offset, offset + limit) of a ranked list; equal values are in file order. */
+  async page(ranking: Ranking, offset: number, limit: number): Promise<RunPage> {
+    const { value, where, direction } = this.expressions(ranking);
+    const [summary] = await this.rows(
+      `SELECT count(*)::INTEGER, max(abs(${value}))::DOUBLE FROM ${this.table} WHERE ${where}`,
+    );
+    const rows = await this.rows(
+      `SELECT ${this.columns(ranking)} FROM ${this.table} WHERE ${where}
+       ORDER BY ${value} ${direction}, example LIMIT ${count(limit)} OFFSET ${count(offset)}`,
+    );
+    return {
+      total: number(summary?.[0]),
+      scale: number(summary?.[1]),
+      rows: rows.map(toRow),
+    };
+  }
+
+  /** The first `limit` rows of a list with their ranks from 1; with `file`, those of that data file or image. */
+  async top(
+    ranking: Ranking,
+    limit: number,
+    file?: string,
+  ): Promise<readonly (RunRow & { readonly rank: number })[]> {
+    const { rows } = await this.page(ranking, 0, limit);
+    return rows
+      .map((row, position) => ({ ...row, rank: position + 1 }))
+      .filter((row) => file === undefined || row.file === file || row.image === file);
+  }
+
+  close(): void {
+    this.database.close();
+  }
+
+  private expressions({ view, query, order }: Ranking): {
+    value: string;
+    where: string;
+    direction: "ASC" | "DESC";
+  } {
+    if (view === "suspects") {
+      const value = order === "loss" ? "loss" : "self_influence";
+      return { value, where: `NOT isnan(${value})`, direction: "DESC" };
+    }
+    if (!this.hasQuery(query)) {
+      throw new TracInError("store", `The run has no query ${query}.`, { file: this.file });
+    }
+    const value = `score_${query}`;
+    return view === "proponents"
+      ? { value, where: `${value} > 0 AND NOT isnan(${value})`, direction: "DESC" }
+      : { value, where: `${value} < 0`, direction: "ASC" };
+  }
+
+  private columns({ query }: Ranking): string {
+    const score = this.hasQuery(query)
+      ? `score_${query}::DOUBLE, parts_${query}::DOUBLE[]`
+      : "0::DOUBLE, self_parts::DOUBLE[]";
+    return `example, file, line, line_count, image, target, predicted, predicted_probability::DOUBLE, suggested,
+      suggested_probability::DOUBLE, loss::DOUBLE, self_influence::DOUBLE, ${score}`;
+  }
+
+  private hasQuery(query: number): boolean {
+    const queries = this.record.aggregate
+      ? Math.min(1, this.record.queries.length)
+      : this.record.queries.length;
+    return Number.isSafeInteger(query) && query >= 0 && query < queries;
+  }
+
+  private async rows(sql: string): Promise<unknown[][]> {
+    try {
+      const reader = await this.database.connection.runAndReadAll(sql);
+      return reader.getRowsJS();
+    } catch (error) {
+      const failure = storeError(error, this.file);
+      throw damaged(this.file, failure.message, error);
+    }
+  }
+}
+
+function toRow(row: readonly unknown[]): RunRow {
+  const suggested = optionalText(row[8]);
+  const parts = row[13];
+  return {
+    index: number(row[0]),
+    file: text(row[1]),
+    line: number(row[2]) - 1,
+    lineCount: number(row[3]),
+    image: optionalText(row[4]),
+    target: text(row[5]),
+    predicted: text(row[6]),
+    predictedProbability: typeof row[7] === "number" ? row[7] : undefined,
+    suggested: suggested === undefined ? undefined : { label: suggested, value: number(row[9]) },
+    loss: number(row[10]),
+    selfInfluence: number(row[11]),
+    score: number(row[12]),
+    parts: Array.isArray(parts) ? parts.map(number) : [],
+  };
+}
+
+function number(value: unknown): number {
+  return typeof value === "number" ? value : 0;
+}
+
+function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function optionalText(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+/** A page position that is safe to write into a statement. */
+function count(value: number): number {
+  return Number.isSafeInteger(value) && value > 0 ? value : 0;
+}
+
+function damaged(file: string, why: string, cause?: unknown): TracInError {
+  return new TracInError(
+    "store",
+    `The run cannot be read: ${why}`,
+    { file },
+    "Delete the run and compute it again.",
+    { cause },
+  );
+}

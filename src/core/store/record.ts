@@ -1,0 +1,98 @@
+import { z } from "zod";
+
+/** A run comes from a folder that may have been downloaded: its paths must stay in the workspace. */
+const path = z
+  .string()
+  .refine((text) => !/^([\\/]|[a-z]:)/i.test(text) && !text.split(/[\\/]/).includes(".."), {
+    error: "expected a path inside the workspace",
+  });
+
+const label = z.object({ label: z.string(), value: z.number() });
+
+const place = z.object({
+  file: path,
+  /** First line, counted from 0. */
+  line: z.int().nonnegative(),
+  lineCount: z.int().nonnegative(),
+  image: path.optional(),
+});
+
+/** One input of a run, with what is needed to notice that it changed. */
+export const inputSchema = z.discriminatedUnion("kind", [
+  z.object({
+    kind: z.literal("file"),
+    path,
+    size: z.number(),
+    /** Last change, milliseconds since 1970. */
+    modified: z.number(),
+    /** SHA-256 of the content, hexadecimal. */
+    sha256: z.string(),
+  }),
+  z.object({
+    kind: z.literal("images"),
+    /** Folder with the images, not its subfolders. */
+    path,
+    count: z.number(),
+    /** SHA-256 over name, size and last change of each PNG and JPEG file in the folder, not over their contents. */
+    sha256: z.string(),
+  }),
+]);
+
+/** What `run.json` holds; the numbers of a run are in `scores.parquet` beside it. */
+export const recordSchema = z.object({
+  version: z.literal(1),
+  id: z.string(),
+  kind: z.enum(["explain", "suspects"]),
+  /** ISO 8601. */
+  created: z.iso.datetime(),
+  title: z.string(),
+  /** Version of TracIn that wrote it. */
+  tracin: z.string(),
+  /** The configuration file, relative to the workspace. */
+  config: path,
+  /** Patterns of the configuration that found the checkpoints. */
+  checkpointFiles: z.array(z.string()),
+  examples: z.int().nonnegative(),
+  checkpoints: z.array(
+    z.object({
+      file: path,
+      learningRate: z.number(),
+      learningRateSource: z.string(),
+      weight: z.number(),
+      step: z.number().optional(),
+      epoch: z.number().optional(),
+      warnings: z.array(z.string()),
+    }),
+  ),
+  /** The choice of layers as text, and the parameters that it amounts to. */
+  layers: z.string(),
+  parameters: z.array(z.string()),
+  loss: z.string(),
+  engine: z.string(),
+  processes: z.int().positive(),
+  seconds: z.number(),
+  labels: z.array(z.string()).optional(),
+  /** Whether the queries were summed to one. */
+  aggregate: z.boolean(),
+  queries: z.array(
+    z.object({
+      dataset: z.string(),
+      index: z.int().nonnegative(),
+      place,
+      target: z.string(),
+      /** All labels with probabilities, or outputs with values, at the last checkpoint. */
+      prediction: z.array(label),
+      explained: z.string().optional(),
+      /** At each checkpoint. */
+      losses: z.array(z.number()),
+    }),
+  ),
+  inputs: z.array(inputSchema),
+});
+
+/** The content of `run.json`. */
+export type RunRecord = z.infer<typeof recordSchema>;
+/** A query as a run remembers it. */
+export type RunQuery = RunRecord["queries"][number];
+/** An input as a run remembers it. */
+export type RunInput = z.infer<typeof inputSchema>;

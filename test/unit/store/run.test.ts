@@ -1,0 +1,258 @@
+import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { newRunId, runFolder } from "../../../src/core/store/folder.ts";
+import { deleteRun, listRuns, RunReader } from "../../../src/core/store/reader.ts";
+import type { RunRecord } from "../../../src/core/store/record.ts";
+import { RunWriter, recordFile, tableFile } from "../../../src/core/store/writer.ts";
+import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
+
+const labels = ["cat", "dog", "owl"];
+const checkpoints = 2;
+const queries = 2;
+
+/** Values that a test can compute again: example i, query m, checkpoint c. */
+const part = (i: number, m: number, c: number) => Math.fround(Math.sin(3 * i + 5 * m + 7 * c));
+const self = (i: number, c: number) => Math.fround((i % 7) + c);
+const loss = (i: number, c: number) => Math.fround((i % 5) + 2 * c);
+
+function chunk(start: number, size: number): ScoreChunk {
+  const scoreParts = new Float32Array(checkpoints * size * queries);
+  const selfParts = new Float32Array(checkpoints * size);
+  const losses = new Float32Array(checkpoints * size);
+  const predictions = new Float32Array(size * labels.length);
+  for (let row = 0; row < size; row++) {
+    const i = start + row;
+    for (let c = 0; c < checkpoints; c++) {
+      selfParts[c * size + row] = self(i, c);
+      losses[c * size + row] = loss(i, c);
+      for (let m = 0; m < queries; m++) {
+        scoreParts[(c * size + row) * queries + m] = part(i, m, c);
+      }
+    }
+    predictions.set([0.25, 0.25, 0.25], row * labels.length);
+    predictions[row * labels.length + (i % 3)] = 0.5;
+  }
+  return { start, size, scoreParts, selfParts, losses, predictions };
+}
+
+function record(id: string, examples: number): RunRecord {
+  const query = (index: number) => ({
+    dataset: "test",
+    index,
+    place: { file: "test.csv", line: 1, lineCount: 1 },
+    target: "cat",
+    prediction: [{ label: "cat", value: 1 }],
+    explained: "cat",
+    losses: [0.1, 0.2],
+  });
+  return {
+    version: 1,
+    id,
+    kind: "explain",
+    created: new Date().toISOString(),
+    title: "test 0",
+    tracin: "0.1.0",
+    config: "tracin.json",
+    checkpointFiles: ["*.pt"],
+    examples,
+    checkpoints: [1, 2].map((n) => ({
+      file: `epoch-${n}.pt`,
+      learningRate: 0.1,
+      learningRateSource: "tracin.json",
+      weight: 0.1,
+      warnings: [],
+    })),
+    layers: "all",
+    parameters: ["fc.weight"],
+    loss: "softmax-cross-entropy",
+    engine: "reference",
+    processes: 1,
+    seconds: 1,
+    labels,
+    aggregate: false,
+    queries: [query(0), query(1)],
+    inputs: [],
+  };
+}
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "tracin-store-"));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+function createWriter(id: string, examples: number): Promise<RunWriter> {
+  return RunWriter.create({
+    root,
+    id,
+    shape: { checkpoints, queries },
+    examples,
+    loss: "softmax-cross-entropy",
+    labels,
+    describe: async (start, end) =>
+      Array.from({ length: end - start }, (_, row) => ({
+        locator: {
+          file: "train's.csv",
+          line: 2 * (start + row) + 1,
+          lineCount: 2,
+          start: 0,
+          end: 1,
+          ...((start + row) % 2 === 0 ? { image: `img/${start + row}.png` } : {}),
+        },
+        target: "cat",
+      })),
+  });
+}
+
+async function writeRun(id: string, examples: number, ranges: readonly [number, number][]) {
+  const writer = await createWriter(id, examples);
+  await Promise.all(ranges.map(([start, end]) => writer.add(chunk(start, end - start))));
+  await writer.finish(record(id, examples));
+}
+
+const sum = (i: number, m: number) => Math.fround(part(i, m, 0) + part(i, m, 1));
+
+describe("a run on disk", () => {
+  it("holds every number, whatever the order of the chunks, ranked with ties by example", async () => {
+    const examples = 5000;
+    await writeRun("run-1", examples, [
+      [4100, 5000],
+      [0, 3000],
+      [3000, 4100],
+    ]);
+    const reader = await RunReader.open(root, "run-1");
+    try {
+      const all = Array.from({ length: examples }, (_, i) => i);
+      for (const query of [0, 1]) {
+        const up = all
+          .filter((i) => sum(i, query) > 0)
+          .sort((a, b) => sum(b, query) - sum(a, query) || a - b);
+        const down = all
+          .filter((i) => sum(i, query) < 0)
+          .sort((a, b) => sum(a, query) - sum(b, query) || a - b);
+        const proponents = await reader.page({ view: "proponents", query }, 10, 50);
+        expect(proponents.total).toBe(up.length);
+        expect(proponents.scale).toBeCloseTo(sum(up[0] ?? 0, query), 6);
+        expect(proponents.rows.map(({ index }) => index)).toEqual(up.slice(10, 60));
+        const opponents = await reader.page({ view: "opponents", query }, 0, 50);
+        expect(opponents.total).toBe(down.length);
+        expect(opponents.rows.map(({ index }) => index)).toEqual(down.slice(0, 50));
+        for (const row of [...proponents.rows, ...opponents.rows]) {
+          expect(row.score).toBe(sum(row.index, query));
+          expect(row.parts).toEqual([part(row.index, query, 0), part(row.index, query, 1)]);
+        }
+      }
+      const bySelf = await reader.page({ view: "suspects", query: 0 }, 0, 20);
+      // i % 7 is 6 for 6, 13, 20, ...: equal values come in file order.
+      expect(bySelf.rows.map(({ index }) => index)).toEqual(all.slice(0, 20).map((n) => 7 * n + 6));
+      expect(bySelf.total).toBe(examples);
+      expect(bySelf.rows[0]).toEqual({
+        index: 6,
+        file: "train's.csv",
+        line: 13,
+        lineCount: 2,
+        image: "img/6.png",
+        target: "cat",
+        predicted: "cat",
+        predictedProbability: 0.5,
+        suggested: undefined,
+        score: sum(6, 0),
+        parts: [part(6, 0, 0), part(6, 0, 1)],
+        selfInfluence: 13,
+        loss: 2,
+      });
+      expect(bySelf.rows[1]?.suggested).toEqual({ label: "dog", value: 0.5 });
+      const byLoss = await reader.page({ view: "suspects", query: 0, order: "loss" }, 0, 3);
+      expect(byLoss.rows.map(({ index }) => index)).toEqual([4, 9, 14]);
+      const marks = await reader.top({ view: "suspects", query: 0 }, 4, "img/20.png");
+      expect(marks.map(({ rank, index }) => [rank, index])).toEqual([[3, 20]]);
+      await expect(reader.page({ view: "proponents", query: 2 }, 0, 1)).rejects.toThrow(
+        /no query 2/,
+      );
+    } finally {
+      reader.close();
+    }
+    expect((await readdir(join(root, runFolder("run-1")))).sort()).toEqual([recordFile, tableFile]);
+  });
+
+  it("keeps .tracin out of version control, except reviews", async () => {
+    await writeRun("run-1", 3, [[0, 3]]);
+    expect(await readFile(join(root, ".tracin", ".gitignore"), "utf8")).toBe(
+      "*\n!reviews.jsonl\n!.gitignore\n",
+    );
+  });
+
+  it("shows nothing of an unfinished or discarded run", async () => {
+    const writer = await createWriter("run-1", 10);
+    await writer.add(chunk(0, 5));
+    expect(await listRuns(root)).toEqual([]);
+    await expect(writer.finish(record("run-1", 10))).rejects.toThrow(/Only 5 of 10/);
+    await writer.discard();
+    expect(await readdir(join(root, ".tracin", "runs"))).toEqual([]);
+  });
+
+  it("refuses an example that comes twice or does not exist", async () => {
+    const writer = await createWriter("run-1", 10);
+    await writer.add(chunk(0, 5));
+    await expect(writer.add(chunk(4, 2))).rejects.toThrow(/Example 4 was scored twice/);
+    await writer.discard();
+    const other = await createWriter("run-2", 10);
+    await expect(other.add(chunk(8, 5))).rejects.toThrow(/out of range/);
+    await other.discard();
+  });
+
+  it("lists damaged runs with their error, and the others all the same", async () => {
+    await writeRun("20260101T000000-good", 3, [[0, 3]]);
+    await writeRun("20260102T000000-truncated", 300, [[0, 300]]);
+    const runs = join(root, ".tracin", "runs");
+    const damages: [string, string][] = [
+      ["20260103T000000-text", "{ not json"],
+      ["20260104T000000-empty", ""],
+      ["20260105T000000-fields", JSON.stringify({ version: 1, id: "20260105T000000-fields" })],
+      ["20260106T000000-other", JSON.stringify(record("something-else", 3))],
+      [
+        "20260107T000000-climbs",
+        JSON.stringify({
+          ...record("20260107T000000-climbs", 3),
+          inputs: [{ kind: "file", path: "../../etc/passwd", size: 1, modified: 1, sha256: "" }],
+        }),
+      ],
+    ];
+    for (const [id, text] of damages) {
+      await mkdir(join(runs, id));
+      await writeFile(join(runs, id, recordFile), text);
+    }
+    await truncate(join(runs, "20260102T000000-truncated", tableFile), 200);
+    const listed = await listRuns(root);
+    expect(listed.map((run) => (run.ok ? run.record.id : run.id))).toEqual([
+      ...damages.map(([id]) => id).reverse(),
+      "20260102T000000-truncated",
+      "20260101T000000-good",
+    ]);
+    expect(listed.filter((run) => run.ok).length).toBe(2);
+    for (const run of listed) {
+      if (!run.ok) {
+        expect(run.error.kind).toBe("store");
+        expect(run.error.place.file).toContain(run.id);
+      }
+    }
+    await expect(RunReader.open(root, "20260102T000000-truncated")).rejects.toMatchObject({
+      kind: "store",
+    });
+    await deleteRun(root, "20260102T000000-truncated");
+    expect(await listRuns(root)).toHaveLength(6);
+  });
+
+  it.each(["..", "../../etc", "a/b", "", "x".repeat(200)])("takes %j for no run", async (id) => {
+    await expect(RunReader.open(root, id)).rejects.toThrow(/not the name of a run/);
+    await expect(deleteRun(root, id)).rejects.toThrow(/not the name of a run/);
+  });
+
+  it("names runs so that they sort by time", () => {
+    const id = newRunId(new Date("2026-07-30T10:15:30.123Z"), "Test 142: why?");
+    expect(id).toMatch(/^20260730T101530-test-142-why-[0-9a-f]{4}$/);
+    expect(runFolder(id)).toBe(`.tracin/runs/${id}`);
+  });
+});
