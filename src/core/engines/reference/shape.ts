@@ -1,0 +1,230 @@
+import { intAttribute, intsAttribute, type Node, stringAttribute } from "../../graph/graph.ts";
+import { formatShape, type Shape, sizeOf } from "../../graph/tensor.ts";
+import {
+  around,
+  axisOf,
+  broadcastShape,
+  broadcastTo,
+  cannot,
+  type Kernels,
+  need,
+  numbers,
+  strided,
+  stridesOf,
+  type Value,
+  value,
+} from "./value.ts";
+
+/** Operators that move elements. */
+export const shape: Kernels = {
+  Reshape: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const keepZero = intAttribute(node, "allowzero", 0) !== 0;
+    const wanted = (numbers(need(inputs, 1, node)) ?? []).map((size, axis) =>
+      size === 0 && !keepZero ? (x.shape[axis] ?? 0) : size,
+    );
+    const known = sizeOf(wanted.filter((size) => size !== -1));
+    return reshaped(
+      x,
+      wanted.map((size) => (size === -1 ? (known === 0 ? 0 : x.data.length / known) : size)),
+      node,
+    );
+  },
+
+  Flatten: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const axis = intAttribute(node, "axis", 1);
+    const cut = axis < 0 ? axis + x.shape.length : axis;
+    return reshaped(x, [sizeOf(x.shape.slice(0, cut)), sizeOf(x.shape.slice(cut))], node);
+  },
+
+  Squeeze: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const axes = (numbers(inputs[1]) ?? intsAttribute(node, "axes"))?.map((axis) =>
+      axisOf(axis, x.shape.length, node),
+    );
+    const kept = x.shape.filter((size, axis) => !(axes?.includes(axis) ?? size === 1));
+    return reshaped(x, kept, node);
+  },
+
+  Unsqueeze: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const given = numbers(inputs[1]) ?? intsAttribute(node, "axes") ?? [];
+    const rank = x.shape.length + given.length;
+    const axes = given.map((axis) => axisOf(axis, rank, node));
+    const rest = [...x.shape];
+    return reshaped(
+      x,
+      Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() ?? 1))),
+      node,
+    );
+  },
+
+  Transpose: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const axes = x.shape.map((_, axis) => axis);
+    const permutation = intsAttribute(node, "perm") ?? axes.toReversed();
+    const own = stridesOf(x.shape);
+    const size = permutation.map((axis) => x.shape[axis] ?? 1);
+    const steps = permutation.map((axis) => own[axis] ?? 1);
+    return value(x.dtype, size, strided(x.data, size, steps));
+  },
+
+  Expand: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const size = broadcastShape([x.shape, numbers(need(inputs, 1, node)) ?? []], node);
+    return value(x.dtype, size, broadcastTo(x, size));
+  },
+
+  Tile: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const repeats = numbers(need(inputs, 1, node)) ?? [];
+    const own = stridesOf(x.shape);
+    const pairs = x.shape.flatMap((size, axis) => [repeats[axis] ?? 1, size]);
+    const steps = x.shape.flatMap((_, axis) => [0, own[axis] ?? 1]);
+    return value(
+      x.dtype,
+      x.shape.map((size, axis) => size * (repeats[axis] ?? 1)),
+      strided(x.data, pairs, steps),
+    );
+  },
+
+  Concat: (inputs, node) => {
+    const parts = inputs.map((_, index) => need(inputs, index, node));
+    const first = need(inputs, 0, node);
+    const axis = axisOf(intAttribute(node, "axis", 0), first.shape.length, node);
+    const total = parts.reduce((sum, part) => sum + (part.shape[axis] ?? 0), 0);
+    const size = first.shape.map((own, index) => (index === axis ? total : own));
+    const [before, , after] = around(size, axis);
+    const out = new Float64Array(sizeOf(size));
+    let start = 0;
+    for (const part of parts) {
+      const width = (part.shape[axis] ?? 0) * after;
+      if (part.data.length !== before * width) {
+        throw cannot(node, `the part ${formatShape(part.shape)} does not fit ${formatShape(size)}`);
+      }
+      for (let row = 0; row < before; row++) {
+        out.set(part.data.subarray(row * width, (row + 1) * width), row * total * after + start);
+      }
+      start += width;
+    }
+    return value(first.dtype, size, out);
+  },
+
+  Split: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const axis = axisOf(intAttribute(node, "axis", 0), x.shape.length, node);
+    const length = x.shape[axis] ?? 0;
+    const chunk = Math.ceil(length / node.outputs.length);
+    const sizes =
+      numbers(inputs[1]) ?? node.outputs.map((_, index) => Math.min(chunk, length - index * chunk));
+    let start = 0;
+    return sizes.map((count) => {
+      const part = sliced(
+        x,
+        x.shape.map((size, each) => (each === axis ? count : size)),
+        [{ axis, start, step: 1 }],
+      );
+      start += count;
+      return part;
+    });
+  },
+
+  Slice: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const starts = numbers(need(inputs, 1, node)) ?? [];
+    const ends = numbers(need(inputs, 2, node)) ?? [];
+    const axes = numbers(inputs[3]) ?? starts.map((_, axis) => axis);
+    const steps = numbers(inputs[4]) ?? starts.map(() => 1);
+    const size = [...x.shape];
+    const cuts = axes.map((given, index) => {
+      const axis = axisOf(given, x.shape.length, node);
+      const length = x.shape[axis] ?? 0;
+      const step = steps[index] ?? 1;
+      if (step === 0) {
+        throw cannot(node, "a step is 0");
+      }
+      const bound = (place: number) =>
+        step > 0
+          ? Math.min(Math.max(place < 0 ? place + length : place, 0), length)
+          : Math.min(Math.max(place < 0 ? place + length : place, -1), length - 1);
+      const start = bound(starts[index] ?? 0);
+      size[axis] = Math.max(0, Math.ceil((bound(ends[index] ?? 0) - start) / step));
+      return { axis, start, step };
+    });
+    return sliced(x, size, cuts);
+  },
+
+  Pad: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    if (stringAttribute(node, "mode", "constant") !== "constant") {
+      throw cannot(node, `its mode is "${stringAttribute(node, "mode", "")}"`);
+    }
+    const pads = numbers(need(inputs, 1, node)) ?? [];
+    const axes = numbers(inputs[3]) ?? x.shape.map((_, axis) => axis);
+    const before = x.shape.map(() => 0);
+    const size = [...x.shape];
+    axes.forEach((given, index) => {
+      const axis = axisOf(given, x.shape.length, node);
+      before[axis] = pads[index] ?? 0;
+      size[axis] = (size[axis] ?? 0) + (pads[index] ?? 0) + (pads[axes.length + index] ?? 0);
+    });
+    const out = new Float64Array(sizeOf(size)).fill(inputs[2]?.data[0] ?? 0);
+    const own = stridesOf(size);
+    const from = stridesOf(x.shape);
+    x.data.forEach((element, at) => {
+      const places = from.map(
+        (stride, axis) => (Math.floor(at / stride) % (x.shape[axis] ?? 1)) + (before[axis] ?? 0),
+      );
+      if (places.every((place, axis) => place >= 0 && place < (size[axis] ?? 0))) {
+        out[places.reduce((sum, place, axis) => sum + place * (own[axis] ?? 1), 0)] = element;
+      }
+    });
+    return value(x.dtype, size, out);
+  },
+
+  Trilu: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const [rows = 1, columns = 1] = x.shape.slice(-2);
+    const k = inputs[1]?.data[0] ?? 0;
+    const upper = intAttribute(node, "upper", 1) !== 0;
+    return {
+      ...x,
+      data: x.data.map((element, at) => {
+        const distance = (at % columns) - (Math.floor(at / columns) % rows) - k;
+        return (upper ? distance >= 0 : distance <= 0) ? element : 0;
+      }),
+    };
+  },
+
+  Shape: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const rank = x.shape.length;
+    const sizes = x.shape.slice(intAttribute(node, "start", 0), intAttribute(node, "end", rank));
+    return value("int64", [sizes.length], Float64Array.from(sizes));
+  },
+
+  Size: (inputs, node) => value("int64", [], Float64Array.of(need(inputs, 0, node).data.length)),
+};
+
+function reshaped(x: Value, size: Shape, node: Node): Value {
+  if (sizeOf(size) !== x.data.length) {
+    throw cannot(node, `${formatShape(x.shape)} cannot be seen as ${formatShape(size)}`);
+  }
+  return value(x.dtype, size, x.data);
+}
+
+function sliced(
+  x: Value,
+  size: Shape,
+  cuts: readonly { readonly axis: number; readonly start: number; readonly step: number }[],
+): Value {
+  const own = stridesOf(x.shape);
+  const steps = [...own];
+  let offset = 0;
+  for (const { axis, start, step } of cuts) {
+    offset += start * (own[axis] ?? 1);
+    steps[axis] = step * (own[axis] ?? 1);
+  }
+  return value(x.dtype, size, strided(x.data, size, steps, offset));
+}
