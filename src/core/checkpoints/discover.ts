@@ -1,0 +1,105 @@
+import { stat } from "node:fs/promises";
+import { glob } from "tinyglobby";
+import { checkPattern, resolveInside, toWorkspacePath } from "../config/paths.ts";
+import { TracInError } from "../errors.ts";
+import { openCheckpoint } from "./open.ts";
+
+const natural = new Intl.Collator("en", { numeric: true });
+const folderPattern = "*.{pt,pth,ckpt,bin,safetensors,onnx}";
+
+/**
+ * Finds checkpoint files in training order.
+ *
+ * Each pattern gives its files in natural order (`epoch-2` before `epoch-10`); patterns follow each other as
+ * listed, and a file counts once. A folder stands for the checkpoints in it. Where some name has no number
+ * (`best.pt`, `last.pt`), the files of that pattern are ordered by the step or epoch inside them, if all of
+ * them tell one.
+ * @param root absolute workspace folder; nothing outside of it is listed, links that lead out are refused
+ * @returns paths relative to the root, with forward slashes
+ * Throws kind `config` for a pattern that matches nothing or leaves the workspace.
+ */
+export async function findCheckpoints(
+  root: string,
+  patterns: string | readonly string[],
+): Promise<string[]> {
+  const found = new Set<string>();
+  for (const pattern of typeof patterns === "string" ? [patterns] : patterns) {
+    const files = await matchPattern(root, pattern);
+    if (files.length === 0) {
+      throw new TracInError(
+        "config",
+        `No checkpoint matches "${pattern}".`,
+        { file: pattern },
+        'Correct "checkpoints.files" in tracin.json; patterns are relative to its folder.',
+      );
+    }
+    for (const file of await order(root, files)) {
+      found.add(file);
+    }
+  }
+  return [...found];
+}
+
+async function matchPattern(root: string, pattern: string): Promise<string[]> {
+  checkPattern(pattern);
+  // A path may contain characters that mean something in patterns: `run[1]/last.pt`.
+  const literal = await kindOf(await resolveInside(root, pattern));
+  const path = toWorkspacePath(root, await resolveInside(root, pattern));
+  if (literal === "file") {
+    return [path];
+  }
+  const matches = await glob(literal === "folder" ? folderPattern : pattern, {
+    cwd: literal === "folder" ? await resolveInside(root, pattern) : root,
+    expandDirectories: false,
+    ignore: ["**/node_modules/**", "**/.tracin/**"],
+  });
+  const files: string[] = [];
+  for (const match of matches) {
+    const file = literal === "folder" ? `${path}/${match}` : match;
+    if ((await kindOf(await resolveInside(root, file))) === "file") {
+      files.push(file);
+    }
+  }
+  return files;
+}
+
+async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
+  try {
+    const found = await stat(path);
+    return found.isFile() ? "file" : found.isDirectory() ? "folder" : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+async function order(root: string, files: readonly string[]): Promise<readonly string[]> {
+  const sorted = files.toSorted(natural.compare);
+  if (sorted.length < 2 || sorted.every((file) => /\d/.test(file.slice(commonStart(sorted))))) {
+    return sorted;
+  }
+  const progress = new Map<string, number>();
+  for (const file of sorted) {
+    const checkpoint = await openCheckpoint(await resolveInside(root, file), file);
+    await checkpoint.close();
+    const position = checkpoint.step ?? checkpoint.epoch;
+    if (position === undefined) {
+      return sorted;
+    }
+    progress.set(file, position);
+  }
+  return sorted.toSorted((a, b) => (progress.get(a) ?? 0) - (progress.get(b) ?? 0));
+}
+
+/** Length of the text with which all names start; numbers in there tell nothing apart. */
+function commonStart(names: readonly string[]): number {
+  const [first = "", last = ""] = [names[0], names.at(-1)];
+  let length = 0;
+  while (length < first.length && names.every((name) => name[length] === first[length])) {
+    length++;
+  }
+  // Back to the start of a number that they share in part: epoch-10, epoch-12.
+  while (length > 0 && /\d/.test(last[length - 1] ?? "")) {
+    length--;
+  }
+  return length;
+}

@@ -1,0 +1,93 @@
+import { sameShape } from "../graph/tensor.ts";
+import type { ModelWeight } from "../models/model.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+
+/** The rule that leads from a model's names to a checkpoint's. */
+export interface Naming {
+  /** What the checkpoint's names have in front. */
+  readonly prefix: string;
+  /** True when the prefix was given, not found. */
+  readonly configured: boolean;
+  tensorFor(weight: string): string | undefined;
+}
+
+/** What `torch.compile` and fully sharded training put into the middle of names. */
+const infixes = /(^|\.)(?:(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.)+/g;
+
+/**
+ * Finds the prefixes under which most weights of the model are in the checkpoint with their shape. Equal fits
+ * are decided for the shorter prefix.
+ */
+export function findNaming(
+  weights: readonly ModelWeight[],
+  checkpoint: Checkpoint,
+  configured: string | undefined,
+): Naming {
+  if (configured !== undefined) {
+    return {
+      prefix: configured,
+      configured: true,
+      tensorFor: (weight) =>
+        checkpoint.tensors.has(configured + weight) ? configured + weight : undefined,
+    };
+  }
+  const tensors = new Map<string, string>();
+  for (const name of checkpoint.tensors.keys()) {
+    const clean = name.replace(infixes, "$1");
+    if (!tensors.has(clean)) {
+      tensors.set(clean, name);
+    }
+  }
+  let best = { votes: -1, prefix: "", wrapper: "" };
+  for (const wrapper of wrappers(weights)) {
+    for (const [prefix, votes] of countPrefixes(weights, wrapper, tensors, checkpoint)) {
+      const shorter = wrapper.length + prefix.length < best.wrapper.length + best.prefix.length;
+      if (votes > best.votes || (votes === best.votes && shorter)) {
+        best = { votes, prefix, wrapper };
+      }
+    }
+  }
+  const { prefix, wrapper } = best;
+  return {
+    prefix,
+    configured: false,
+    tensorFor: (weight) =>
+      weight.startsWith(wrapper) ? tensors.get(prefix + weight.slice(wrapper.length)) : undefined,
+  };
+}
+
+/** Modules in front of all names of the model, which a checkpoint of the inner module lacks; none comes first. */
+function wrappers(weights: readonly ModelWeight[]): string[] {
+  const found = [""];
+  const first = weights[0]?.name ?? "";
+  for (let dot = first.indexOf("."); dot >= 0; dot = first.indexOf(".", dot + 1)) {
+    const wrapper = first.slice(0, dot + 1);
+    if (!weights.every(({ name }) => name.startsWith(wrapper) && name !== wrapper)) {
+      break;
+    }
+    found.push(wrapper);
+  }
+  return found;
+}
+
+/** For each prefix, how many weights have a tensor of their name and shape behind it (names alone count a little). */
+function countPrefixes(
+  weights: readonly ModelWeight[],
+  wrapper: string,
+  tensors: ReadonlyMap<string, string>,
+  checkpoint: Checkpoint,
+): ReadonlyMap<string, number> {
+  const shapes = new Map(weights.map(({ name, shape }) => [name.slice(wrapper.length), shape]));
+  const votes = new Map<string, number>();
+  for (const [clean, name] of tensors) {
+    for (let start = 0; start >= 0; start = clean.indexOf(".", start) + 1 || -1) {
+      const shape = shapes.get(clean.slice(start));
+      if (shape) {
+        const fits = sameShape(shape, checkpoint.tensors.get(name)?.shape ?? []);
+        const prefix = clean.slice(0, start);
+        votes.set(prefix, (votes.get(prefix) ?? 0) + (fits ? 1 : 0.01));
+      }
+    }
+  }
+  return votes;
+}

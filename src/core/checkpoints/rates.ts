@@ -1,0 +1,150 @@
+import type { Config } from "../config/config.ts";
+import { TracInError } from "../errors.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+
+/** The learning rate of one checkpoint and how it weighs. */
+export interface ResolvedRate {
+  /** eta_i, the step size of the interval that ends at this checkpoint. */
+  readonly learningRate: number;
+  /** Where it comes from, as a person reads it. */
+  readonly learningRateSource: string;
+  /** eta_i, or eta_i * visits_i / batchSize where those are configured. */
+  readonly weight: number;
+  /** Things to look at: a rate of 0, one that changed, checkpoints that are out of order. */
+  readonly warnings: readonly string[];
+}
+
+const setRate =
+  'Set "checkpoints.learningRate" in tracin.json to a number, or to a list with one per checkpoint.';
+
+/**
+ * The learning rate of each checkpoint, from the configuration or from the files.
+ *
+ * State that is saved after a scheduler step holds the rate of the NEXT interval. The value found is used; a 0,
+ * or a change since the previous checkpoint, is flagged and the previous checkpoint's rate is offered.
+ * @param checkpoints in training order
+ * @returns one entry per checkpoint
+ * Throws kind `config` when lists differ in length, a file has no rate, or parameter groups have different ones.
+ */
+export function resolveLearningRates(
+  config: Config["checkpoints"],
+  checkpoints: readonly Checkpoint[],
+): readonly ResolvedRate[] {
+  const rates = checkpoints.map(
+    (checkpoint, index) =>
+      configuredRate(config, checkpoints.length, index) ?? foundRate(checkpoint),
+  );
+  if (rates.length > 0 && rates.every(({ value }) => value === 0)) {
+    throw new TracInError(
+      "config",
+      `The learning rate of every checkpoint is 0 (${rates[0]?.source}), so every score would be 0.`,
+      { file: checkpoints[0]?.file ?? "tracin.json" },
+      setRate,
+    );
+  }
+  const factors = visitFactors(config, checkpoints.length);
+  return rates.map(({ value, source, found }, index) => ({
+    learningRate: value,
+    learningRateSource: source,
+    weight: value * (factors[index] ?? 1),
+    warnings: [
+      ...(found ? rateWarnings(value, rates[index - 1]?.value, checkpoints[index - 1]?.file) : []),
+      ...orderWarnings(checkpoints[index], checkpoints[index - 1]),
+    ],
+  }));
+}
+
+interface Rate {
+  readonly value: number;
+  readonly source: string;
+  /** True when it was read from the checkpoint. */
+  readonly found: boolean;
+}
+
+function configuredRate(
+  { learningRate }: Config["checkpoints"],
+  count: number,
+  index: number,
+): Rate | undefined {
+  if (typeof learningRate === "number") {
+    return { value: learningRate, source: "tracin.json: checkpoints.learningRate", found: false };
+  }
+  if (!Array.isArray(learningRate)) {
+    return undefined;
+  }
+  checkLength("learningRate", learningRate, count);
+  return {
+    value: learningRate[index] ?? 0,
+    source: `tracin.json: checkpoints.learningRate[${index}]`,
+    found: false,
+  };
+}
+
+function foundRate(checkpoint: Checkpoint): Rate {
+  const [first, ...others] = checkpoint.learningRates;
+  if (!first) {
+    throw new TracInError(
+      "config",
+      "The checkpoint holds no learning rate: it was saved without the optimizer's state.",
+      { file: checkpoint.file },
+      setRate,
+    );
+  }
+  const different = others.find(({ value }) => value !== first.value);
+  if (different) {
+    throw new TracInError(
+      "config",
+      `The checkpoint's parameter groups have different learning rates: ${first.value} (${first.source}) and ${different.value} (${different.source}). One rate per checkpoint is used.`,
+      { file: checkpoint.file },
+      setRate,
+    );
+  }
+  return { ...first, found: true };
+}
+
+function visitFactors({ visits, batchSize }: Config["checkpoints"], count: number): number[] {
+  if (Array.isArray(visits)) {
+    checkLength("visits", visits, count);
+  }
+  return Array.from({ length: count }, (_, index) => {
+    const each = Array.isArray(visits) ? visits[index] : visits;
+    return each === undefined ? 1 : each / (batchSize ?? 1);
+  });
+}
+
+function checkLength(key: string, values: readonly number[], count: number): void {
+  if (values.length !== count) {
+    throw new TracInError(
+      "config",
+      `"checkpoints.${key}" lists ${values.length} values for ${count} checkpoints.`,
+      { file: "tracin.json" },
+      "List one value for each checkpoint, in the order of the Checkpoints view, or a single number.",
+    );
+  }
+}
+
+function rateWarnings(
+  value: number,
+  previous: number | undefined,
+  previousFile: string | undefined,
+): string[] {
+  const offer =
+    previous === undefined || previous === 0
+      ? "Set checkpoints.learningRate in tracin.json if the training used another rate."
+      : `If the file was saved after a scheduler step, the rate up to here was that of ${previousFile}: ${previous}. Set checkpoints.learningRate in tracin.json to use it.`;
+  if (value === 0) {
+    return [`The learning rate found is 0, so this checkpoint adds nothing to any score. ${offer}`];
+  }
+  if (previous !== undefined && previous !== value) {
+    return [`The learning rate changed from ${previous} to ${value} here. ${offer}`];
+  }
+  return [];
+}
+
+function orderWarnings(checkpoint?: Checkpoint, previous?: Checkpoint): string[] {
+  const [now, before] = [checkpoint?.step ?? checkpoint?.epoch, previous?.step ?? previous?.epoch];
+  const comparable = (checkpoint?.step === undefined) === (previous?.step === undefined);
+  return comparable && now !== undefined && before !== undefined && now < before
+    ? [`It was saved at step ${now}, before the checkpoint that stands in front of it (${before}).`]
+    : [];
+}
