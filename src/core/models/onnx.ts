@@ -1,0 +1,127 @@
+import { TracInError } from "../errors.ts";
+import type { Graph, Node } from "../graph/graph.ts";
+import { decodeModel } from "../graph/onnx.ts";
+import { float32, int64, sizeOf, type Tensor } from "../graph/tensor.ts";
+import type { Model, ModelWeight } from "./model.ts";
+import { toOurOpset } from "./opsets.ts";
+
+/**
+ * The model of an ONNX file, in our operator set.
+ *
+ * - PyTorch's exporter merges initializers that are equal at export (fresh biases, batch-norm gammas) and writes
+ *   `Identity` nodes named like the merged parameters: each becomes an initializer of its own again, so that later
+ *   checkpoints find it.
+ * - `Constant` nodes become initializers.
+ * - Roles of the floating initializers: read only as running mean or variance of batch normalisation: `buffer`.
+ *   From a `Constant` node, named as a value of the exporter's (starting with `/`), or named `onnx::...` without
+ *   being the weight of a matrix product or convolution: `constant`. (Constant folding renames weights to
+ *   `onnx::MatMul_12`; they stay candidates, so that a checkpoint without them is an error instead of a silent gap.)
+ *   All others: `parameter`, until the checkpoints are compared.
+ *
+ * Throws kind `model` with `file`: see `decodeModel` and `toOurOpset`.
+ */
+export function importOnnx(bytes: Uint8Array, file: string): Model {
+  const { graph: lifted, constants } = liftConstants(decodeModel(bytes, file), file);
+  const graph = toOurOpset(lifted, file);
+  return { file, graph, weights: findWeights(graph, lifted, constants) };
+}
+
+/** `Constant` nodes, and `Identity` nodes of initializers, as initializers; the names of those from constants. */
+function liftConstants(
+  graph: Graph,
+  file: string,
+): { readonly graph: Graph; readonly constants: ReadonlySet<string> } {
+  const initializers = new Map(graph.initializers);
+  const constants = new Set<string>();
+  const results = new Set(graph.outputs.map((output) => output.name));
+  const nodes = graph.nodes.filter((node) => {
+    const [input = "", output = ""] = [node.inputs[0], node.outputs[0]];
+    if (output === "" || results.has(output)) {
+      return true;
+    }
+    if (node.op === "Constant") {
+      initializers.set(output, constantOf(node, file));
+      constants.add(output);
+      return false;
+    }
+    const merged = node.op === "Identity" ? initializers.get(input) : undefined;
+    if (merged) {
+      initializers.set(output, merged);
+      if (constants.has(input)) {
+        constants.add(output);
+      }
+    }
+    return merged === undefined;
+  });
+  return { graph: { ...graph, nodes, initializers }, constants };
+}
+
+function constantOf(node: Node, file: string): Tensor {
+  const { value, value_float, value_floats, value_int, value_ints } = node.attributes;
+  if (value?.type === "tensor") {
+    return value.value;
+  }
+  if (value_float?.type === "float") {
+    return float32([], [value_float.value]);
+  }
+  if (value_floats?.type === "floats") {
+    return float32([value_floats.value.length], value_floats.value);
+  }
+  if (value_int?.type === "int") {
+    return int64([], [value_int.value]);
+  }
+  if (value_ints?.type === "ints") {
+    return int64([value_ints.value.length], value_ints.value);
+  }
+  throw new TracInError("model", "The constant holds no numbers.", {
+    file,
+    node: `${node.name} (${node.op})`,
+  });
+}
+
+const floating = new Set(["float32", "float64", "float16", "bfloat16"]);
+
+/** The floating initializers of the file; those that the conversion of operators has added are none of its own. */
+function findWeights(
+  graph: Graph,
+  file: Graph,
+  constants: ReadonlySet<string>,
+): readonly ModelWeight[] {
+  const uses = new Map<string, Use[]>();
+  for (const { op, inputs } of graph.nodes) {
+    for (const [position, input] of inputs.entries()) {
+      const known = uses.get(input);
+      if (known) {
+        known.push({ op, position });
+      } else {
+        uses.set(input, [{ op, position }]);
+      }
+    }
+  }
+  return [...file.initializers]
+    .filter(([, tensor]) => floating.has(tensor.dtype))
+    .map(([name, { shape }]): ModelWeight => {
+      const used = uses.get(name) ?? [];
+      if (used.length > 0 && used.every(isRunningStatistic)) {
+        return { name, shape, role: "buffer" };
+      }
+      const internal =
+        constants.has(name) ||
+        name.startsWith("/") ||
+        (name.startsWith("onnx::") && (sizeOf(shape) === 1 || !used.some(isLayerWeight)));
+      return { name, shape, role: internal ? "constant" : "parameter" };
+    });
+}
+
+interface Use {
+  readonly op: string;
+  readonly position: number;
+}
+
+function isRunningStatistic({ op, position }: Use): boolean {
+  return op === "BatchNormalization" && position >= 3;
+}
+
+function isLayerWeight({ op, position }: Use): boolean {
+  return ["MatMul", "Gemm", "Conv", "ConvTranspose"].includes(op) && position >= 1;
+}

@@ -1,0 +1,284 @@
+import { TracInError } from "../errors.ts";
+import type { Attributes, Graph, Node } from "../graph/graph.ts";
+import {
+  floatAttribute,
+  intAttribute,
+  intsAttribute,
+  opset,
+  stringAttribute,
+} from "../graph/graph.ts";
+import { float32, int64, type Tensor } from "../graph/tensor.ts";
+
+/** The operator sets that `toOurOpset` understands. */
+export const oldestOpset = 9;
+export const newestOpset = 21;
+
+/** What a conversion may ask and add. */
+interface Conversion {
+  readonly node: Node;
+  /** Operator set of the file. */
+  readonly from: number;
+  /** The value as a constant, if it is one. */
+  constant(value: string): Tensor | undefined;
+  /** Stores a constant of this node and returns its name. */
+  add(suffix: string, tensor: Tensor): string;
+  /** Name for a value between the nodes that replace this one. */
+  value(suffix: string): string;
+  fail(message: string, remedy?: string): never;
+}
+
+type Convert = (conversion: Conversion) => readonly Node[];
+
+/**
+ * The graph with its operators as operator set 18 writes them: arguments that used to be attributes become
+ * inputs (`axes` of ReduceSum, `split` of Split, `min` and `max` of Clip, ...), Softmax before 13 is flattened
+ * explicitly, operators newer than 18 are written with older ones. Operators whose meaning has not changed since
+ * operator set 9 stay as they are, known to us or not.
+ *
+ * Throws kind `model`, naming the node: operator sets outside 9 to 21, normalisation or dropout in training mode,
+ * forms that operator set 18 cannot say.
+ */
+export function toOurOpset(graph: Graph, file: string): Graph {
+  if (graph.opset < oldestOpset || graph.opset > newestOpset) {
+    throw new TracInError(
+      "model",
+      `The model is written in ONNX operator set ${graph.opset}; ${oldestOpset} to ${newestOpset} are supported.`,
+      { file },
+      `Export it with opset_version=${opset}.`,
+    );
+  }
+  const initializers = new Map(graph.initializers);
+  const taken = new Set([
+    ...initializers.keys(),
+    ...graph.inputs.map((input) => input.name),
+    ...graph.nodes.flatMap((node) => node.outputs),
+  ]);
+  const nodes = graph.nodes.flatMap((node) => {
+    const value = (suffix: string): string => {
+      let name = `${node.name}/${suffix}`;
+      while (taken.has(name)) {
+        name = `${name}_`;
+      }
+      taken.add(name);
+      return name;
+    };
+    return (
+      conversions[node.op]?.({
+        node,
+        from: graph.opset,
+        constant: (name) => initializers.get(name),
+        value,
+        add(suffix, tensor) {
+          const name = value(suffix);
+          initializers.set(name, tensor);
+          return name;
+        },
+        fail(message, remedy) {
+          const place = { file, node: `${node.name} (${node.op})` };
+          throw new TracInError("model", message, place, remedy);
+        },
+      }) ?? [node]
+    );
+  });
+  return { ...graph, nodes, initializers, opset };
+}
+
+const evalMode = "Call model.eval() and export again.";
+
+const reduction: Convert = (conversion) => axesToInput(conversion, 18);
+
+const conversions: Readonly<Record<string, Convert | undefined>> = {
+  ReduceSum: (conversion) => axesToInput(conversion, 13),
+  ReduceMean: reduction,
+  ReduceMax: reduction,
+  ReduceMin: reduction,
+  ReduceProd: reduction,
+  ReduceL1: reduction,
+  ReduceL2: reduction,
+  ReduceLogSum: reduction,
+  ReduceLogSumExp: reduction,
+  ReduceSumSquare: reduction,
+  Squeeze: (conversion) => axesToInput(conversion, 13),
+  Unsqueeze: (conversion) => axesToInput(conversion, 13),
+  Softmax: flattenedBefore13,
+  LogSoftmax: flattenedBefore13,
+  Hardmax: flattenedBefore13,
+
+  Split({ node, from, add }) {
+    const split = intsAttribute(node, "split");
+    const attributes = without(node.attributes, "split");
+    if (from < 13 && split) {
+      const lengths = add("split", int64([split.length], split));
+      return [{ ...node, attributes, inputs: [...node.inputs, lengths] }];
+    }
+    if (from < 18 && !node.inputs[1]) {
+      const parts = { num_outputs: { type: "int", value: node.outputs.length } } as const;
+      return [{ ...node, attributes: { ...attributes, ...parts } }];
+    }
+    return [node];
+  },
+
+  Clip({ node, from, add }) {
+    if (from >= 11) {
+      return [node];
+    }
+    const bound = (name: string): string =>
+      node.attributes[name] ? add(name, float32([], [floatAttribute(node, name, 0)])) : "";
+    const inputs = [...node.inputs, bound("min"), bound("max")];
+    return [{ ...node, inputs, attributes: without(node.attributes, "min", "max") }];
+  },
+
+  Slice({ node, from, add, fail }) {
+    if (from >= 10) {
+      return [node];
+    }
+    const starts = intsAttribute(node, "starts");
+    const ends = intsAttribute(node, "ends");
+    if (!starts || !ends) {
+      return fail("The slice has no starts and ends.");
+    }
+    const axes = intsAttribute(node, "axes") ?? starts.map((_, axis) => axis);
+    const inputs = Object.entries({ starts, ends, axes }).map(([name, values]) =>
+      add(name, int64([values.length], values)),
+    );
+    const attributes = without(node.attributes, "starts", "ends", "axes");
+    return [{ ...node, inputs: [...node.inputs, ...inputs], attributes }];
+  },
+
+  Pad({ node, from, add, fail }) {
+    if (from >= 11) {
+      return [node];
+    }
+    const pads = intsAttribute(node, "pads") ?? fail("The padding has no pads.");
+    const value = floatAttribute(node, "value", 0);
+    const inputs = [
+      ...node.inputs,
+      add("pads", int64([pads.length], pads)),
+      ...(value === 0 ? [] : [add("value", float32([], [value]))]),
+    ];
+    return [{ ...node, inputs, attributes: without(node.attributes, "pads", "value") }];
+  },
+
+  Dropout({ node, from, constant, fail }) {
+    if (from < 12) {
+      // The ratio means nothing outside training.
+      return [{ ...node, attributes: without(node.attributes, "ratio") }];
+    }
+    const training = node.inputs[2] ?? "";
+    if (training !== "" && constant(training)?.data[0] !== 0) {
+      return fail("Dropout is exported in training mode.", evalMode);
+    }
+    return [node];
+  },
+
+  BatchNormalization({ node, from, fail }) {
+    if (
+      node.outputs.slice(1).some((output) => output !== "") ||
+      intAttribute(node, "training_mode", 0) !== 0
+    ) {
+      return fail("Batch normalisation is exported in training mode.", evalMode);
+    }
+    return from < 14 ? [{ ...node, outputs: node.outputs.slice(0, 1) }] : [node];
+  },
+
+  AveragePool({ node, from, fail }) {
+    if (from < 19) {
+      return [node];
+    }
+    if (intsAttribute(node, "dilations")?.some((dilation) => dilation !== 1)) {
+      return fail("Average pooling with dilation is not supported.");
+    }
+    return [{ ...node, attributes: without(node.attributes, "dilations") }];
+  },
+
+  Cast({ node }) {
+    // `saturate` (19) concerns 8-bit floats alone, which are refused as tensors.
+    return [{ ...node, attributes: without(node.attributes, "saturate") }];
+  },
+
+  Gelu: geluFrom20,
+  Resize: (conversion) => onlySince(11, conversion),
+  TopK: (conversion) => onlySince(10, conversion),
+  GroupNormalization: ({ node, from, fail }) =>
+    from >= 21
+      ? fail("GroupNormalization of operator set 21 cannot be converted.", reexport)
+      : [node],
+};
+
+const reexport = `Export the model with torch.onnx.export(..., dynamo=False, opset_version=${opset}).`;
+
+function axesToInput({ node, from, add }: Conversion, since: number): readonly Node[] {
+  const axes = intsAttribute(node, "axes");
+  if (from >= since || !axes) {
+    return [node];
+  }
+  const inputs = [...node.inputs, add("axes", int64([axes.length], axes))];
+  return [{ ...node, inputs, attributes: without(node.attributes, "axes") }];
+}
+
+/** Before 13, the axes from `axis` on are one: `[a_0 * ... * a_(axis-1), a_axis * ... * a_(n-1)]`. */
+function flattenedBefore13({ node, from, value }: Conversion): readonly Node[] {
+  if (from >= 13) {
+    return [node];
+  }
+  const axis = intAttribute(node, "axis", 1);
+  if (axis === -1) {
+    return [node];
+  }
+  const [input = ""] = node.inputs;
+  const [flat, result, shape] = [value("flat"), value("result"), value("shape")];
+  const attributes: Attributes = { axis: { type: "int", value: axis } };
+  return [
+    { op: "Flatten", name: flat, inputs: [input], outputs: [flat], attributes },
+    {
+      ...node,
+      inputs: [flat],
+      outputs: [result],
+      attributes: { axis: { type: "int", value: 1 } },
+    },
+    { op: "Shape", name: shape, inputs: [input], outputs: [shape], attributes: {} },
+    {
+      op: "Reshape",
+      name: value("unflat"),
+      inputs: [result, shape],
+      outputs: node.outputs,
+      attributes: {},
+    },
+  ];
+}
+
+/**
+ * gelu(x) = x/2 (1 + erf(x / sqrt 2)), or its approximation x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
+ */
+function geluFrom20({ node, value, add }: Conversion): readonly Node[] {
+  const [input = ""] = node.inputs;
+  const nodes: Node[] = [];
+  const apply = (op: string, ...inputs: string[]): string => {
+    const output = value(`${op.toLowerCase()}${nodes.length}`);
+    nodes.push({ op, name: output, inputs, outputs: [output], attributes: {} });
+    return output;
+  };
+  const scalar = (suffix: string, number: number): string => add(suffix, float32([], [number]));
+  let sigmoid: string;
+  if (stringAttribute(node, "approximate", "none") === "tanh") {
+    const cube = apply("Mul", apply("Mul", input, input), input);
+    const sum = apply("Add", input, apply("Mul", cube, scalar("cubic", 0.044715)));
+    sigmoid = apply("Tanh", apply("Mul", sum, scalar("scale", Math.sqrt(2 / Math.PI))));
+  } else {
+    sigmoid = apply("Erf", apply("Mul", input, scalar("scale", Math.SQRT1_2)));
+  }
+  const half = apply("Mul", input, scalar("half", 0.5));
+  const inputs = [half, apply("Add", sigmoid, scalar("one", 1))];
+  nodes.push({ op: "Mul", name: node.name, inputs, outputs: node.outputs, attributes: {} });
+  return nodes;
+}
+
+function onlySince(since: number, { node, from, fail }: Conversion): readonly Node[] {
+  return from >= since
+    ? [node]
+    : fail(`${node.op} of operator set ${from} cannot be converted.`, reexport);
+}
+
+function without(attributes: Attributes, ...names: readonly string[]): Attributes {
+  return Object.fromEntries(Object.entries(attributes).filter(([name]) => !names.includes(name)));
+}
