@@ -1,0 +1,266 @@
+import { readFile, stat } from "node:fs/promises";
+import { resolve } from "node:path";
+import type { Checkpoint } from "../checkpoints/checkpoint.ts";
+import { findCheckpoints } from "../checkpoints/discover.ts";
+import { type Match, matchCheckpoints } from "../checkpoints/match.ts";
+import { openCheckpoint } from "../checkpoints/open.ts";
+import { resolveLearningRates } from "../checkpoints/rates.ts";
+import type { Dataset } from "../datasets/dataset.ts";
+import type { Encoder, EncoderState } from "../datasets/encoder.ts";
+import { encoderFromState, fitEncoder } from "../datasets/fit.ts";
+import { openDataset } from "../datasets/open.ts";
+import { TracInError } from "../errors.ts";
+import { formatShape, sameShape, type Tensor } from "../graph/tensor.ts";
+import type { Model } from "../models/model.ts";
+import { importOnnx } from "../models/onnx.ts";
+import { matches } from "../tracin/layers.ts";
+import type { Config } from "./config.ts";
+import { configFile, loadConfig } from "./load.ts";
+import { resolveInside } from "./paths.ts";
+import type { LossSpec, Project, ProjectCheckpoint } from "./project.ts";
+
+/** Protobuf cannot hold more. */
+const largestModel = 2 ** 31;
+
+export interface OpenOptions {
+  /** Configuration file relative to the root; `tracin.json` unless told. */
+  readonly config?: string;
+  /** State of an encoder that another process fitted; fitted from the training data unless told. */
+  readonly encoder?: EncoderState;
+  /** Datasets to open besides the training data; all unless told. */
+  readonly datasets?: readonly string[];
+}
+
+/**
+ * Opens everything that `tracin.json` names and checks that it fits together.
+ * Throws a `TracInError` of the kind of the part that fails, with file and place.
+ */
+export async function openProject(root: string, options: OpenOptions = {}): Promise<Project> {
+  const folder = resolve(root);
+  const config = await loadConfig(folder, options.config ?? configFile);
+  const model = await openModel(folder, config.model);
+  const loss = resolveLoss(config, model);
+  const { checkpoints, matched } = await openCheckpoints(folder, config, model);
+  const isFrozen = frozenTest(config);
+  const held = new Set(matched[0]?.names.keys());
+  const roles = model.weights.filter(({ name }) => held.has(name));
+  const parameters = roles
+    .filter(({ name, role }) => role === "parameter" && !isFrozen(name))
+    .map(({ name }) => name);
+  if (parameters.length === 0) {
+    throw new TracInError(
+      "config",
+      "The model has no parameter that was trained.",
+      { file: options.config ?? configFile },
+      'Check "frozen" and "checkpoints".',
+    );
+  }
+  const datasets = await openDatasets(folder, config, options.datasets);
+  try {
+    return {
+      root: folder,
+      config,
+      model,
+      checkpoints,
+      parameters,
+      buffers: roles.map(({ name }) => name).filter((name) => !parameters.includes(name)),
+      datasets,
+      encoder: await openEncoder(folder, config, model, loss, datasets, options.encoder),
+      loss,
+      readWeights: (checkpoint) => readWeights(folder, model, checkpoint),
+      close: () => closeAll(datasets.values()),
+    };
+  } catch (error) {
+    await closeAll(datasets.values());
+    throw error;
+  }
+}
+
+/** The training data of a project. */
+export function trainingData(project: Project): Dataset {
+  return datasetOf(project, "train");
+}
+
+/** A dataset by name. Throws kind `config` when there is none. */
+export function datasetOf(project: Project, name: string): Dataset {
+  const dataset = project.datasets.get(name);
+  if (dataset === undefined) {
+    throw new TracInError(
+      "config",
+      `There is no dataset "${name}".`,
+      {},
+      `The datasets are: ${[...project.datasets.keys()].join(", ")}.`,
+    );
+  }
+  return dataset;
+}
+
+async function openModel(root: string, file: string): Promise<Model> {
+  const path = await resolveInside(root, file);
+  try {
+    const { size } = await stat(path);
+    if (size > largestModel) {
+      throw new TracInError("model", `The file is too large (${size} bytes).`, { file });
+    }
+    return importOnnx(await readFile(path), file);
+  } catch (error) {
+    if (error instanceof Error && "syscall" in error) {
+      throw new TracInError(
+        "model",
+        `The model cannot be read: ${error.message}.`,
+        { file },
+        'Correct "model" in tracin.json, or export the model.',
+        { cause: error },
+      );
+    }
+    throw error;
+  }
+}
+
+function resolveLoss(config: Config, model: Model): LossSpec {
+  const loss = typeof config.loss === "string" ? { type: config.loss } : config.loss;
+  const names = model.graph.outputs.map(({ name }) => name);
+  const output = loss.output ?? names[0];
+  if (output === undefined || !names.includes(output)) {
+    throw new TracInError(
+      "config",
+      `The model has no output "${output ?? ""}".`,
+      { file: model.file },
+      `Its outputs are: ${names.join(", ")}.`,
+    );
+  }
+  return { type: loss.type, reduction: loss.reduction ?? "sum", output };
+}
+
+async function openCheckpoints(
+  root: string,
+  config: Config,
+  model: Model,
+): Promise<{ checkpoints: readonly ProjectCheckpoint[]; matched: readonly Match[] }> {
+  const files = await findCheckpoints(root, config.checkpoints.files);
+  const opened: Checkpoint[] = [];
+  try {
+    for (const file of files) {
+      opened.push(await openCheckpoint(await resolveInside(root, file), file));
+    }
+    const matched = matchCheckpoints(model, opened, {
+      prefix: config.checkpoints.prefix,
+      optional: frozenTest(config),
+    });
+    const rates = resolveLearningRates(config.checkpoints, opened);
+    const checkpoints = opened.flatMap((checkpoint, index): ProjectCheckpoint[] => {
+      const rate = rates[index];
+      const match = matched[index];
+      if (rate === undefined || match === undefined) {
+        return [];
+      }
+      return [
+        {
+          file: checkpoint.file,
+          ...rate,
+          names: match.names,
+          ...(checkpoint.step === undefined ? {} : { step: checkpoint.step }),
+          ...(checkpoint.epoch === undefined ? {} : { epoch: checkpoint.epoch }),
+        },
+      ];
+    });
+    return { checkpoints, matched };
+  } finally {
+    await closeAll(opened);
+  }
+}
+
+function frozenTest(config: Config): (name: string) => boolean {
+  const patterns = config.frozen ?? [];
+  return (name) => patterns.some((pattern) => matches(pattern, name));
+}
+
+async function openDatasets(
+  root: string,
+  config: Config,
+  names: readonly string[] | undefined,
+): Promise<ReadonlyMap<string, Dataset>> {
+  const datasets = new Map<string, Dataset>();
+  try {
+    for (const [name, source] of Object.entries(config.data)) {
+      if (names === undefined || name === "train" || names.includes(name)) {
+        datasets.set(name, await openDataset(name, source, root));
+      }
+    }
+    if (datasets.get("train")?.length === 0) {
+      throw new TracInError("data", "The training data has no examples.", {
+        file: datasets.get("train")?.file ?? "",
+      });
+    }
+    return datasets;
+  } catch (error) {
+    await closeAll(datasets.values());
+    throw error;
+  }
+}
+
+async function openEncoder(
+  root: string,
+  config: Config,
+  model: Model,
+  loss: LossSpec,
+  datasets: ReadonlyMap<string, Dataset>,
+  state: EncoderState | undefined,
+): Promise<Encoder> {
+  if (state !== undefined) {
+    return encoderFromState(state, root);
+  }
+  const train = datasets.get("train");
+  if (train === undefined) {
+    throw new TracInError("internal", "The training data is not open.");
+  }
+  const shape = model.graph.outputs.find(({ name }) => name === loss.output)?.shape ?? [];
+  const last = shape.length === 2 ? shape[1] : undefined;
+  return fitEncoder({
+    features: config.features,
+    loss: loss.type,
+    labels: config.labels,
+    inputs: model.graph.inputs.map(({ name, dtype, shape: sizes }) => ({
+      name,
+      dtype,
+      shape: sizes.slice(1),
+    })),
+    train,
+    root,
+    outputs: typeof last === "number" ? last : undefined,
+  });
+}
+
+async function readWeights(
+  root: string,
+  model: Model,
+  checkpoint: ProjectCheckpoint,
+): Promise<ReadonlyMap<string, Tensor>> {
+  const opened = await openCheckpoint(await resolveInside(root, checkpoint.file), checkpoint.file);
+  try {
+    const weights = new Map<string, Tensor>();
+    for (const { name, shape } of model.weights) {
+      const stored = checkpoint.names.get(name);
+      if (stored === undefined) {
+        continue;
+      }
+      const tensor = await opened.read(stored);
+      // The file may have been replaced since it was matched.
+      if (!sameShape(tensor.shape, shape)) {
+        throw new TracInError(
+          "checkpoint",
+          `The tensor has the shape ${formatShape(tensor.shape)}, but the model's has ${formatShape(shape)}.`,
+          { file: checkpoint.file, tensor: stored },
+        );
+      }
+      weights.set(name, tensor);
+    }
+    return weights;
+  } finally {
+    await opened.close();
+  }
+}
+
+async function closeAll(items: Iterable<{ close(): Promise<void> }>): Promise<void> {
+  await Promise.allSettled([...items].map((item) => item.close()));
+}

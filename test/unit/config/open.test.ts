@@ -1,0 +1,106 @@
+import { cp, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { openProject } from "../../../src/core/config/open.ts";
+
+describe("openProject", () => {
+  it("opens the digits sample: model, checkpoints with rates, data, encoder", async () => {
+    const project = await openProject("samples/digits");
+    try {
+      expect(project.checkpoints.map(({ file }) => file)).toEqual(
+        [1, 2, 3, 4, 5, 6].map((n) => `cnn/checkpoints/epoch-${n}.pt`),
+      );
+      for (const checkpoint of project.checkpoints) {
+        expect(checkpoint.learningRate).toBeGreaterThan(0);
+        expect(checkpoint.weight).toBe(checkpoint.learningRate);
+        expect(checkpoint.learningRateSource).toContain("optimizer");
+        expect(checkpoint.names.size).toBe(project.parameters.length + project.buffers.length);
+      }
+      expect(project.datasets.get("train")?.length).toBe(2000);
+      expect(project.datasets.get("test")?.length).toBe(200);
+      expect(project.encoder.labels).toHaveLength(10);
+      expect(project.loss).toEqual({
+        type: "softmax-cross-entropy",
+        reduction: "sum",
+        output: project.model.graph.outputs[0]?.name,
+      });
+      const [first] = project.checkpoints;
+      const weights = first && (await project.readWeights(first));
+      expect([...(weights?.keys() ?? [])].sort()).toEqual(
+        [...project.parameters, ...project.buffers].sort(),
+      );
+    } finally {
+      await project.close();
+    }
+  });
+
+  it("opens the other configuration, and an encoder from its state", async () => {
+    const fitted = await openProject("samples/digits", { config: "tracin.mlp.json" });
+    const { state } = fitted.encoder;
+    const again = await openProject("samples/digits", {
+      config: "tracin.mlp.json",
+      encoder: JSON.parse(JSON.stringify(state)),
+      datasets: [],
+    });
+    try {
+      expect([...again.datasets.keys()]).toEqual(["train"]);
+      const train = fitted.datasets.get("train");
+      const [a, b] = await Promise.all(
+        [fitted, again].map(({ encoder }) => train && encoder.encode(train, 0, 3)),
+      );
+      expect(a).toEqual(b);
+    } finally {
+      await Promise.all([fitted.close(), again.close()]);
+    }
+  });
+});
+
+describe("what does not fit together", () => {
+  let root: string;
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), "tracin-project-"));
+    await cp("samples/iris", root, { recursive: true });
+  });
+  afterEach(() => rm(root, { recursive: true, force: true }));
+
+  const change = async (edit: (config: Record<string, unknown>) => void): Promise<void> => {
+    const config = JSON.parse(await readFile(join(root, "tracin.json"), "utf8"));
+    edit(config);
+    await writeFile(join(root, "tracin.json"), JSON.stringify(config));
+  };
+
+  it.each([
+    ["a model that is not there", { model: "none.onnx" }, "model", /cannot be read/],
+    ["no checkpoints", { checkpoints: { files: "none/*.pt" } }, "config", /No checkpoint/],
+    ["everything frozen", { frozen: ["*"] }, "config", /no parameter that was trained/],
+    [
+      "an output that is not there",
+      { loss: { type: "mse", output: "y2" } },
+      "config",
+      /no output "y2"/,
+    ],
+    [
+      "a list of rates that is too short",
+      { checkpoints: { files: "checkpoints/*", learningRate: [1] } },
+      "config",
+      /lists 1 values/,
+    ],
+  ])("says so: %s", async (_, edit, kind, message) => {
+    await change((config) => Object.assign(config, edit));
+    await expect(openProject(root)).rejects.toMatchObject({
+      kind,
+      message: expect.stringMatching(message),
+    });
+  });
+
+  it("keeps frozen tensors as buffers", async () => {
+    const all = await openProject(root);
+    const [first = ""] = all.parameters;
+    await change((config) => Object.assign(config, { frozen: [first] }));
+    const frozen = await openProject(root);
+    expect(frozen.parameters).toEqual(all.parameters.slice(1));
+    expect(frozen.buffers).toEqual([first, ...all.buffers]);
+    await Promise.all([all.close(), frozen.close()]);
+  });
+});
