@@ -1,0 +1,218 @@
+import type { LossSpec } from "../config/project.ts";
+import { TracInError } from "../errors.ts";
+import { GraphBuilder } from "../graph/builder.ts";
+import { floatAttribute, type Graph, type Node, type ValueType } from "../graph/graph.ts";
+import { float32, type Shape, sizeOf } from "../graph/tensor.ts";
+import type { ProbedModel } from "../models/probe.ts";
+import { appendLoss, type LossValues, logitsOf } from "./loss.ts";
+import { findSites, type Site } from "./sites.ts";
+
+/** The forward half of a question: the model at a fixed batch size with its loss, ready to be differentiated. */
+export interface Forward {
+  readonly builder: GraphBuilder;
+  /** The nodes so far, before any backward node. */
+  readonly graph: Graph;
+  readonly sites: readonly Site[];
+  readonly loss: LossValues;
+  readonly batch: number;
+  /** Floats of all values of the model that depend on the example. */
+  readonly floatsPerExample: number;
+  /** Values that depend on a counted parameter and on no model input. */
+  readonly carriers: ReadonlySet<string>;
+  type(value: string): ValueType;
+  /** Axis that carries the batch, and how many positions per example share it. */
+  batchAxis(value: string): { readonly axis: number; readonly positions: number };
+}
+
+export interface ForwardOptions {
+  readonly probed: ProbedModel;
+  /** Parameters whose gradients count. */
+  readonly counted: ReadonlySet<string>;
+  /** Weights that change with the checkpoint: graph inputs when `weightsAsInputs`, else initializers. */
+  readonly weights: readonly string[];
+  readonly weightsAsInputs: boolean;
+  readonly loss: LossSpec;
+  readonly batch: number;
+}
+
+/** Rewrites the folded model for one batch size and finds its sites. */
+export function buildForward(options: ForwardOptions): Forward {
+  const { probed, counted, batch } = options;
+  const types = new Map<string, ValueType>();
+  const type = (value: string): ValueType => types.get(value) ?? probed.typeAt(value, batch);
+  const layoutOf = new Map<string, string>();
+  const batchAxis = (value: string) => batchAxisOf(probed, layoutOf.get(value) ?? value);
+
+  const builder = new GraphBuilder(withWeightInputs(probed.graph, options));
+  const original = [...builder.nodes];
+  const dataInputs = probed.graph.inputs.map((input) => input.name);
+  const originalData = dataValues(probed.graph, dataInputs);
+  const originalCarriers = carriersOf(probed.graph, counted, originalData);
+  builder.nodes.length = 0;
+  for (const node of original) {
+    if (node.op === "BatchNormalization" && isCounted(node, originalCarriers)) {
+      for (const value of splitNormalization(builder, node, types, type)) {
+        layoutOf.set(value, node.outputs[0] as string);
+      }
+    } else {
+      builder.add(node);
+    }
+  }
+
+  const rewritten = builder.build();
+  const data = dataValues(rewritten, dataInputs);
+  const carriers = carriersOf(rewritten, counted, data);
+  const sites = findSites({
+    graph: rewritten,
+    carriers,
+    type,
+    batchAxis,
+    unique: (stem) => builder.unique(stem),
+  });
+  expandBroadcasts(builder, sites, types, type);
+
+  const floatsPerExample = [...data].reduce(
+    (total, value) => total + sizeOf(type(value).shape) / batch,
+    0,
+  );
+  const output = logitsOf(probed.graph, options.loss);
+  const loss = appendLoss(builder, options.loss, output, type(output), batch);
+  const graph = { ...builder.build(), nodes: [...builder.nodes] };
+  return { builder, graph, sites, loss, batch, floatsPerExample, carriers, type, batchAxis };
+}
+
+/** The axis along which a value grows with the batch, found by comparing two batch sizes. */
+function batchAxisOf(probed: ProbedModel, value: string): { axis: number; positions: number } {
+  const two = probed.typeAt(value, 2).shape;
+  const three = probed.typeAt(value, 3).shape;
+  const axes = two.flatMap((size, axis) => (size === three[axis] ? [] : [axis]));
+  const axis = axes[0];
+  if (axis === undefined || axes.length > 1) {
+    throw new TracInError(
+      "model",
+      `The value "${value}" mixes examples: ${axes.length === 0 ? "no axis of it grows" : "several of its axes grow"} with the batch.`,
+      { tensor: value },
+      "TracIn needs a model whose examples are independent; export it with a dynamic batch axis.",
+    );
+  }
+  return { axis, positions: (three[axis] as number) - (two[axis] as number) };
+}
+
+/** Moves the checkpoint's weights from the initializers to the graph inputs, and the batch size into the inputs' shapes. */
+function withWeightInputs(graph: Graph, options: ForwardOptions): Graph {
+  const weights = new Set(options.weightsAsInputs ? options.weights : []);
+  const inputs = graph.inputs.map((input) => ({
+    ...input,
+    shape: options.probed.typeAt(input.name, options.batch).shape,
+  }));
+  for (const name of weights) {
+    const { dtype, shape } = options.probed.typeAt(name, options.batch);
+    inputs.push({ name, dtype, shape });
+  }
+  const initializers = new Map([...graph.initializers].filter(([name]) => !weights.has(name)));
+  return { ...graph, inputs, initializers };
+}
+
+/** Values that depend on an example: the model's inputs and everything computed from them. */
+export function dataValues(graph: Graph, inputs: Iterable<string>): ReadonlySet<string> {
+  const values = new Set(inputs);
+  for (const node of graph.nodes) {
+    if (node.inputs.some((input) => values.has(input))) {
+      for (const output of node.outputs) {
+        values.add(output);
+      }
+    }
+  }
+  return values;
+}
+
+/**
+ * Values that depend on a counted parameter through parameters and constants alone.
+ * A node with any other input is where the weight meets the data.
+ */
+function carriersOf(
+  graph: Graph,
+  counted: ReadonlySet<string>,
+  data: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const carriers = new Set(counted);
+  for (const node of graph.nodes) {
+    const carries = node.inputs.some((input) => carriers.has(input));
+    if (carries && !node.inputs.some((input) => data.has(input))) {
+      for (const output of node.outputs) {
+        carriers.add(output);
+      }
+    }
+  }
+  return carriers;
+}
+
+/** True when scale or bias of a normalisation leads back to a counted parameter. */
+function isCounted(node: Node, carriers: ReadonlySet<string>): boolean {
+  return [node.inputs[1], node.inputs[2]].some((input) => carriers.has(input ?? ""));
+}
+
+/**
+ * BatchNormalization in evaluation mode as y = xhat * gamma + beta, xhat = (x - mean) / sqrt(var + eps), so that
+ * gamma and beta are ordinary broadcast sites. Returns the new values that are laid out like y.
+ */
+function splitNormalization(
+  builder: GraphBuilder,
+  node: Node,
+  types: Map<string, ValueType>,
+  type: (value: string) => ValueType,
+): readonly string[] {
+  const [x, gamma, beta, mean, variance] = node.inputs as [string, string, string, string, string];
+  const y = node.outputs[0] as string;
+  const { dtype, shape } = type(y);
+  const channels = type(gamma).shape;
+  const column: Shape = [...channels, ...shape.slice(2).map(() => 1)];
+  const typed = (value: string, valueShape: Shape): string => {
+    types.set(value, { dtype, shape: valueShape });
+    return value;
+  };
+  const asColumn = (value: string) => typed(builder.reshape(value, column), column);
+  const epsilon = builder.constant(float32([], [floatAttribute(node, "epsilon", 1e-5)]));
+  const shifted = typed(builder.add2(variance, epsilon), channels);
+  const inverse = typed(
+    builder.op("Reciprocal", [typed(builder.op("Sqrt", [shifted]), channels)]),
+    channels,
+  );
+  const centred = typed(builder.sub(x, asColumn(mean)), shape);
+  const normalised = typed(builder.mul(centred, asColumn(inverse)), shape);
+  const scaled = typed(builder.mul(normalised, asColumn(gamma)), shape);
+  builder.add({
+    op: "Add",
+    name: node.name,
+    inputs: [scaled, asColumn(beta)],
+    outputs: [y],
+    attributes: {},
+  });
+  return [centred, normalised, scaled];
+}
+
+/** Gives every broadcast site its per-example copy of the weight. */
+function expandBroadcasts(
+  builder: GraphBuilder,
+  sites: readonly Site[],
+  types: Map<string, ValueType>,
+  type: (value: string) => ValueType,
+): void {
+  for (const site of sites) {
+    if (site.kind !== "broadcast") {
+      continue;
+    }
+    const position = builder.nodes.findIndex((node) => node.outputs[0] === site.node.outputs[0]);
+    const node = builder.nodes[position] as Node;
+    const inputs = node.inputs.map((input, slot) => (slot === site.slot ? site.expanded : input));
+    const expand: Node = {
+      op: "Expand",
+      name: site.expanded,
+      inputs: [site.weight, builder.ints(site.shape)],
+      outputs: [site.expanded],
+      attributes: {},
+    };
+    builder.nodes.splice(position, 1, expand, { ...node, inputs });
+    types.set(site.expanded, { dtype: type(site.weight).dtype, shape: site.shape });
+  }
+}

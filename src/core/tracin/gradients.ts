@@ -1,0 +1,161 @@
+import type { GraphBuilder } from "../graph/builder.ts";
+import { float32, int64 } from "../graph/tensor.ts";
+import {
+  type Factor,
+  featuresFirst,
+  positionsFirst,
+  type SiteFactors,
+  siteFactors,
+} from "./factors.ts";
+import type { Forward } from "./forward.ts";
+import type { SiteGroup } from "./layout.ts";
+import { type Site, tapOf } from "./sites.ts";
+
+/**
+ * The factors of a group's gradient: those of its site, or the sum over its sites.
+ * `undefined` when the loss does not depend on any of them.
+ *
+ * @param gradients gradient of the loss with respect to each tap
+ */
+export function groupFactors(
+  forward: Forward,
+  group: SiteGroup,
+  gradients: ReadonlyMap<string, string>,
+): SiteFactors | undefined {
+  if (group.kind === "single") {
+    return factorsAt(forward, group.site, gradients);
+  }
+  if (group.kind === "merged") {
+    const all = group.sites.flatMap((site) => factorsAt(forward, site, gradients) ?? []);
+    return all.length === 0 ? undefined : all.reduce((a, b) => join(forward.builder, a, b));
+  }
+  const { builder, batch } = forward;
+  const parts = group.sites.flatMap((site, index) => {
+    const factors = factorsAt(forward, site, gradients);
+    return factors === undefined
+      ? []
+      : [
+          pullBack(
+            builder,
+            storedGradient(forward, site, factors),
+            group.elements[index] as Int32Array,
+            group.size,
+            batch,
+          ),
+        ];
+  });
+  return parts.length === 0
+    ? undefined
+    : { kind: "vector", value: parts.reduce((a, b) => builder.add2(a, b)), size: group.size };
+}
+
+function factorsAt(
+  forward: Forward,
+  site: Site,
+  gradients: ReadonlyMap<string, string>,
+): SiteFactors | undefined {
+  const gradient = gradients.get(tapOf(site));
+  return gradient === undefined ? undefined : siteFactors(forward, site, gradient);
+}
+
+/** Two uses of one weight as one: positions are joined, vectors added. */
+function join(builder: GraphBuilder, a: SiteFactors, b: SiteFactors): SiteFactors {
+  if (a.kind === "outer" && b.kind === "outer") {
+    return {
+      ...a,
+      u: joinPositions(builder, a.u, b.u),
+      delta: joinPositions(builder, a.delta, b.delta),
+    };
+  }
+  if (a.kind === "rows" && b.kind === "rows") {
+    return {
+      ...a,
+      ids: builder.op("Concat", [a.ids, b.ids], { axis: 1 }),
+      delta: joinPositions(builder, a.delta, b.delta),
+    };
+  }
+  if (a.kind === "vector" && b.kind === "vector") {
+    return { ...a, value: builder.add2(a.value, b.value) };
+  }
+  throw new Error("Sites of one weight have factors of different kinds.");
+}
+
+function joinPositions(builder: GraphBuilder, a: Factor, b: Factor): Factor {
+  const value = builder.op("Concat", [positionsFirst(builder, a), positionsFirst(builder, b)], {
+    axis: 1,
+  });
+  return { value, layout: "PF", positions: a.positions + b.positions, features: a.features };
+}
+
+/** The explicit per-example gradient of an outer product: [batch * groups, outputs, inputs]. */
+export function outerGradient(builder: GraphBuilder, u: Factor, delta: Factor): string {
+  return builder.matmul(featuresFirst(builder, delta), positionsFirst(builder, u));
+}
+
+/** The explicit per-example gradient of a site's weight, [batch, elements], in the order in which the weight is stored. */
+function storedGradient(forward: Forward, site: Site, factors: SiteFactors): string {
+  const { builder, batch } = forward;
+  if (factors.kind === "vector") {
+    return factors.value;
+  }
+  const shape = forward.type(site.weight).shape;
+  const size = shape.reduce((product, n) => product * n, 1);
+  if (factors.kind === "rows") {
+    const rows = builder.constant(
+      int64(
+        [1, factors.rows, 1],
+        Array.from({ length: factors.rows }, (_, index) => index),
+      ),
+    );
+    const ids = builder.reshape(factors.ids, [batch, 1, factors.delta.positions]);
+    const oneHot = builder.op("Cast", [builder.op("Equal", [ids, rows])], { to: 1 });
+    return builder.reshape(builder.matmul(oneHot, positionsFirst(builder, factors.delta)), [
+      batch,
+      size,
+    ]);
+  }
+  const { u, delta } = factors;
+  if (site.kind === "convolution") {
+    const [outputs, channels] = shape as [number, number];
+    const gradient = outerGradient(builder, u, delta);
+    const split = builder.reshape(gradient, [
+      batch,
+      outputs,
+      size / (outputs * channels),
+      channels,
+    ]);
+    return builder.reshape(builder.transpose(split, [0, 1, 3, 2]), [batch, size]);
+  }
+  const isTransposed = site.kind === "dense" && site.order === "out-in";
+  const gradient = isTransposed
+    ? outerGradient(builder, u, delta)
+    : builder.matmul(featuresFirst(builder, u), positionsFirst(builder, delta));
+  return builder.reshape(gradient, [batch, size]);
+}
+
+/** Adds the gradient of weight elements into the parameter elements that they are: [batch, size]. */
+function pullBack(
+  builder: GraphBuilder,
+  gradient: string,
+  elements: Int32Array,
+  size: number,
+  batch: number,
+): string {
+  const isIdentity =
+    elements.length === size && elements.every((element, index) => element === index);
+  if (isIdentity) {
+    return gradient;
+  }
+  // Elements that do not count are added into one more place at the end, which is then cut off.
+  const indices = Array.from(elements, (element) => (element < 0 ? size : element));
+  const zeros = builder.constant(float32([batch, size + 1], new Float32Array(batch * (size + 1))));
+  const expanded = builder.op("Expand", [
+    builder.constant(int64([1, indices.length], indices)),
+    builder.ints([batch, indices.length]),
+  ]);
+  const summed = builder.op("ScatterElements", [zeros, expanded, gradient], {
+    axis: 1,
+    reduction: "add",
+  });
+  return builder.op("Slice", [summed, builder.ints([0]), builder.ints([size]), builder.ints([1])]);
+}

@@ -1,0 +1,160 @@
+import type { Engine, Program, Values } from "../engines/engine.ts";
+import type { Graph } from "../graph/graph.ts";
+import type { Tensor } from "../graph/tensor.ts";
+import { compileForward, compileQueries, compileScores } from "./compile.ts";
+import type { FormChoice, QuestionSize } from "./cost.ts";
+import type { ForwardOptions } from "./forward.ts";
+
+/** What does not change between the programs of one scorer. */
+export type ModelOptions = Omit<ForwardOptions, "batch" | "weightsAsInputs">;
+
+/** How the training side may hold its weights. */
+export interface WeightOptions {
+  /** Told, or (undefined) calibrated. */
+  readonly asInputs: boolean | undefined;
+  /** Batches that each checkpoint will see. */
+  readonly perCheckpoint: number;
+  readonly checkpoints: number;
+  /** Bytes for the sessions of all checkpoints. */
+  readonly memory: number;
+}
+
+/** The training side of a question, for any checkpoint. */
+export interface TrainingProgram {
+  /** Runs a batch at the weights of the checkpoint that `key` names. */
+  run(
+    key: string,
+    weights: ReadonlyMap<string, Tensor>,
+    feeds: Iterable<readonly [string, Tensor]>,
+  ): Promise<Values>;
+}
+
+/** Batches per checkpoint below which a session with constant weights cannot pay for its making. */
+const fewestBatches = 8;
+
+/** Compiles every program of a scorer once and keeps it. */
+export class ProgramCache {
+  private readonly programs = new Map<string, Promise<Program>>();
+
+  constructor(
+    private readonly engine: Engine,
+    private readonly reference: Engine,
+    private readonly model: ModelOptions,
+  ) {}
+
+  forwardOptions(batch: number, weightsAsInputs: boolean): ForwardOptions {
+    return { ...this.model, batch, weightsAsInputs };
+  }
+
+  /** Loss and prediction of a batch. */
+  forward(batch: number): Promise<Program> {
+    return this.cached(`forward ${batch}`, async () =>
+      compileForward(this.forwardOptions(batch, true)),
+    );
+  }
+
+  /** The query side of a batch of queries. */
+  queries(batch: number, forms: readonly FormChoice[], aggregate: boolean): Promise<Program> {
+    const key = `queries ${batch} ${aggregate} ${forms.map((form) => form.score).join()}`;
+    return this.cached(key, async () => {
+      const options = this.forwardOptions(batch, true);
+      return (await compileQueries(options, forms, aggregate, this.reference)).graph;
+    });
+  }
+
+  /** The training side with the weights as graph inputs. */
+  scores(batch: number, size: QuestionSize): Promise<Program> {
+    return this.cached(`scores ${batch} ${key(size)}`, async () => {
+      const options = this.forwardOptions(batch, true);
+      return (await compileScores(options, size, this.reference)).graph;
+    });
+  }
+
+  /**
+   * The training side in the faster of two ways: weights fed as inputs of one session, or one session per
+   * checkpoint with constant weights, which the engine packs for convolutions. Unless told, both are timed on
+   * the first batch, where there are enough batches for the second to pay.
+   */
+  training(batch: number, size: QuestionSize, options: WeightOptions): TrainingProgram {
+    let asInputs = options.asInputs ?? (this.canPayForConstants(options) ? undefined : true);
+    const constant = (name: string, weights: ReadonlyMap<string, Tensor>) =>
+      this.cached(`scores ${batch} ${key(size)} of ${name}`, async () => {
+        const compiled = this.forwardOptions(batch, false);
+        const { graph } = await compileScores(compiled, size, this.reference);
+        return withWeights(graph, weights);
+      });
+    return {
+      run: async (name, weights, feeds) => {
+        const values = new Map([...feeds, ...weights]);
+        if (asInputs === undefined) {
+          const inputProgram = await this.scores(batch, size);
+          const started = performance.now();
+          const constantProgram = await constant(name, weights);
+          const setUp = performance.now() - started;
+          const saved =
+            (await timeRun(inputProgram, values)) - (await timeRun(constantProgram, values));
+          asInputs = saved * options.perCheckpoint < setUp;
+        }
+        const program = await (asInputs ? this.scores(batch, size) : constant(name, weights));
+        return program.run(values);
+      },
+    };
+  }
+
+  async dispose(): Promise<void> {
+    const programs = await Promise.allSettled(this.programs.values());
+    this.programs.clear();
+    for (const program of programs) {
+      if (program.status === "fulfilled") {
+        await program.value.dispose();
+      }
+    }
+  }
+
+  /** Only convolutions gain from constant weights, and only over many batches. */
+  private canPayForConstants(options: WeightOptions): boolean {
+    const { nodes, initializers } = this.model.probed.graph;
+    const bytes = this.model.weights.reduce(
+      (total, name) => total + (initializers.get(name)?.data.byteLength ?? 0),
+      0,
+    );
+    return (
+      nodes.some((node) => node.op === "Conv") &&
+      options.perCheckpoint >= fewestBatches &&
+      3 * bytes * options.checkpoints <= options.memory
+    );
+  }
+
+  private cached(name: string, graph: () => Promise<Graph>): Promise<Program> {
+    const known = this.programs.get(name);
+    if (known !== undefined) {
+      return known;
+    }
+    const program = graph().then((compiled) => this.engine.compile(compiled));
+    this.programs.set(name, program);
+    return program;
+  }
+}
+
+/** The graph with the initializers of a checkpoint. */
+function withWeights(graph: Graph, weights: ReadonlyMap<string, Tensor>): Graph {
+  const initializers = new Map(graph.initializers);
+  for (const [name, tensor] of weights) {
+    if (initializers.has(name)) {
+      initializers.set(name, tensor);
+    }
+  }
+  return { ...graph, initializers };
+}
+
+/** Milliseconds of the second run; the first one allocates. */
+async function timeRun(program: Program, feeds: Values): Promise<number> {
+  await program.run(feeds);
+  const started = performance.now();
+  await program.run(feeds);
+  return performance.now() - started;
+}
+
+function key(size: QuestionSize): string {
+  return `${size.queries} ${size.aggregate} ${size.queryFloats}`;
+}

@@ -1,0 +1,266 @@
+import type { Project } from "../config/project.ts";
+import type { Dataset } from "../datasets/dataset.ts";
+import type { Engine, Values } from "../engines/engine.ts";
+import { referenceEngine } from "../engines/reference/engine.ts";
+import { TracInError } from "../errors.ts";
+import { sizeOf } from "../graph/tensor.ts";
+import { type ProbedModel, probeModel } from "../models/probe.ts";
+import { compileScores, outputs, type Question } from "./compile.ts";
+import { ContextCache, QuerySide } from "./contexts.ts";
+import type { QuestionSize } from "./cost.ts";
+import { checkIndependence } from "./independence.ts";
+import { chooseParameters, type LayerChoice } from "./layers.ts";
+import { ProgramCache } from "./programs.ts";
+import { type Feeds, feedsOf } from "./questions.ts";
+import { floats, paddedRows, repeatRows } from "./rows.ts";
+import type { QueryResult, QuerySelection, ScoreChunk, ScoreProgress } from "./scores.ts";
+
+export interface ScorerOptions {
+  readonly engine: Engine;
+  /** Bytes that this process may use for weights, queries and batches together. */
+  readonly memoryLimit: number;
+  readonly layers: LayerChoice;
+  /** Examples per batch; chosen from the memory limit and the model unless told. */
+  readonly batch?: number;
+  /** Whether the checkpoint's weights are graph inputs or constants; calibrated unless told. */
+  readonly weightsAsInputs?: boolean;
+}
+
+export interface ScoreOptions {
+  /** Sum the queries' gradients into one query. */
+  readonly aggregate?: boolean;
+  /** Largest number of examples in a chunk. */
+  readonly chunk?: number;
+  readonly onProgress?: (progress: ScoreProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
+/** Bytes of intermediate values of one batch that keep the processor's caches and the memory both content. */
+const bytesPerBatch = 24 * 2 ** 20;
+const largestBatch = 1024;
+
+/**
+ * Computes TracInCP scores, self-influence, losses and predictions of a project's training examples.
+ * One scorer runs in one process; it compiles the model once for each batch size and question.
+ */
+export class Scorer {
+  private readonly querySide: QuerySide;
+
+  private constructor(
+    private readonly project: Project,
+    private readonly options: ScorerOptions,
+    readonly probed: ProbedModel,
+    /** Names of the parameters whose gradients count. */
+    readonly parameters: readonly string[],
+    private readonly programs: ProgramCache,
+  ) {
+    this.querySide = new QuerySide(project, programs);
+  }
+
+  /**
+   * Probes the model and checks that its examples are independent.
+   *
+   * @throws kind `model` when they are not, or when an operator is not supported
+   */
+  static async open(project: Project, options: ScorerOptions): Promise<Scorer> {
+    const train = trainingData(project);
+    const size = Math.min(3, train.length);
+    const sample = feedsOf(await project.encoder.encode(train, 0, size), project.loss);
+    const inputs = project.model.graph.inputs.map((input) => input.name);
+    const probed = await probeModel(project.model, options.engine, (batch) => {
+      const feeds = [...sample].filter(([name]) => inputs.includes(name));
+      return new Map(feeds.map(([name, rows]) => [name, repeatRows(rows, batch)]));
+    });
+    const parameters = chooseParameters(probed.graph, project.parameters, options.layers);
+    const programs = new ProgramCache(options.engine, referenceEngine(), {
+      probed,
+      counted: new Set(parameters),
+      weights: [...project.parameters, ...project.buffers],
+      loss: project.loss,
+    });
+    await checkIndependence(project, programs, sample, size);
+    return new Scorer(project, options, probed, parameters, programs);
+  }
+
+  /** Number of parameter elements that count. */
+  get parameterCount(): number {
+    return this.parameters.reduce(
+      (total, name) => total + sizeOf(this.probed.typeAt(name, 1).shape),
+      0,
+    );
+  }
+
+  /** How a question would be computed: sites, forms and cost, without running it. */
+  plan(queries: number, aggregate = false): Promise<Question> {
+    const options = this.programs.forwardOptions(2, true);
+    return compileScores(options, this.questionSize(queries, aggregate), referenceEngine());
+  }
+
+  /** Predictions and losses of the queries at every checkpoint, and which label of each is explained. */
+  async queries(
+    selection: readonly QuerySelection[],
+    signal?: AbortSignal,
+  ): Promise<readonly QueryResult[]> {
+    return (await this.querySide.resolve(selection, signal)).results;
+  }
+
+  /**
+   * Scores the training examples [start, end) on the queries; with no queries, self-influence and losses alone.
+   * Chunks arrive in order and are final: each holds the parts of all checkpoints.
+   *
+   * @throws kind `cancelled` when the signal is aborted, at the latest after the running batch
+   */
+  async score(
+    selection: readonly QuerySelection[],
+    range: { readonly start: number; readonly end: number },
+    onChunk: (chunk: ScoreChunk) => void | Promise<void>,
+    options: ScoreOptions = {},
+  ): Promise<void> {
+    const { signal, onProgress, aggregate = false } = options;
+    const { checkpoints, encoder, loss } = this.project;
+    const train = trainingData(this.project);
+    const count = aggregate ? Math.min(1, selection.length) : selection.length;
+    const examples = range.end - range.start;
+    const total = examples * checkpoints.length;
+    onProgress?.({ phase: "queries", done: 0, total });
+    const size = this.questionSize(count, aggregate);
+    const plan = await this.plan(count, aggregate);
+    const batch = Math.min(this.batchSize(plan), Math.max(1, examples));
+    const side = await this.querySide.prepare(selection, plan, aggregate, signal);
+    const contexts = new ContextCache(side, this.options.memoryLimit / 2);
+    const training = this.programs.training(batch, size, {
+      asInputs: this.options.weightsAsInputs,
+      perCheckpoint: Math.ceil(examples / batch),
+      memory: this.options.memoryLimit / 4,
+      checkpoints: checkpoints.length,
+    });
+    const chunkSize = Math.min(options.chunk ?? 4096, examples);
+    let done = 0;
+    for (let start = range.start; start < range.end; start += chunkSize) {
+      const end = Math.min(range.end, start + chunkSize);
+      throwIfAborted(signal);
+      const feeds = feedsOf(await encoder.encode(train, start, end), loss);
+      const chunk = new ChunkBuilder(start, end - start, checkpoints.length, count);
+      for (const [index, checkpoint] of checkpoints.entries()) {
+        const context = await contexts.get(checkpoint);
+        for (let row = 0; row < chunk.size; row += batch) {
+          throwIfAborted(signal);
+          const rows = Math.min(batch, chunk.size - row);
+          const values = await training.run(checkpoint.file, context.weights, [
+            ...batchRows(feeds, row, rows, batch),
+            ...context.queries,
+          ]);
+          chunk.put(values, index, checkpoint.weight, row, rows);
+          done += rows;
+          onProgress?.({ phase: "scoring", done, total });
+          await yieldToEvents();
+        }
+      }
+      await onChunk(chunk.finish());
+    }
+  }
+
+  /** Frees the engine's memory. */
+  close(): Promise<void> {
+    return this.programs.dispose();
+  }
+
+  private questionSize(queries: number, aggregate: boolean): QuestionSize {
+    const queryFloats = this.options.memoryLimit / 4 / 4 / Math.max(1, queries);
+    return { queries, aggregate, queryFloats };
+  }
+
+  private batchSize(plan: Question): number {
+    const budget = Math.min(bytesPerBatch, this.options.memoryLimit / 4);
+    const fitting = budget / (4 * plan.floatsPerExample);
+    return (
+      this.options.batch ?? Math.min(largestBatch, 2 ** Math.max(0, Math.floor(Math.log2(fitting))))
+    );
+  }
+}
+
+/** The dataset whose examples are scored. @throws kind `config` when there is none, `data` when it is empty */
+export function trainingData(project: Project): Dataset {
+  const train = project.datasets.get("train");
+  if (train === undefined) {
+    throw new TracInError(
+      "config",
+      'There is no dataset "train".',
+      {},
+      'Name the training data "train" under "data" in tracin.json.',
+    );
+  }
+  if (train.length === 0) {
+    throw new TracInError("data", "The training data has no example.", { file: train.file });
+  }
+  return train;
+}
+
+/** Collects the outputs of the batches of one chunk. */
+class ChunkBuilder {
+  private readonly scoreParts: Float32Array;
+  private readonly selfParts: Float32Array;
+  private readonly losses: Float32Array;
+  private predictions = new Float32Array(0);
+
+  constructor(
+    private readonly start: number,
+    readonly size: number,
+    private readonly checkpoints: number,
+    private readonly queries: number,
+  ) {
+    this.scoreParts = new Float32Array(checkpoints * size * queries);
+    this.selfParts = new Float32Array(checkpoints * size);
+    this.losses = new Float32Array(checkpoints * size);
+  }
+
+  put(values: Values, checkpoint: number, weight: number, row: number, rows: number): void {
+    const at = checkpoint * this.size + row;
+    if (this.queries > 0) {
+      const scores = floats(values, outputs.scores);
+      scale(scores, rows * this.queries, weight, this.scoreParts, at * this.queries);
+    }
+    scale(floats(values, outputs.self), rows, weight, this.selfParts, at);
+    this.losses.set(floats(values, outputs.loss).subarray(0, rows), at);
+    if (checkpoint === this.checkpoints - 1) {
+      const predictions = floats(values, outputs.prediction);
+      const width = (values.get(outputs.prediction)?.shape[1] as number) ?? 1;
+      if (this.predictions.length === 0) {
+        this.predictions = new Float32Array(this.size * width);
+      }
+      this.predictions.set(predictions.subarray(0, rows * width), row * width);
+    }
+  }
+
+  finish(): ScoreChunk {
+    const { start, size, scoreParts, selfParts, losses, predictions } = this;
+    return { start, size, scoreParts, selfParts, losses, predictions };
+  }
+}
+
+function scale(
+  from: Float32Array,
+  length: number,
+  factor: number,
+  to: Float32Array,
+  offset: number,
+): void {
+  for (let index = 0; index < length; index++) {
+    to[offset + index] = factor * (from[index] as number);
+  }
+}
+
+function batchRows(feeds: Feeds, row: number, rows: number, batch: number): Feeds {
+  return new Map([...feeds].map(([name, all]) => [name, paddedRows(all, row, row + rows, batch)]));
+}
+
+function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) {
+    throw new TracInError("cancelled", "Cancelled.");
+  }
+}
+
+/** Lets messages (a cancellation) in between two batches. */
+function yieldToEvents(): Promise<void> {
+  return new Promise((resolve) => setImmediate(resolve));
+}
