@@ -1,0 +1,245 @@
+/** Generated runs and lists for the harness: the same every time, in the shape of the protocol. */
+import { encode } from "fast-png";
+import type {
+  CheckpointSummary,
+  LabelValue,
+  Place,
+  Preview,
+  QueryCard,
+  RankedRow,
+  RowsReply,
+  RowsRequest,
+  RunSummary,
+} from "../../src/protocol/compute.ts";
+
+export type Sample = "digits" | "mail" | "iris" | "house";
+
+/** A pseudo-random number in [0, 1) that depends on its seeds alone. */
+function random(...seeds: readonly number[]): number {
+  let hash = 2166136261;
+  for (const seed of seeds) {
+    hash = Math.imul(hash ^ seed, 16777619);
+    hash ^= hash >>> 13;
+  }
+  return ((hash >>> 0) % 100003) / 100003;
+}
+
+/** A grey picture of 28 x 28 pixels with a stroke that its number decides. */
+function picture(number: number): Uint8Array {
+  const size = 28;
+  const data = new Uint8Array(size * size);
+  const steps = 60;
+  for (let step = 0; step < steps; step++) {
+    const angle = (step / steps) * (3 + 3 * random(number, 1)) + random(number, 2) * 6;
+    const x = 14 + 8 * Math.cos(angle) * (0.5 + random(number, 3));
+    const y = 14 + 9 * Math.sin(angle * (1 + Math.round(random(number, 4))));
+    for (const [dx, dy, value] of [
+      [0, 0, 255],
+      [1, 0, 160],
+      [0, 1, 160],
+      [-1, 0, 90],
+    ] as const) {
+      const at = Math.round(y + dy) * size + Math.round(x + dx);
+      if (at >= 0 && at < data.length) {
+        data[at] = Math.max(data[at] ?? 0, value);
+      }
+    }
+  }
+  return encode({ width: size, height: size, data, channels: 1, depth: 8 });
+}
+
+const mails = [
+  "Your account has been selected for a limited time offer. Reply with your details to claim the full amount before midnight.",
+  "Hi all,\nthe build machine is back. I moved the nightly job to two in the morning so that it does not collide with the backup; please tell me if anything looks wrong.",
+  "Re: patch for the mailer. Thanks, applied.",
+  "LOSE WEIGHT WHILE YOU SLEEP!!! No prescription, no diet, no exercise. Thousands of satisfied customers. http://example.invalid/offer?id=0123456789abcdefghijklmnopqrstuvwxyz",
+  "ok",
+];
+
+const flowers = ["setosa", "versicolor", "virginica"];
+
+export const labelsOf: Readonly<Record<Sample, readonly string[] | undefined>> = {
+  digits: ["0", "1", "2", "3", "4", "5", "6", "7", "8", "9"],
+  mail: ["ham", "spam"],
+  iris: flowers,
+  house: undefined,
+};
+
+function preview(sample: Sample, index: number): Preview {
+  switch (sample) {
+    case "digits":
+      return { kind: "image", mime: "image/png", bytes: picture(index) };
+    case "mail":
+      return { kind: "text", text: mails[index % mails.length] ?? "" };
+    case "iris":
+      return {
+        kind: "fields",
+        entries: [
+          ["sepal_length", (4 + 4 * random(index, 5)).toFixed(1)],
+          ["sepal_width", (2 + 2 * random(index, 6)).toFixed(1)],
+          ["petal_length", (1 + 6 * random(index, 7)).toFixed(1)],
+          ["petal_width", (2.5 * random(index, 8)).toFixed(1)],
+        ],
+      };
+    case "house":
+      return {
+        kind: "fields",
+        entries: [
+          ["area_m2", String(Math.round(40 + 200 * random(index, 5)))],
+          ["rooms", String(1 + Math.round(6 * random(index, 6)))],
+          ["description_of_the_neighbourhood", "quiet street near the old harbour"],
+        ],
+      };
+  }
+}
+
+const files: Readonly<Record<Sample, string>> = {
+  digits: "labels.csv",
+  mail: "messages.jsonl",
+  iris: "iris.csv",
+  house: "prices.csv",
+};
+
+function place(sample: Sample, dataset: string, index: number): Place {
+  const where = { file: `${dataset}/${files[sample]}`, line: index + 1, lineCount: 1 };
+  return sample === "digits"
+    ? { ...where, image: `${dataset}/${String(index).padStart(4, "0")}.png` }
+    : where;
+}
+
+function labelFor(sample: Sample, seed: number): string {
+  const labels = labelsOf[sample];
+  return labels
+    ? (labels[Math.floor(random(seed, 9) * labels.length)] ?? "")
+    : (100 + 400 * random(seed, 9)).toFixed(1);
+}
+
+const weights = [0.1, 0.1, 0.05, 0.05, 0.01];
+
+function checkpoints(sample: Sample): readonly CheckpointSummary[] {
+  return weights.map((rate, index) => ({
+    file: `checkpoints/epoch-${String(index + 1).padStart(2, "0")}.${sample === "mail" ? "safetensors" : "pt"}`,
+    learningRate: rate,
+    learningRateSource: "optimizer state of the file",
+    weight: rate,
+    epoch: index + 1,
+    warnings: index === 2 ? ["The learning rate changed since the previous checkpoint (0.1)."] : [],
+  }));
+}
+
+function prediction(sample: Sample): readonly LabelValue[] {
+  switch (sample) {
+    case "digits":
+      return [0.613, 0.221, 0.094, 0.031, 0.018, 0.011, 0.006, 0.004, 0.0015, 0.0005].map(
+        (value, index) => ({ label: String((7 + index * 3) % 10), value }),
+      );
+    case "mail":
+      return [
+        { label: "spam", value: 0.97 },
+        { label: "ham", value: 0.03 },
+      ];
+    case "iris":
+      return [
+        { label: "versicolor", value: 0.55 },
+        { label: "virginica", value: 0.44 },
+        { label: "setosa", value: 0.01 },
+      ];
+    case "house":
+      return [{ label: "price", value: 231.4 }];
+  }
+}
+
+const targets: Readonly<Record<Sample, string>> = {
+  digits: "1",
+  mail: "spam",
+  iris: "virginica",
+  house: "250",
+};
+
+function query(sample: Sample, index: number): QueryCard {
+  return {
+    dataset: "test",
+    index,
+    place: place(sample, "test", index),
+    preview: preview(sample, index + 17),
+    target: targets[sample],
+    prediction: prediction(sample),
+    explained: labelsOf[sample] ? targets[sample] : undefined,
+    losses: [2.31, 1.42, 1.05, 0.97, 0.91],
+  };
+}
+
+/** A run of a sample; `id` ends with the number of its training examples, which its lists follow. */
+export function makeRun(
+  sample: Sample,
+  kind: RunSummary["kind"],
+  options: { readonly rows?: number; readonly queries?: number; readonly stale?: boolean } = {},
+): RunSummary {
+  const { rows = 1900, queries = 1, stale = false } = options;
+  return {
+    id: `${sample}/${rows}`,
+    kind,
+    created: "2026-01-02T03:04:05.000Z",
+    title: kind === "suspects" ? `Suspects among ${rows} training examples` : "test 142, target 1",
+    folder: ".tracin/runs/2026-01-02-explain",
+    examples: rows,
+    checkpoints: checkpoints(sample),
+    layers: "all",
+    engine: "onnxruntime 1.30",
+    seconds: 0.412,
+    queries:
+      kind === "suspects"
+        ? []
+        : Array.from({ length: queries }, (_, index) => query(sample, 142 + index)),
+    changes: stale ? ["train/labels.csv was edited.", "checkpoints/epoch-06.pt is new."] : [],
+  };
+}
+
+/** A page of a generated list, sorted as its view asks. */
+export function makeRows(request: Omit<RowsRequest, "root">): RowsReply {
+  const [name, count] = request.runId.split("/");
+  const sample = name as Sample;
+  const examples = Number(count);
+  const total = request.view === "suspects" ? examples : Math.ceil(examples / 2);
+  const end = Math.min(total, request.offset + request.limit);
+  const rows: RankedRow[] = [];
+  for (let at = request.offset; at < end; at++) {
+    rows.push(makeRow(sample, request, at, examples));
+  }
+  return { total, scale: 0.213, rows };
+}
+
+function makeRow(
+  sample: Sample,
+  { view, order }: Omit<RowsRequest, "root">,
+  at: number,
+  examples: number,
+): RankedRow {
+  const seed = at + (view === "proponents" ? 0 : view === "opponents" ? 7001 : 14003);
+  const index = (seed * 7919) % examples;
+  const decay = 1 / (1 + at * 0.15);
+  const sign = view === "opponents" ? -1 : 1;
+  const size = 0.213 * decay * sign;
+  const shares = weights.map((_, part) => random(seed, part, 11) - 0.15);
+  const sum = shares.reduce((total, share) => total + share, 0);
+  const target = labelFor(sample, seed);
+  const differs =
+    labelsOf[sample] !== undefined && random(seed, 12) < (view === "suspects" ? 0.75 : 0.2);
+  const other = labelsOf[sample]?.find((label) => label !== target) ?? target;
+  const self = view === "suspects" && order === "loss" ? random(seed, 13) * 20 : 24.7 * decay;
+  const loss = view === "suspects" && order === "loss" ? 6.12 * decay : random(seed, 14) * 4;
+  const scale = view === "suspects" ? self : size;
+  return {
+    rank: at + 1,
+    index,
+    place: place(sample, "train", index),
+    preview: preview(sample, index),
+    target,
+    predicted: differs ? other : target,
+    score: view === "suspects" ? 0 : size,
+    parts: shares.map((share) => (share / sum) * scale),
+    selfInfluence: self,
+    loss,
+    suggested: differs ? { label: other, value: 0.5 + random(seed, 15) / 2 } : undefined,
+  };
+}

@@ -1,0 +1,103 @@
+/**
+ * Stands in for VS Code in a plain page: `acquireVsCodeApi`, the host's half of the messages, and the theme.
+ * Loaded before the panel's bundle; `window.harness` drives it.
+ */
+import type { RowsRequest } from "../../src/protocol/compute.ts";
+import type { PanelState } from "../../src/protocol/panel.ts";
+import { labelsOf, makeRows, makeRun, type Sample } from "./data.ts";
+import { fontVariables, type ThemeName, themes } from "./themes.ts";
+
+interface Message {
+  readonly id?: string;
+  readonly method?: string;
+  readonly params?: unknown;
+}
+
+const sent: Message[] = [];
+let state: PanelState | undefined;
+let saved: unknown;
+let failure: { readonly message: string; readonly remedy: string } | undefined;
+let delay = 0;
+let isReady = false;
+
+function post(data: unknown): void {
+  // Cloned as the real channel does.
+  window.postMessage(structuredClone(data), "*");
+}
+
+function publish(): void {
+  if (isReady && state) {
+    post({ method: "stateChanged", receiver: { type: "webview" }, params: state });
+  }
+}
+
+function receive(message: Message): void {
+  sent.push(structuredClone(message));
+  if (message.method === "ready") {
+    isReady = true;
+    publish();
+  } else if (message.method === "getRows") {
+    const result = failure
+      ? { ok: false, ...failure }
+      : { ok: true, value: makeRows(message.params as Omit<RowsRequest, "root">) };
+    setTimeout(
+      () =>
+        post({
+          id: message.id,
+          receiver: { type: "webview" },
+          sender: { type: "extension" },
+          result,
+        }),
+      delay,
+    );
+  }
+}
+
+const harness = {
+  sent,
+  makeRun,
+  theme(name: ThemeName): void {
+    const { className, variables } = themes[name];
+    document.body.className = className;
+    document.documentElement.removeAttribute("style");
+    for (const [variable, value] of Object.entries({ ...fontVariables, ...variables })) {
+      document.documentElement.style.setProperty(variable, value);
+    }
+  },
+  show(next: PanelState): void {
+    state = next;
+    publish();
+  },
+  showRun(
+    sample: Sample,
+    ...rest: Parameters<typeof makeRun> extends [Sample, ...infer R] ? R : never
+  ): void {
+    harness.show({ kind: "run", run: makeRun(sample, ...rest), labels: labelsOf[sample] });
+  },
+  failRows(next: typeof failure): void {
+    failure = next;
+  },
+  delayRows(milliseconds: number): void {
+    delay = milliseconds;
+  },
+  getSaved: () => saved,
+  setSaved(next: unknown): void {
+    saved = next;
+  },
+};
+
+declare global {
+  interface Window {
+    harness: typeof harness;
+    acquireVsCodeApi: () => unknown;
+  }
+}
+
+window.harness = harness;
+window.acquireVsCodeApi = () => ({
+  postMessage: receive,
+  getState: () => saved,
+  setState: (next: unknown) => {
+    saved = structuredClone(next);
+  },
+});

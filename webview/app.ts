@@ -1,0 +1,62 @@
+import { css, html, LitElement } from "lit";
+import { customElement, state } from "lit/decorators.js";
+import type { PanelState } from "../src/protocol/panel.ts";
+import "./computing-view.ts";
+import "./error-view.ts";
+import { listen } from "./messages.ts";
+import "./run-view.ts";
+import { baseStyles } from "./styles.ts";
+import "./welcome-view.ts";
+
+/** The panel: a state of the host in, a view out. It is the one scrolling element. */
+@customElement("tracin-app")
+export class App extends LitElement {
+  @state() private panel: PanelState | undefined;
+
+  override connectedCallback(): void {
+    super.connectedCallback();
+    listen((panel) => {
+      this.panel = panel;
+    });
+  }
+
+  protected override render() {
+    const { panel } = this;
+    switch (panel?.kind) {
+      case undefined:
+        return null;
+      case "empty":
+        return html`<tracin-welcome .hasConfig=${panel.hasConfig}></tracin-welcome>`;
+      case "computing":
+        return html`<tracin-computing
+          .heading=${panel.title}
+          .progress=${panel.progress}
+        ></tracin-computing>`;
+      case "error":
+        return html`<tracin-error
+          .message=${panel.message}
+          .remedy=${panel.remedy}
+        ></tracin-error>`;
+      case "run":
+        return html`<tracin-run
+          .run=${panel.run}
+          .labels=${panel.labels}
+          .scroller=${this}
+        ></tracin-run>`;
+    }
+  }
+
+  static override styles = [
+    baseStyles,
+    css`
+      :host {
+        display: block;
+        position: relative;
+        height: 100vh;
+        overflow: hidden auto;
+        overflow-anchor: none;
+        overscroll-behavior: contain;
+      }
+    `,
+  ];
+}

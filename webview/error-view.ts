@@ -1,0 +1,59 @@
+import { css, html, LitElement } from "lit";
+import { customElement, property } from "lit/decorators.js";
+import { errorIcon } from "./icons.ts";
+import { runCommand } from "./messages.ts";
+import { strings } from "./strings.ts";
+import { baseStyles } from "./styles.ts";
+
+/** What went wrong and what to do about it. */
+@customElement("tracin-error")
+export class ErrorView extends LitElement {
+  @property() message = "";
+  @property({ attribute: false }) remedy: string | undefined;
+
+  protected override render() {
+    return html`
+      <div class="message" role="alert">
+        ${errorIcon}
+        <div>
+          <p>${this.message}</p>
+          ${this.remedy === undefined ? null : html`<p class="remedy">${this.remedy}</p>`}
+        </div>
+      </div>
+      <slot></slot>
+      <vscode-button appearance="secondary" @click=${() => runCommand("tracin.showLog")}
+        >${strings.error.showLog}</vscode-button
+      >
+    `;
+  }
+
+  static override styles = [
+    baseStyles,
+    css`
+      :host {
+        display: flex;
+        flex-direction: column;
+        align-items: flex-start;
+        gap: 12px;
+        max-width: 560px;
+        margin: 0 auto;
+        padding: 16px 12px;
+      }
+      .message {
+        display: flex;
+        gap: 8px;
+        min-width: 0;
+        max-width: 100%;
+        overflow-wrap: anywhere;
+      }
+      .icon {
+        margin-top: 2px;
+        color: var(--vscode-errorForeground);
+      }
+      .remedy {
+        margin-top: 6px;
+        color: var(--vscode-descriptionForeground);
+      }
+    `,
+  ];
+}

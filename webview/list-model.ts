@@ -1,0 +1,48 @@
+import type { RankedView, SuspectOrder } from "../src/protocol/compute.ts";
+import type { PageCache } from "./page-cache.ts";
+
+/** Chromium cannot lay out elements much higher than 33 million pixels. */
+const highestList = 30_000_000;
+
+/** How many rows of a list can be laid out. */
+export function listedRows(total: number, rowHeight: number): number {
+  return Math.min(total, Math.floor(highestList / Math.max(1, rowHeight)));
+}
+
+/** The layout for rows of a width in pixels. */
+export function layoutOf(width: number): "compact" | "medium" | "wide" {
+  return width < 340 ? "compact" : width < 640 ? "medium" : "wide";
+}
+
+/** Rows that stand in the page: those near the window, and the active one so that it keeps the focus. */
+export function rowRange(
+  range: {
+    readonly startIndex: number;
+    readonly endIndex: number;
+    readonly overscan: number;
+    readonly count: number;
+  },
+  active: number,
+): number[] {
+  const start = Math.max(0, range.startIndex - range.overscan);
+  const end = Math.min(range.count - 1, range.endIndex + range.overscan);
+  const rows = Array.from({ length: Math.max(0, end - start + 1) }, (_, offset) => start + offset);
+  if (active < start && active < range.count) {
+    rows.unshift(active);
+  } else if (active > end && active < range.count) {
+    rows.push(active);
+  }
+  return rows;
+}
+
+/** The value that fills a bar: the largest score of the list; suspects are sorted, their first is the largest. */
+export function scaleOf(
+  cache: Pick<PageCache, "scale" | "first">,
+  view: RankedView,
+  order: SuspectOrder,
+): number {
+  if (view !== "suspects") {
+    return cache.scale;
+  }
+  return (order === "loss" ? cache.first?.loss : cache.first?.selfInfluence) ?? 0;
+}

@@ -1,0 +1,70 @@
+import { css } from "lit";
+
+/** The list and, where it is wide enough for columns, their widths: rows and header share them. */
+export const listStyles = css`
+  :host {
+    display: block;
+    min-width: 0;
+  }
+  .body {
+    position: relative;
+  }
+  .notice {
+    padding: 10px;
+  }
+  .grid {
+    --wide-areas: "rank twist label text bar score line place";
+    --wide-columns: auto 1.1em minmax(6em, 0.6fr) minmax(0, 2fr) minmax(60px, 140px) 6em 62px minmax(6em, 0.8fr);
+  }
+  .grid.image {
+    --wide-areas: "rank twist thumb label bar score line place";
+    --wide-columns: auto 1.1em 34px minmax(7em, 1fr) minmax(60px, 0.8fr) 6em 62px minmax(8em, 1fr);
+  }
+  .grid.suspects {
+    --wide-areas: "rank twist label text bar score other line place";
+    --wide-columns: auto 1.1em minmax(6em, 0.8fr) minmax(0, 2fr) minmax(50px, 100px) 4.5em 7em 62px minmax(6em, 0.8fr);
+  }
+  .grid.suspects.image {
+    --wide-areas: "rank twist thumb label bar score other line place";
+    --wide-columns: auto 1.1em 34px minmax(7em, 1fr) minmax(50px, 0.8fr) 4.5em 7em 62px minmax(8em, 1fr);
+  }
+  .header {
+    position: sticky;
+    z-index: 1;
+    display: grid;
+    grid-template: var(--wide-areas) / var(--wide-columns);
+    gap: 0 8px;
+    padding: 3px 10px;
+    border-bottom: 1px solid
+      var(--vscode-sideBarSectionHeader-border, var(--vscode-widget-border, var(--vscode-descriptionForeground)));
+    background: var(--vscode-sideBar-background, var(--vscode-editor-background));
+    white-space: nowrap;
+  }
+  .header .rank {
+    grid-area: rank;
+    min-width: var(--rank-width, 1.6em);
+    text-align: end;
+  }
+  .header .label {
+    grid-area: label;
+  }
+  .header .text {
+    grid-area: text;
+  }
+  .header .score-head {
+    grid-column: bar / score;
+    grid-row: 1;
+    text-align: end;
+  }
+  .header .other {
+    grid-area: other;
+    text-align: end;
+  }
+  .header .line {
+    grid-area: line;
+    text-align: end;
+  }
+  .header .place {
+    grid-area: place;
+  }
+`;

@@ -1,0 +1,72 @@
+import { HOST_EXTENSION } from "vscode-messenger-common";
+import { Messenger } from "vscode-messenger-webview";
+import type { ExplainedLabel, Place, RowsReply, RowsRequest } from "../src/protocol/compute.ts";
+import * as panel from "../src/protocol/panel.ts";
+import { strings } from "./strings.ts";
+import { parseViewState, type ViewState } from "./view-state.ts";
+
+interface VsCodeApi {
+  postMessage(message: unknown): void;
+  getState(): unknown;
+  setState(state: unknown): void;
+}
+
+declare function acquireVsCodeApi(): VsCodeApi;
+
+const vscode = acquireVsCodeApi();
+const messenger = new Messenger(vscode);
+
+/** Calls `listener` with every state of the panel, and tells the host that the panel can receive. */
+export function listen(listener: (state: panel.PanelState) => void): void {
+  messenger.onNotification(panel.stateChanged, listener);
+  messenger.start();
+  messenger.sendNotification(panel.ready, HOST_EXTENSION);
+}
+
+/** Asks for a page of a ranked list; never rejects: what fails comes back as `ok: false`. */
+export async function getRows(
+  request: Omit<RowsRequest, "root">,
+): Promise<panel.PanelReply<RowsReply>> {
+  try {
+    return await messenger.sendRequest(panel.getRows, HOST_EXTENSION, request);
+  } catch (error) {
+    return { ok: false, message: messageOf(error), remedy: undefined };
+  }
+}
+
+/** Opens the data file at an example's row, or its image. */
+export function reveal(place: Place, what: "row" | "image"): void {
+  messenger.sendNotification(panel.reveal, HOST_EXTENSION, { place, what });
+}
+
+/** Explains the run's query again, for another label. */
+export function explainLabel(runId: string, explain: ExplainedLabel): void {
+  messenger.sendNotification(panel.explainLabel, HOST_EXTENSION, { runId, explain });
+}
+
+/** Runs one of the extension's commands. */
+export function runCommand(command: panel.PanelCommand): void {
+  messenger.sendNotification(panel.runCommand, HOST_EXTENSION, { command });
+}
+
+/** Cancels what is being computed. */
+export function cancel(): void {
+  messenger.sendNotification(panel.cancel, HOST_EXTENSION);
+}
+
+/** What the panel looked like when it was last seen. */
+export function loadViewState(): ViewState {
+  return parseViewState(vscode.getState());
+}
+
+/** Keeps what the panel looks like for the next time it is shown. */
+export function saveViewState(state: ViewState): void {
+  vscode.setState(state);
+}
+
+function messageOf(error: unknown): string {
+  if (typeof error === "object" && error !== null && "message" in error) {
+    return String(error.message);
+  }
+  return strings.unknownError;
+}

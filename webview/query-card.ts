@@ -1,0 +1,291 @@
+import { css, html, LitElement } from "lit";
+import { customElement, property } from "lit/decorators.js";
+import type { LabelValue, QueryCard } from "../src/protocol/compute.ts";
+import { checkpointLine, checkpointLineStyles } from "./checkpoint-line.ts";
+import { formatNumber, formatProbability } from "./format.ts";
+import { chevron, warningIcon } from "./icons.ts";
+import { labelChoices, predictionView } from "./labels.ts";
+import { explainLabel, reveal } from "./messages.ts";
+import { pathLabel, placeStyles, placeText } from "./place.ts";
+import { previewLine, previewStyles, previewWhole } from "./preview.ts";
+import { scoreBar, scoreBarStyles } from "./score-bar.ts";
+import { strings } from "./strings.ts";
+import { baseStyles } from "./styles.ts";
+import "./thumbnail.ts";
+
+/** The example whose prediction is explained: what it is, what the model says, and which label to explain. */
+@customElement("tracin-query-card")
+export class QueryCardElement extends LitElement {
+  @property() runId = "";
+  @property({ attribute: false }) query: QueryCard | undefined;
+  @property({ attribute: false }) labels: readonly string[] | undefined;
+  @property({ type: Boolean }) allLabels = false;
+
+  protected override render() {
+    const { query } = this;
+    if (!query) {
+      return null;
+    }
+    const { card } = strings;
+    const { preview, place } = query;
+    const view = predictionView(query, this.labels, this.allLabels);
+    const image = preview.kind === "image" ? preview : undefined;
+    const where = place.image ?? placeText(place);
+    return html`
+      <section aria-label=${card.label} class=${image ? "with-image" : ""}>
+        ${
+          image
+            ? html`<button
+              class="plain thumbnail"
+              title=${card.openImage(place.image ?? place.file)}
+              @click=${() => reveal(place, "image")}
+            >
+              <tracin-thumbnail .preview=${image} alt=${card.openImage(where)}></tracin-thumbnail>
+            </button>`
+            : null
+        }
+        <div class="facts">
+          <vscode-link
+            class="place"
+            href="#"
+            title=${card.openRow(placeText(place))}
+            @click=${(event: Event) => {
+              event.preventDefault();
+              reveal(place, "row");
+            }}
+            >${pathLabel(where)}</vscode-link
+          >
+          <div class="pair">
+            <span class="muted">${card.target}</span>
+            <span class="value ellipsis" title=${query.target}>${query.target}</span>
+          </div>
+          ${
+            view.predicted
+              ? html`<div
+                class="pair"
+                title=${view.disagrees === true ? card.disagreesTitle : view.disagrees === false ? card.agreesTitle : ""}
+              >
+                <span class="muted">${card.predicts}</span>
+                <span class="value ellipsis" title=${view.predicted.label}>${view.predicted.label}</span>
+                ${view.disagrees ? html`<span class="disagrees">${warningIcon}<span class="small">${card.disagrees}</span></span>` : null}
+              </div>`
+              : null
+          }
+          ${this.renderLosses(query.losses)}
+        </div>
+      </section>
+      ${this.renderPreview(query)}
+      <div class="prediction" role="list">
+        ${view.shown.map((entry) => this.renderEntry(entry, view.probabilities))}
+      </div>
+      ${
+        view.hidden > 0 || this.allLabels
+          ? html`<button class="plain link more small" aria-expanded=${this.allLabels} @click=${this.toggleLabels}>
+            ${chevron(this.allLabels)}${this.allLabels ? card.fewerLabels : card.moreLabels(view.hidden)}
+          </button>`
+          : null
+      }
+      ${this.renderChoices(query)}
+    `;
+  }
+
+  private renderPreview({ preview }: QueryCard) {
+    switch (preview.kind) {
+      case "image":
+        return null;
+      case "text":
+        return html`<div class="text">${previewLine(preview)}</div>`;
+      case "fields":
+        return html`<div class="text">${previewWhole(preview)}</div>`;
+    }
+  }
+
+  private renderLosses(losses: readonly number[]) {
+    const { card } = strings;
+    const first = losses[0];
+    const last = losses.at(-1);
+    if (first === undefined || last === undefined) {
+      return null;
+    }
+    const text = `${card.lossTitle}: ${losses.map((loss) => formatNumber(loss)).join(", ")}`;
+    const range =
+      losses.length > 1 ? `${formatNumber(first)} → ${formatNumber(last)}` : formatNumber(last);
+    return html`<div class="pair" title=${text}>
+      <span class="muted">${card.loss}</span>
+      <span class="ellipsis">${range}</span>
+      ${losses.length > 1 ? checkpointLine(losses, text) : null}
+    </div>`;
+  }
+
+  private renderEntry(entry: LabelValue, probabilities: boolean) {
+    const { card } = strings;
+    const { query } = this;
+    const isTarget = entry.label === query?.target;
+    const isExplained = entry.label === query?.explained;
+    const note = isTarget
+      ? isExplained
+        ? `${card.target}, ${card.explained}`
+        : card.target
+      : isExplained
+        ? card.explained
+        : "";
+    const value = probabilities ? formatProbability(entry.value) : formatNumber(entry.value);
+    const title = `${entry.label}: ${probabilities ? card.probability : card.output} ${
+      probabilities ? formatNumber(entry.value) : value
+    }${note === "" ? "" : ` (${note})`}`;
+    return html`<div class="entry" role="listitem" title=${title}>
+      <span class="label ${isTarget || isExplained ? "marked" : ""}"
+        ><span class="ellipsis">${entry.label}</span
+        >${note === "" ? null : html`<span class="note muted small">${note}</span>`}</span
+      >
+      ${probabilities ? scoreBar(entry.value, 1, false) : html`<span></span>`}
+      <span class="number">${value}</span>
+    </div>`;
+  }
+
+  private renderChoices(query: QueryCard) {
+    const { card } = strings;
+    const choices = labelChoices(query, this.labels);
+    if (choices.length < 2) {
+      return null;
+    }
+    const selected = String(choices.findIndex((choice) => choice.selected));
+    const choose = (event: Event) => {
+      const { target } = event;
+      const value = target instanceof HTMLElement && "value" in target ? target.value : undefined;
+      const choice = choices[Number(value)];
+      if (choice && !choice.selected) {
+        explainLabel(this.runId, choice.explain);
+      }
+    };
+    return html`<div class="explain" title=${card.explainTitle}>
+      <label for="explain">${card.explain}</label>
+      <vscode-dropdown id="explain" aria-label=${card.explain} current-value=${selected} @change=${choose}>
+        ${choices.map(
+          (choice, index) => html`<vscode-option value=${index} ?selected=${choice.selected}
+            >${choice.label}${choice.isTarget ? ` (${card.target})` : choice.isPrediction ? ` (${card.predicts})` : ""}</vscode-option
+          >`,
+        )}
+      </vscode-dropdown>
+    </div>`;
+  }
+
+  private toggleLabels(): void {
+    this.dispatchEvent(new CustomEvent("toggle-labels", { bubbles: true, composed: true }));
+  }
+
+  static override styles = [
+    baseStyles,
+    scoreBarStyles,
+    checkpointLineStyles,
+    placeStyles,
+    previewStyles,
+    css`
+      :host {
+        display: flex;
+        flex-direction: column;
+        gap: 6px;
+      }
+      section {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr);
+        gap: 0 10px;
+      }
+      section.with-image {
+        grid-template-columns: auto minmax(0, 1fr);
+      }
+      .thumbnail tracin-thumbnail {
+        width: 64px;
+        height: 64px;
+      }
+      .thumbnail {
+        align-self: start;
+        margin-top: 2px;
+      }
+      .facts {
+        display: flex;
+        flex-direction: column;
+        min-width: 0;
+      }
+      .place {
+        align-self: flex-start;
+        max-width: 100%;
+        font-size: inherit;
+      }
+      .place::part(control),
+      .place::part(content) {
+        max-width: 100%;
+        min-width: 0;
+        overflow: hidden;
+      }
+      .pair {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 0 6px;
+        min-width: 0;
+      }
+      .value {
+        font-weight: 600;
+      }
+      .disagrees {
+        display: inline-flex;
+        align-items: center;
+        gap: 3px;
+        color: var(--vscode-editorWarning-foreground);
+        white-space: nowrap;
+      }
+      .text {
+        max-height: 7em;
+        overflow: auto;
+        overflow-wrap: anywhere;
+        padding: 4px 6px;
+        border-inline-start: 2px solid var(--vscode-textBlockQuote-border, var(--vscode-descriptionForeground));
+        background: var(--vscode-textBlockQuote-background, transparent);
+        white-space: pre-line;
+      }
+      .prediction {
+        display: grid;
+        grid-template-columns: fit-content(58%) minmax(40px, 1fr) auto;
+        gap: 0 8px;
+      }
+      .entry {
+        display: grid;
+        grid-column: 1 / -1;
+        grid-template-columns: subgrid;
+        align-items: center;
+      }
+      .label {
+        display: flex;
+        align-items: baseline;
+        gap: 5px;
+        min-width: 0;
+      }
+      .label.marked > .ellipsis {
+        font-weight: 600;
+      }
+      .note {
+        flex: none;
+      }
+      .number {
+        text-align: end;
+      }
+      .more {
+        display: inline-flex;
+        align-items: center;
+        align-self: flex-start;
+        gap: 2px;
+      }
+      .explain {
+        display: flex;
+        align-items: center;
+        gap: 8px;
+      }
+      .explain vscode-dropdown {
+        flex: 1 1 0;
+        min-width: 0;
+        max-width: 260px;
+      }
+    `,
+  ];
+}

@@ -1,0 +1,188 @@
+import { html, LitElement, type TemplateResult } from "lit";
+import { customElement, property } from "lit/decorators.js";
+import type { RankedRow, RankedView, SuspectOrder } from "../src/protocol/compute.ts";
+import { checkpointLine, checkpointLineStyles, describeParts } from "./checkpoint-line.ts";
+import { formatCount, formatNumber, formatProbability } from "./format.ts";
+import { chevron, warningIcon } from "./icons.ts";
+import { reveal } from "./messages.ts";
+import { pathLabel, placeStyles, placeText } from "./place.ts";
+import { previewLine, previewStyles, previewWhole } from "./preview.ts";
+import { rowStyles } from "./row-styles.ts";
+import { scoreBar, scoreBarStyles, signGlyph } from "./score-bar.ts";
+import { strings } from "./strings.ts";
+import { baseStyles } from "./styles.ts";
+import "./thumbnail.ts";
+
+/** How much room a row has: three short lines, two, or one. */
+export type RowLayout = "compact" | "medium" | "wide";
+
+/** A training example in a ranked list. Its role, index and focus are set by the list. */
+@customElement("tracin-row")
+export class RowElement extends LitElement {
+  /** Undefined while its page is on the way. */
+  @property({ attribute: false }) row: RankedRow | undefined;
+  /** Counted from 0 in the list. */
+  @property({ type: Number }) index = 0;
+  @property() view: RankedView = "proponents";
+  @property() order: SuspectOrder = "selfInfluence";
+  @property({ type: Number }) scale = 0;
+  @property({ reflect: true }) layout: RowLayout = "compact";
+  @property({ type: Boolean, reflect: true }) expanded = false;
+  @property({ type: Boolean, reflect: true }) active = false;
+  @property({ attribute: false }) checkpoints: readonly string[] = [];
+
+  private get focusable(): number {
+    return this.active ? 0 : -1;
+  }
+
+  protected override render() {
+    const { row } = this;
+    if (!row) {
+      return html`<div class="grid">
+        <span class="rank" role="gridcell">${formatCount(this.index + 1)}</span>
+        <span class="label loading" role="gridcell" aria-label=${strings.list.loading}></span>
+      </div>`;
+    }
+    return html`
+      <div class="grid">
+        <span class="rank" role="gridcell">${formatCount(row.rank)}</span>
+        <button
+          class="plain twistie"
+          tabindex=${this.focusable}
+          title=${this.expanded ? strings.row.collapse : strings.row.expand}
+          aria-label=${this.expanded ? strings.row.collapse : strings.row.expand}
+          @click=${this.toggle}
+        >
+          ${chevron(this.expanded)}
+        </button>
+        ${this.renderPreview(row)} ${this.renderLabel(row)} ${this.renderScore(row)}
+        <span class="place" role="gridcell">
+          <button
+            class="plain link"
+            tabindex=${this.focusable}
+            title=${strings.card.openRow(placeText(row.place))}
+            @click=${() => reveal(row.place, "row")}
+          >
+            ${pathLabel(placeText(row.place))}
+          </button>
+        </span>
+      </div>
+      ${this.expanded ? this.renderDetails(row) : null}
+    `;
+  }
+
+  private renderPreview({ preview, place }: RankedRow): TemplateResult {
+    if (preview.kind !== "image") {
+      return html`<span class="text" role="gridcell">${previewLine(preview)}</span>`;
+    }
+    const name = strings.card.openImage(place.image ?? place.file);
+    return html`<span class="thumbnail" role="gridcell">
+      <button
+        class="plain"
+        tabindex=${this.focusable}
+        title=${name}
+        @click=${() => reveal(place, "image")}
+      >
+        <tracin-thumbnail .preview=${preview} alt=${name}></tracin-thumbnail>
+      </button>
+    </span>`;
+  }
+
+  private renderLabel(row: RankedRow): TemplateResult {
+    const { suggested, target } = row;
+    return html`<span class="label" role="gridcell">
+      <span class="target" title=${strings.row.target(target)}>${target}</span>
+      ${suggested ? this.renderDisagreement(suggested.label, suggested.value) : null}
+    </span>`;
+  }
+
+  private renderDisagreement(label: string, value: number): TemplateResult {
+    const probability = formatProbability(value);
+    const title = strings.row.suggested(label, probability);
+    return html`<span class="suggested" title=${title} aria-label=${title}>
+      ${warningIcon}<span class="ellipsis">${
+        this.view === "suspects" ? `${label}?` : strings.row.predictedShort(label)
+      }</span>${this.view === "suspects" ? html`<span class="muted">${probability}</span>` : null}
+    </span>`;
+  }
+
+  private renderScore(row: RankedRow): TemplateResult {
+    const words = strings.row;
+    const signed = this.view !== "suspects";
+    const parts = describeParts(row.parts, this.checkpoints, signed);
+    const drawing = html`<span class="line-cell" role="gridcell">${checkpointLine(row.parts, parts)}</span>`;
+    if (signed) {
+      const tone = row.score < 0 ? "negative-text" : "positive-text";
+      return html`${scoreBar(row.score, this.scale, true)}
+        <span class="score" role="gridcell" title=${words.score}>
+          <span class=${tone} aria-hidden="true">${signGlyph(row.score)}</span>
+          ${formatNumber(row.score, "signed")}
+        </span>
+        ${drawing}`;
+    }
+    const byLoss = this.order === "loss";
+    const [value, other] = byLoss ? [row.loss, row.selfInfluence] : [row.selfInfluence, row.loss];
+    const { orderTitles } = strings.list;
+    return html`${scoreBar(value, this.scale, false)}
+      <span class="score" role="gridcell" title=${byLoss ? orderTitles.loss : orderTitles.selfInfluence}
+        >${formatNumber(value)}</span
+      >
+      <span class="other" role="gridcell" title=${byLoss ? orderTitles.selfInfluence : orderTitles.loss}
+        ><span class="muted">${byLoss ? words.selfShort : words.lossShort}</span> ${formatNumber(other)}</span
+      >
+      ${drawing}`;
+  }
+
+  private renderDetails(row: RankedRow): TemplateResult {
+    const words = strings.row;
+    const signed = this.view !== "suspects";
+    const { preview, place } = row;
+    return html`<div class="details" role="gridcell">
+      ${
+        preview.kind === "image"
+          ? html`<tracin-thumbnail class="large" .preview=${preview} alt=${place.image ?? ""}></tracin-thumbnail>`
+          : previewWhole(preview)
+      }
+      <div class="actions">
+        <button class="plain link" tabindex=${this.focusable} @click=${() => reveal(place, "row")}>
+          ${words.openRow}
+        </button>
+        ${
+          place.image === undefined
+            ? null
+            : html`<button class="plain link" tabindex=${this.focusable} title=${place.image} @click=${() => reveal(place, "image")}>
+                ${words.openImage}
+              </button>`
+        }
+      </div>
+      <dl class="numbers">
+        ${row.parts.map(
+          (part, index) =>
+            html`<dt class="ellipsis" title=${this.checkpoints[index] ?? ""}>${this.checkpoints[index] ?? index + 1}</dt>
+              <dd>${formatNumber(part, signed ? "signed" : "unsigned")}</dd>`,
+        )}
+        <dt class="sum" title=${strings.list.orderTitles.selfInfluence}>${words.selfInfluence}</dt>
+        <dd class="sum">${formatNumber(row.selfInfluence)}</dd>
+        <dt title=${strings.list.orderTitles.loss}>${words.loss}</dt>
+        <dd>${formatNumber(row.loss)}</dd>
+        <dt>${strings.card.predicts}</dt>
+        <dd>${row.predicted}</dd>
+      </dl>
+    </div>`;
+  }
+
+  private toggle(): void {
+    this.dispatchEvent(
+      new CustomEvent("toggle-row", { detail: this.index, bubbles: true, composed: true }),
+    );
+  }
+
+  static override styles = [
+    baseStyles,
+    scoreBarStyles,
+    checkpointLineStyles,
+    placeStyles,
+    previewStyles,
+    rowStyles,
+  ];
+}

@@ -1,0 +1,182 @@
+import { css, html, LitElement } from "lit";
+import { customElement, property } from "lit/decorators.js";
+import type { CheckpointSummary, RunSummary } from "../src/protocol/compute.ts";
+import { formatNumber, formatSeconds } from "./format.ts";
+import { chevron, warningIcon } from "./icons.ts";
+import { labelChoices } from "./labels.ts";
+import { explainLabel, runCommand } from "./messages.ts";
+import { pathLabel, placeStyles } from "./place.ts";
+import { strings } from "./strings.ts";
+import { baseStyles } from "./styles.ts";
+
+/** How a run was made: one line that opens to its checkpoints, and what has changed since. */
+@customElement("tracin-run-header")
+export class RunHeader extends LitElement {
+  @property({ attribute: false }) run: RunSummary | undefined;
+  @property({ attribute: false }) labels: readonly string[] | undefined;
+  @property({ type: Boolean }) details = false;
+
+  protected override render() {
+    const { run } = this;
+    if (!run) {
+      return null;
+    }
+    const words = strings.run;
+    const facts = [
+      words.checkpoints(run.checkpoints.length),
+      words.layers(run.layers),
+      words.exact,
+      ...(run.kind === "suspects" ? [words.examples(run.examples)] : []),
+      formatSeconds(run.seconds),
+    ];
+    const warned = run.checkpoints.some((checkpoint) => checkpoint.warnings.length > 0);
+    return html`
+      <button
+        class="plain summary small muted"
+        title=${words.details}
+        aria-expanded=${this.details}
+        @click=${this.toggleDetails}
+      >
+        ${chevron(this.details)}
+        <span class="facts">${facts.map((fact, index) => html`<span class="fact">${fact}${index < facts.length - 1 ? " ·" : ""}</span> `)}${warned ? warningIcon : null}</span>
+      </button>
+      ${this.details ? this.renderDetails(run) : null}
+      ${run.changes.length > 0 ? this.renderStale(run) : null}
+    `;
+  }
+
+  private renderDetails(run: RunSummary) {
+    const words = strings.run;
+    return html`<div class="details small">
+      <table>
+        <thead>
+          <tr>
+            <th scope="col">${words.checkpoint}</th>
+            <th scope="col" class="number">${words.rate}</th>
+            <th scope="col" class="number" title=${words.weightTitle}>${words.weight}</th>
+          </tr>
+        </thead>
+        <tbody>
+          ${run.checkpoints.map(renderCheckpoint)}
+        </tbody>
+      </table>
+      <p class="muted">${words.engine(run.engine)}</p>
+    </div>`;
+  }
+
+  private renderStale(run: RunSummary) {
+    const words = strings.run;
+    return html`<div class="stale" role="status">
+      ${warningIcon}
+      <div>
+        <div><vscode-tag>${words.stale}</vscode-tag> ${words.staleText}</div>
+        <ul>
+          ${run.changes.map((change) => html`<li>${change}</li>`)}
+        </ul>
+        <vscode-button appearance="secondary" @click=${() => runAgain(run, this.labels)}>${words.again}</vscode-button>
+      </div>
+    </div>`;
+  }
+
+  private toggleDetails(): void {
+    this.dispatchEvent(new CustomEvent("toggle-details", { bubbles: true, composed: true }));
+  }
+
+  static override styles = [
+    baseStyles,
+    placeStyles,
+    css`
+      :host {
+        display: flex;
+        flex-direction: column;
+        gap: 6px;
+      }
+      .summary {
+        display: flex;
+        align-items: flex-start;
+        gap: 2px;
+      }
+      .summary .icon {
+        margin-top: 2px;
+      }
+      .fact {
+        white-space: nowrap;
+      }
+      .details {
+        display: flex;
+        flex-direction: column;
+        gap: 6px;
+      }
+      table {
+        width: 100%;
+        max-width: 640px;
+        border-collapse: collapse;
+        table-layout: fixed;
+      }
+      th {
+        color: var(--vscode-descriptionForeground);
+        font-weight: normal;
+        text-align: start;
+      }
+      th,
+      td {
+        padding: 1px 0 1px 8px;
+        vertical-align: top;
+      }
+      th:first-child,
+      td:first-child {
+        padding-inline-start: 0;
+      }
+      .number {
+        width: 5.2em;
+        text-align: end;
+      }
+      .stale {
+        display: grid;
+        grid-template-columns: auto minmax(0, 1fr);
+        gap: 6px;
+        padding: 6px 8px;
+        border: 1px solid var(--vscode-inputValidation-warningBorder, var(--vscode-editorWarning-foreground));
+        background: var(--vscode-inputValidation-warningBackground, transparent);
+        overflow-wrap: anywhere;
+      }
+      .stale .icon {
+        margin-top: 2px;
+      }
+      ul {
+        margin: 2px 0 6px;
+        padding-inline-start: 16px;
+      }
+      vscode-tag::part(control) {
+        text-transform: none;
+      }
+    `,
+  ];
+}
+
+function renderCheckpoint(checkpoint: CheckpointSummary) {
+  const words = strings.run;
+  const when = [
+    ...(checkpoint.epoch === undefined ? [] : [words.epoch(checkpoint.epoch)]),
+    ...(checkpoint.step === undefined ? [] : [words.step(checkpoint.step)]),
+  ].join(", ");
+  return html`<tr>
+    <td title=${`${checkpoint.file}${when === "" ? "" : ` (${when})`}`}>
+      ${pathLabel(checkpoint.file)}
+      ${checkpoint.warnings.map((warning) => html`<div class="warning">${warningIcon} ${warning}</div>`)}
+    </td>
+    <td class="number" title=${checkpoint.learningRateSource}>${formatNumber(checkpoint.learningRate)}</td>
+    <td class="number" title=${words.weightTitle}>${formatNumber(checkpoint.weight)}</td>
+  </tr>`;
+}
+
+/** Computes the same again. */
+function runAgain(run: RunSummary, labels: readonly string[] | undefined): void {
+  const query = run.queries[0];
+  if (run.kind === "suspects" || !query) {
+    runCommand("tracin.findMislabelled");
+    return;
+  }
+  const explained = labelChoices(query, labels).find((choice) => choice.selected);
+  explainLabel(run.id, explained?.explain ?? "target");
+}

@@ -1,0 +1,369 @@
+import { css, html, LitElement, type PropertyValues, type TemplateResult } from "lit";
+import { customElement, property, state } from "lit/decorators.js";
+import { keyed } from "lit/directives/keyed.js";
+import type { RankedView, RunSummary, SuspectOrder } from "../src/protocol/compute.ts";
+import { chevron, chevronLeft } from "./icons.ts";
+import { getRows, loadViewState, saveViewState } from "./messages.ts";
+import { PageCache } from "./page-cache.ts";
+import "./query-card.ts";
+import "./ranked-list.ts";
+import "./run-header.ts";
+import { strings } from "./strings.ts";
+import { baseStyles } from "./styles.ts";
+import { listKey, stateForRun, toggleExpanded, type ViewState } from "./view-state.ts";
+
+/** From this width on, proponents and opponents stand side by side. */
+const sideBySide = 900;
+/** Height of the tabs, which stay in sight while the list scrolls. */
+const tabsHeight = 31;
+
+type TabName = RankedView | "influence";
+
+/** A finished run: its query, how it was made, and its ranked lists. */
+@customElement("tracin-run")
+export class RunView extends LitElement {
+  @property({ attribute: false }) run: RunSummary | undefined;
+  @property({ attribute: false }) labels: readonly string[] | undefined;
+  @property({ attribute: false }) scroller: HTMLElement | undefined;
+
+  @state() private shown: ViewState = loadViewState();
+  @state() private wide = false;
+  @state() private above = 0;
+  @state() private revision = 0;
+  private readonly caches = new Map<string, PageCache>();
+  private restore: number | undefined;
+  private saving: ReturnType<typeof setTimeout> | undefined;
+  private readonly resize = new ResizeObserver(() => {
+    this.wide = this.clientWidth >= sideBySide;
+    this.above = this.renderRoot.querySelector<HTMLElement>(".above")?.offsetHeight ?? 0;
+  });
+  private readonly onScroll = () => {
+    clearTimeout(this.saving);
+    this.saving = setTimeout(() => this.keepScroll(), 150);
+  };
+
+  override disconnectedCallback(): void {
+    super.disconnectedCallback();
+    this.resize.disconnect();
+    this.scroller?.removeEventListener("scroll", this.onScroll);
+    clearTimeout(this.saving);
+    this.forgetLists();
+  }
+
+  protected override willUpdate(changed: PropertyValues<this>): void {
+    const before = changed.get("run");
+    if (changed.has("run") && this.run && before?.id !== this.run.id) {
+      this.forgetLists();
+      const { run } = this;
+      this.shown = stateForRun(this.shown, run.id, viewsOf(run), run.queries.length);
+      this.restore = this.shown.scroll[this.shown.view];
+      saveViewState(this.shown);
+    }
+    if (changed.has("scroller")) {
+      changed.get("scroller")?.removeEventListener("scroll", this.onScroll);
+      this.scroller?.addEventListener("scroll", this.onScroll, { passive: true });
+    }
+  }
+
+  protected override updated(): void {
+    this.resize.observe(this);
+    const above = this.renderRoot.querySelector(".above");
+    if (above) {
+      this.resize.observe(above);
+    }
+  }
+
+  protected override render() {
+    const { run } = this;
+    if (!run) {
+      return null;
+    }
+    const query = run.queries[this.shown.query];
+    return html`
+      <div
+        class="above"
+        @toggle-labels=${() => this.change({ allLabels: !this.shown.allLabels })}
+        @toggle-details=${() => this.change({ details: !this.shown.details })}
+      >
+        ${run.queries.length > 1 ? this.renderStepper(run.queries.length) : null}
+        ${
+          query
+            ? html`<tracin-query-card
+              .runId=${run.id}
+              .query=${query}
+              .labels=${this.labels}
+              .allLabels=${this.shown.allLabels}
+            ></tracin-query-card>`
+            : html`<h2>${run.title}</h2>`
+        }
+        <tracin-run-header
+          .run=${run}
+          .labels=${this.labels}
+          .details=${this.shown.details}
+        ></tracin-run-header>
+      </div>
+      <div
+        class="lists"
+        @toggle-expanded=${this.onToggleExpanded}
+        @list-ready=${this.onListReady}
+      >
+        ${run.kind === "suspects" ? this.renderList(run, "suspects", 0) : this.renderTabs(run)}
+      </div>
+    `;
+  }
+
+  private renderStepper(total: number): TemplateResult {
+    const { card } = strings;
+    const { query } = this.shown;
+    const step = (by: number) => this.change({ query: query + by, scroll: {} });
+    return html`<div class="stepper">
+      <vscode-button appearance="icon" aria-label=${card.previous} title=${card.previous} ?disabled=${query === 0} @click=${() => step(-1)}>${chevronLeft}</vscode-button>
+      <span>${card.query(query + 1, total)}</span>
+      <vscode-button appearance="icon" aria-label=${card.next} title=${card.next} ?disabled=${query === total - 1} @click=${() => step(1)}>${chevron(false)}</vscode-button>
+    </div>`;
+  }
+
+  private renderTabs(run: RunSummary): TemplateResult {
+    const tabs: readonly TabName[] = this.wide
+      ? ["influence", "suspects"]
+      : ["proponents", "opponents", "suspects"];
+    const { view } = this.shown;
+    const active: TabName = this.wide && view !== "suspects" ? "influence" : view;
+    return html`${keyed(
+      this.wide,
+      html`<vscode-panels activeid=${`tab-${active}`} @change=${this.onTab}>
+        ${tabs.map((tab) => html`<vscode-panel-tab id=${`tab-${tab}`} title=${strings.viewTitles[tab]}>${strings.views[tab]}</vscode-panel-tab>`)}
+        ${tabs.map(
+          (tab) => html`<vscode-panel-view id=${`view-${tab}`}>
+            ${tab === active ? this.renderPanel(run, tab) : null}
+          </vscode-panel-view>`,
+        )}
+      </vscode-panels>`,
+    )}`;
+  }
+
+  private renderPanel(run: RunSummary, tab: TabName): TemplateResult {
+    return tab === "influence"
+      ? html`<div class="pair">
+          ${this.renderList(run, "proponents", tabsHeight)} ${this.renderList(run, "opponents", tabsHeight)}
+        </div>`
+      : this.renderList(run, tab, tabsHeight);
+  }
+
+  private renderList(run: RunSummary, view: RankedView, covered: number): TemplateResult {
+    const { query, order } = this.shown;
+    const key = listKey(view, query, order);
+    return html`<div class="list">
+      ${this.renderCaption(run, view)}
+      ${keyed(
+        key,
+        html`<tracin-ranked-list
+          .view=${view}
+          .order=${order}
+          .cache=${this.cacheOf(run.id, view, query, order)}
+          .revision=${this.revision}
+          .scroller=${this.scroller}
+          .above=${this.above}
+          .covered=${covered}
+          .checkpoints=${run.checkpoints.map((checkpoint) => baseName(checkpoint.file))}
+          .expanded=${new Set(this.shown.expanded[key] ?? [])}
+        ></tracin-ranked-list>`,
+      )}
+    </div>`;
+  }
+
+  private renderCaption(run: RunSummary, view: RankedView): TemplateResult {
+    const { list } = strings;
+    const label = run.queries[this.shown.query]?.explained;
+    if (view !== "suspects") {
+      const text = view === "proponents" ? list.towards(label) : list.away(label);
+      return html`<p class="caption muted small" title=${strings.viewTitles[view]}>
+        <span aria-hidden="true">${view === "proponents" ? "▲" : "▼"}</span> ${text}
+      </p>`;
+    }
+    const orders: readonly SuspectOrder[] = ["selfInfluence", "loss"];
+    return html`<div class="caption">
+      <div class="order" title=${list.orderTitles[this.shown.order]}>
+        <label>${list.order}</label>
+        <vscode-dropdown aria-label=${list.order} current-value=${this.shown.order} @change=${this.onOrder}>
+          ${orders.map((order) => html`<vscode-option value=${order} title=${list.orderTitles[order]} ?selected=${order === this.shown.order}>${list.orders[order]}</vscode-option>`)}
+        </vscode-dropdown>
+      </div>
+      <p class="muted small">${list.suspects}</p>
+    </div>`;
+  }
+
+  private cacheOf(runId: string, view: RankedView, query: number, order: SuspectOrder): PageCache {
+    const key = listKey(view, query, order);
+    let cache = this.caches.get(key);
+    if (!cache) {
+      const what = view === "suspects" ? { runId, view, query, order } : { runId, view, query };
+      cache = new PageCache(
+        (offset, limit) => getRows({ ...what, offset, limit }),
+        () => {
+          this.revision++;
+        },
+      );
+      this.caches.set(key, cache);
+    }
+    return cache;
+  }
+
+  private forgetLists(): void {
+    for (const cache of this.caches.values()) {
+      cache.dispose();
+    }
+    this.caches.clear();
+  }
+
+  private change(change: Partial<ViewState>): void {
+    this.shown = { ...this.shown, ...change };
+    saveViewState(this.shown);
+  }
+
+  private keepScroll(): void {
+    const { view, scroll } = this.shown;
+    this.change({ scroll: { ...scroll, [view]: this.scroller?.scrollTop ?? 0 } });
+  }
+
+  private onTab(event: CustomEvent<unknown>): void {
+    const { detail } = event;
+    const tab = detail instanceof HTMLElement ? detail.id.replace(/^tab-/, "") : undefined;
+    const view = tab === "influence" ? "proponents" : tab;
+    if (
+      (view !== "proponents" && view !== "opponents" && view !== "suspects") ||
+      view === this.shown.view ||
+      (tab === "influence" && this.shown.view === "opponents")
+    ) {
+      return;
+    }
+    this.keepScroll();
+    const top = this.scroller?.scrollTop ?? 0;
+    // While the card is in sight it stays where it is; below it, each list has its own place.
+    this.restore = top > this.above ? Math.max(this.above, this.shown.scroll[view] ?? 0) : top;
+    this.change({ view });
+    void this.updateComplete.then(() => this.onListReady());
+  }
+
+  private onOrder(event: Event): void {
+    const { target } = event;
+    const value = target instanceof HTMLElement && "value" in target ? target.value : undefined;
+    if ((value === "selfInfluence" || value === "loss") && value !== this.shown.order) {
+      this.change({ order: value });
+    }
+  }
+
+  private onToggleExpanded(event: CustomEvent<{ view: RankedView; index: number }>): void {
+    const { view, index } = event.detail;
+    const key = listKey(view, this.shown.query, this.shown.order);
+    this.change(toggleExpanded(this.shown, key, index));
+  }
+
+  /** Goes back to where the person was, as soon as the list is long enough. */
+  private onListReady(): void {
+    const { restore, scroller } = this;
+    if (restore === undefined || !scroller) {
+      return;
+    }
+    requestAnimationFrame(() => {
+      scroller.scrollTop = restore;
+      if (Math.abs(scroller.scrollTop - restore) <= 1) {
+        this.restore = undefined;
+      }
+    });
+  }
+
+  static override styles = [
+    baseStyles,
+    css`
+      :host {
+        display: block;
+      }
+      .above {
+        display: flex;
+        flex-direction: column;
+        gap: 8px;
+        padding: 8px 10px;
+      }
+      h2 {
+        margin: 0;
+        font-size: 1em;
+        font-weight: 600;
+      }
+      .stepper {
+        display: flex;
+        align-items: center;
+        gap: 4px;
+      }
+      vscode-panels {
+        display: block;
+        overflow: visible;
+      }
+      vscode-panels::part(tablist) {
+        position: sticky;
+        top: 0;
+        z-index: 2;
+        width: 100%;
+        height: ${tabsHeight}px;
+        column-gap: 14px;
+        justify-content: start;
+        padding: 0 10px;
+        border-bottom: 1px solid
+          var(--vscode-sideBarSectionHeader-border, var(--vscode-widget-border, transparent));
+        background: var(--vscode-sideBar-background, var(--vscode-editor-background));
+      }
+      vscode-panel-view {
+        display: block;
+        padding: 0;
+        border: 0;
+      }
+      vscode-panel-view[hidden] {
+        display: none;
+      }
+      .pair {
+        display: grid;
+        grid-template-columns: minmax(0, 1fr) minmax(0, 1fr);
+      }
+      .pair > .list + .list {
+        border-inline-start: 1px solid
+          var(--vscode-sideBarSectionHeader-border, var(--vscode-widget-border, transparent));
+      }
+      .caption {
+        display: flex;
+        flex-wrap: wrap;
+        align-items: center;
+        gap: 4px 14px;
+        padding: 6px 10px;
+      }
+      p.caption {
+        display: block;
+      }
+      .caption > p {
+        flex: 1 1 16em;
+      }
+      .order {
+        display: flex;
+        flex: none;
+        align-items: center;
+        gap: 8px;
+      }
+      @media (max-width: 240px) {
+        vscode-panels::part(tablist) {
+          column-gap: 8px;
+          padding: 0 8px;
+        }
+        vscode-panel-tab {
+          font-size: 0.88em;
+        }
+      }
+    `,
+  ];
+}
+
+function viewsOf(run: RunSummary): readonly RankedView[] {
+  return run.kind === "suspects" ? ["suspects"] : ["proponents", "opponents", "suspects"];
+}
+
+function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}

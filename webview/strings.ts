@@ -1,0 +1,156 @@
+/** Every text of the panel, in one place so that it can be translated. */
+import type { RankedView, SuspectOrder } from "../src/protocol/compute.ts";
+import { formatCount } from "./format.ts";
+
+export const strings = {
+  unknownError: "Something went wrong.",
+
+  welcome: {
+    intro:
+      "See which training examples pushed your model towards a prediction, which pushed it away, and which labels look wrong. Nothing leaves this machine.",
+    setUp:
+      "First, say what belongs together in this folder: the model, its checkpoints and the data. Most of it is found by itself.",
+    setUpButton: "Set Up Workspace",
+    sample: "Nothing trained yet? Try it on a small example with checkpoints and data.",
+    sampleButton: "Open Sample",
+    explain:
+      "Choose an example to explain. A row of a data file or an image in the Explorer works too: right-click it.",
+    explainButton: "Explain Prediction",
+    suspects: "Rank the training examples whose labels look wrong.",
+    suspectsButton: "Find Mislabelled Examples",
+    later: "Then:",
+  },
+
+  computing: {
+    cancel: "Cancel",
+    cancelling: "Cancelling…",
+    progress: (done: number, total: number) => `${formatCount(done)} of ${formatCount(total)}`,
+    progressTitle: "Examples times checkpoints",
+  },
+
+  error: { showLog: "Show Log", retry: "Try Again" },
+
+  card: {
+    label: "Query",
+    target: "target",
+    predicts: "predicts",
+    outputs: "output",
+    disagrees: "not the target",
+    disagreesTitle: "The model's most probable label at the last checkpoint is not the target.",
+    agreesTitle: "The model's most probable label at the last checkpoint is the target.",
+    probability: "Probability at the last checkpoint",
+    output: "Output at the last checkpoint",
+    explained: "explained",
+    explainedTitle: "The scores below are about the loss of this label.",
+    explain: "Explain",
+    explainTitle:
+      "The label whose loss the scores are about. Another choice computes the scores again.",
+    moreLabels: (count: number) => `${formatCount(count)} more labels`,
+    fewerLabels: "Fewer labels",
+    loss: "loss",
+    lossTitle: "Loss of the query at each checkpoint",
+    openRow: (place: string) => `Open ${place}`,
+    openImage: (image: string) => `Open ${image}`,
+    query: (number: number, total: number) =>
+      `Query ${formatCount(number)} of ${formatCount(total)}`,
+    previous: "Previous query",
+    next: "Next query",
+  },
+
+  run: {
+    checkpoints: (count: number) =>
+      count === 1 ? "1 checkpoint" : `${formatCount(count)} checkpoints`,
+    layers: (layers: string) =>
+      layers === "all" ? "all layers" : layers === "last" ? "last layer" : layers,
+    exact: "exact",
+    examples: (count: number) => (count === 1 ? "1 example" : `${formatCount(count)} examples`),
+    details: "Checkpoints, learning rates and weights of this run",
+    engine: (engine: string) => `Computed by ${engine}. Scores are exact, not sketched.`,
+    checkpoint: "checkpoint",
+    rate: "rate",
+    weight: "weight",
+    weightTitle: "Factor of this checkpoint in every score",
+    epoch: (epoch: number) => `epoch ${formatCount(epoch)}`,
+    step: (step: number) => `step ${formatCount(step)}`,
+    stale: "Out of date",
+    staleText: "Since this run:",
+    again: "Run Again",
+  },
+
+  views: {
+    proponents: "Proponents",
+    opponents: "Opponents",
+    suspects: "Suspects",
+    influence: "Influence",
+  } satisfies Record<RankedView | "influence", string>,
+
+  viewTitles: {
+    proponents:
+      "Training examples with a positive score: training on them lowered the query's loss.",
+    opponents: "Training examples with a negative score: training on them raised the query's loss.",
+    suspects: "Training examples whose labels look wrong.",
+    influence: "Training examples that lowered or raised the query's loss.",
+  } satisfies Record<RankedView | "influence", string>,
+
+  list: {
+    towards: (label: string | undefined) =>
+      label === undefined ? "Lowered the query's loss" : `Pushed the model towards ${label}`,
+    away: (label: string | undefined) =>
+      label === undefined ? "Raised the query's loss" : `Pushed the model away from ${label}`,
+    suspects:
+      "Signals, not proof: rare or difficult examples also score high. Look at an example before you change its label.",
+    order: "Rank by",
+    orders: {
+      selfInfluence: "self-influence",
+      loss: "mean loss",
+    } satisfies Record<SuspectOrder, string>,
+    orderTitles: {
+      selfInfluence:
+        "Self-influence: how much an example lowered its own loss; high when nothing else in the data taught the model its label.",
+      loss: "Mean loss over the checkpoints: high when the model found the label improbable all through training.",
+    } satisfies Record<SuspectOrder, string>,
+    columns: {
+      rank: "#",
+      example: "Example",
+      target: "Target",
+      score: "Score",
+      line: "Checkpoints",
+      place: "Place",
+    },
+    columnTitles: {
+      rank: "Place in the list",
+      target: "Target of the training example, and what the model predicts where that differs",
+      score: "TracIn score: positive lowers the query's loss, negative raises it",
+      line: "Part of each checkpoint in the score, first to last, each row on its own scale",
+      selfLine:
+        "Part of each checkpoint in self-influence, first to last, each row on its own scale",
+    },
+    loading: "Loading…",
+    empty: {
+      proponents: "No training example has a positive score.",
+      opponents: "No training example has a negative score.",
+      suspects: "There are no training examples.",
+    } satisfies Record<RankedView, string>,
+    truncated: (shown: number, total: number) =>
+      `The first ${formatCount(shown)} of ${formatCount(total)} rows are listed; the run's folder holds all.`,
+  },
+
+  row: {
+    target: (target: string) => `Target ${target}`,
+    predicted: (label: string) => `The model predicts ${label}`,
+    predictedShort: (label: string) => `predicts ${label}`,
+    suggested: (label: string, probability: string) =>
+      `The model would say ${label}, with probability ${probability}`,
+    expand: "Show the whole example",
+    collapse: "Show less",
+    openRow: "Open Row",
+    openImage: "Open Image",
+    parts: (parts: string) => `Part of each checkpoint: ${parts}`,
+    noImage: "This image cannot be shown",
+    score: "score",
+    selfInfluence: "self-influence",
+    loss: "mean loss",
+    lossShort: "loss",
+    selfShort: "self",
+  },
+} as const;

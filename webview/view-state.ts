@@ -1,0 +1,113 @@
+import type { RankedView, SuspectOrder } from "../src/protocol/compute.ts";
+
+/** Expanded rows that are remembered per list; more are forgotten, oldest first. */
+const maxExpanded = 200;
+
+/** What a person did to the view of a run, kept over hiding and reloading. */
+export interface ViewState {
+  /** The run that query, scroll and expanded rows belong to. */
+  readonly runId: string | undefined;
+  readonly view: RankedView;
+  readonly order: SuspectOrder;
+  /** Which query of the run. */
+  readonly query: number;
+  /** Whether the card shows all labels and the checkpoints. */
+  readonly allLabels: boolean;
+  readonly details: boolean;
+  /** Scroll position in pixels, by list. */
+  readonly scroll: Readonly<Partial<Record<RankedView, number>>>;
+  /** Expanded rows (counted from 0 in the list), by {@link listKey}. */
+  readonly expanded: Readonly<Record<string, readonly number[]>>;
+}
+
+export const initialViewState: ViewState = {
+  runId: undefined,
+  view: "proponents",
+  order: "selfInfluence",
+  query: 0,
+  allLabels: false,
+  details: false,
+  scroll: {},
+  expanded: {},
+};
+
+/** Names a ranked list of a run: its rows depend on nothing else. */
+export function listKey(view: RankedView, query: number, order: SuspectOrder): string {
+  return view === "suspects" ? `${view}/${order}` : `${view}/${query}`;
+}
+
+/** Reads a saved state; what is missing or malformed takes its initial value. */
+export function parseViewState(saved: unknown): ViewState {
+  if (!isRecord(saved)) {
+    return initialViewState;
+  }
+  const { runId, view, order, query, allLabels, details, scroll, expanded } = saved;
+  return {
+    runId: typeof runId === "string" ? runId : undefined,
+    view: view === "opponents" || view === "suspects" ? view : "proponents",
+    order: order === "loss" ? "loss" : "selfInfluence",
+    query: isCount(query) ? query : 0,
+    allLabels: allLabels === true,
+    details: details === true,
+    scroll: parseScroll(scroll),
+    expanded: parseExpanded(expanded),
+  };
+}
+
+/** The state for a run: taken over when it is the same run, else only the person's preferences stay. */
+export function stateForRun(
+  state: ViewState,
+  runId: string,
+  views: readonly RankedView[],
+  queries: number,
+): ViewState {
+  const kept = state.runId === runId ? state : { ...state, query: 0, scroll: {}, expanded: {} };
+  return {
+    ...kept,
+    runId,
+    view: views.includes(kept.view) ? kept.view : (views[0] ?? "suspects"),
+    query: Math.min(kept.query, Math.max(0, queries - 1)),
+  };
+}
+
+/** The state after a row of a list was expanded or collapsed. */
+export function toggleExpanded(state: ViewState, key: string, index: number): ViewState {
+  const before = state.expanded[key] ?? [];
+  const after = before.includes(index)
+    ? before.filter((other) => other !== index)
+    : [...before, index].slice(-maxExpanded);
+  return { ...state, expanded: { ...state.expanded, [key]: after } };
+}
+
+function parseScroll(value: unknown): ViewState["scroll"] {
+  const scroll: Partial<Record<RankedView, number>> = {};
+  if (isRecord(value)) {
+    for (const view of ["proponents", "opponents", "suspects"] as const) {
+      const offset = value[view];
+      if (typeof offset === "number" && Number.isFinite(offset) && offset >= 0) {
+        scroll[view] = offset;
+      }
+    }
+  }
+  return scroll;
+}
+
+function parseExpanded(value: unknown): ViewState["expanded"] {
+  if (!isRecord(value)) {
+    return {};
+  }
+  return Object.fromEntries(
+    Object.entries(value).map(([key, rows]) => [
+      key,
+      Array.isArray(rows) ? rows.filter(isCount).slice(-maxExpanded) : [],
+    ]),
+  );
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+  return typeof value === "object" && value !== null && !Array.isArray(value);
+}
+
+function isCount(value: unknown): value is number {
+  return typeof value === "number" && Number.isSafeInteger(value) && value >= 0;
+}
