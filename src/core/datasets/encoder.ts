@@ -33,6 +33,8 @@ export interface Encoder {
   encode(dataset: Dataset, start: number, end: number): Promise<EncodedBatch>;
   /** Encodes chosen examples, in the order given. */
   encodeAt(dataset: Dataset, indices: readonly number[]): Promise<EncodedBatch>;
+  /** The targets alone of examples [start, end), as in {@link EncodedBatch}; the features are not read. */
+  targets(dataset: Dataset, start: number, end: number): Promise<Tensor>;
 }
 
 /** Serialisable description of a fitted encoder; its inner form belongs to the encoder. */

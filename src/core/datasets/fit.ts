@@ -146,6 +146,10 @@ class FittedEncoder implements Encoder {
     return this.encodeBatch(Batch.at(dataset, indices));
   }
 
+  targets(dataset: Dataset, start: number, end: number): Promise<Tensor> {
+    return encodeTargets(this.state.target, Batch.range(dataset, start, end));
+  }
+
   private async encodeBatch(batch: Batch): Promise<EncodedBatch> {
     const encoded = new Map<string, FeatureValues>();
     for (const [name, feature] of this.features) {
