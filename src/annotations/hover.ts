@@ -1,0 +1,89 @@
+import { l10n, MarkdownString } from "vscode";
+import type { Mark } from "../protocol/compute.ts";
+import { formatNumber, formatScore, ordinal } from "../views/format.ts";
+
+/** Explains the numbers of the marks on one row. Everything from files is escaped; no command can run from it. */
+export function hoverText(marks: readonly Mark[], notes: readonly string[]): MarkdownString {
+  const text = new MarkdownString("", true);
+  for (const mark of marks) {
+    text
+      .appendMarkdown(`${ICONS[mark.kind]} **`)
+      .appendText(heading(mark))
+      .appendMarkdown("**\n\n");
+    const sentence = meaning(mark);
+    if (sentence !== undefined) {
+      text.appendText(sentence).appendMarkdown("\n\n");
+    }
+  }
+  const first = marks[0];
+  if (first !== undefined) {
+    for (const line of facts(first)) {
+      text.appendMarkdown("- ").appendText(line).appendMarkdown("\n");
+    }
+  }
+  for (const note of notes) {
+    text.appendMarkdown("\n\n$(warning) ").appendText(note);
+  }
+  return text;
+}
+
+const ICONS = {
+  proponent: "$(arrow-up)",
+  opponent: "$(arrow-down)",
+  suspect: "$(warning)",
+  query: "$(question)",
+} as const;
+
+function heading(mark: Mark): string {
+  const rank = ordinal(mark.rank);
+  switch (mark.kind) {
+    case "proponent":
+      return l10n.t("{0} proponent, score {1}", rank, formatScore(mark.value));
+    case "opponent":
+      return l10n.t("{0} opponent, score {1}", rank, formatScore(mark.value));
+    case "suspect":
+      return l10n.t("{0} suspect", rank);
+    case "query":
+      return l10n.t("Query");
+  }
+}
+
+function meaning(mark: Mark): string | undefined {
+  switch (mark.kind) {
+    case "proponent":
+      return l10n.t(
+        "Training on this example lowered the query's loss: over all checkpoints, learning rate times the product of both gradients is positive.",
+      );
+    case "opponent":
+      return l10n.t(
+        "Training on this example raised the query's loss: over all checkpoints, learning rate times the product of both gradients is negative.",
+      );
+    case "suspect":
+      return l10n.t("This example's own gradients stand out: its label may be wrong.");
+    case "query":
+      return undefined;
+  }
+}
+
+function facts(mark: Mark): readonly string[] {
+  const own =
+    mark.kind === "query"
+      ? []
+      : [
+          l10n.t("Self-influence {0}", formatNumber(mark.selfInfluence)),
+          l10n.t("Mean loss over the checkpoints {0}", formatNumber(mark.loss)),
+        ];
+  return [
+    l10n.t("Target {0}, the model predicts {1}", mark.target, mark.predicted),
+    ...(mark.suggested === undefined
+      ? []
+      : [
+          l10n.t(
+            "Label that fits better: {0} ({1})",
+            mark.suggested.label,
+            mark.suggested.value.toFixed(2),
+          ),
+        ]),
+    ...own,
+  ];
+}

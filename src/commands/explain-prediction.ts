@@ -1,0 +1,69 @@
+import { l10n, type TextEditor, Uri, window } from "vscode";
+import { TracInError } from "../core/errors.ts";
+import { relativeTo } from "../project/paths.ts";
+import type { ProjectFolder } from "../project/projects.ts";
+import type { Services } from "../project/services.ts";
+import type { ExampleRef, ExplainedLabel } from "../protocol/compute.ts";
+import { exampleAtCursor, pickExample } from "./pick-example.ts";
+import { pickProject } from "./pick-project.ts";
+
+/**
+ * **TracIn: Explain Prediction.** From a menu, `resource` is the image, or the data file with the cursor on a row;
+ * from the palette the example is picked.
+ */
+export async function explainPrediction(services: Services, resource?: unknown): Promise<void> {
+  const uri = resource instanceof Uri ? resource : undefined;
+  const folder = await pickProject(services, uri);
+  const query = folder && (await findQuery(services, folder, uri));
+  if (folder && query) {
+    await explain(services, folder.root, [query], "target");
+  }
+}
+
+/** Scores the training data on the queries, with progress and cancel, and shows the run. */
+export async function explain(
+  services: Services,
+  root: string,
+  queries: readonly ExampleRef[],
+  label: ExplainedLabel,
+): Promise<void> {
+  const [first] = queries;
+  const title =
+    first === undefined || queries.length > 1
+      ? l10n.t("Explaining {0} predictions", queries.length)
+      : l10n.t("Explaining {0} {1}", first.dataset, first.index);
+  const run = services.session.start(root, title, (options) =>
+    services.compute.request("explain", { root, queries, explain: label }, options),
+  );
+  await Promise.all([run, services.influence.reveal()]);
+}
+
+async function findQuery(
+  services: Services,
+  folder: ProjectFolder,
+  uri: Uri | undefined,
+): Promise<ExampleRef | undefined> {
+  if (uri === undefined) {
+    return pickExample(services, folder);
+  }
+  const file = relativeTo(folder.root, uri.fsPath);
+  const editor = editorOf(uri);
+  if (editor && services.projects.isDataFile(uri)) {
+    return exampleAtCursor(services, folder, editor, file);
+  }
+  const example = await services.compute.request("locate", { root: folder.root, file });
+  if (example === null) {
+    throw new TracInError(
+      "data",
+      l10n.t("This file is no example of a dataset in tracin.json."),
+      { file },
+      l10n.t("Choose an image that the data in tracin.json lists."),
+    );
+  }
+  return example;
+}
+
+function editorOf(uri: Uri): TextEditor | undefined {
+  const editor = window.activeTextEditor;
+  return editor?.document.uri.toString() === uri.toString() ? editor : undefined;
+}

@@ -1,0 +1,44 @@
+import { commands, type Disposable } from "vscode";
+import { showError } from "../project/messages.ts";
+import type { Services } from "../project/services.ts";
+import { clearAnnotations, goToInfluential } from "./annotations.ts";
+import { explainPrediction } from "./explain-prediction.ts";
+import { exportPyTorchModel } from "./export-pytorch-model.ts";
+import { findMislabelled } from "./find-mislabelled.ts";
+import { openSample } from "./open-sample.ts";
+import { refresh } from "./refresh.ts";
+import { deleteRun, openRun, revealRun } from "./runs.ts";
+import { setUpWorkspace } from "./set-up-workspace.ts";
+
+type Command = (services: Services, argument?: unknown) => unknown;
+
+const COMMANDS: Readonly<Record<string, Command>> = {
+  "tracin.explainPrediction": explainPrediction,
+  "tracin.findMislabelled": findMislabelled,
+  "tracin.openInfluence": ({ influence }) => influence.focus(),
+  "tracin.setUpWorkspace": setUpWorkspace,
+  "tracin.exportPyTorchModel": exportPyTorchModel,
+  "tracin.openSample": openSample,
+  "tracin.clearAnnotations": clearAnnotations,
+  "tracin.nextInfluential": (services) => goToInfluential(services, 1),
+  "tracin.previousInfluential": (services) => goToInfluential(services, -1),
+  "tracin.openRun": openRun,
+  "tracin.deleteRun": deleteRun,
+  "tracin.revealRun": revealRun,
+  "tracin.refresh": refresh,
+  "tracin.showLog": ({ log }) => log.show(),
+};
+
+/** Registers every command; what a command throws is told to the person and goes no further. */
+export function registerCommands(services: Services): readonly Disposable[] {
+  return Object.entries(COMMANDS).map(([id, command]) =>
+    commands.registerCommand(id, async (argument?: unknown) => {
+      try {
+        await command(services, argument);
+      } catch (error) {
+        services.log.error(error instanceof Error ? error : String(error));
+        void showError(error, services.projects.current?.root);
+      }
+    }),
+  );
+}

@@ -1,0 +1,61 @@
+import { type ExtensionContext, l10n, window } from "vscode";
+import { ImageBadges } from "./annotations/badges.ts";
+import { RowAnnotations } from "./annotations/rows.ts";
+import { explain } from "./commands/explain-prediction.ts";
+import { registerCommands } from "./commands/index.ts";
+import { Compute } from "./project/compute.ts";
+import { Projects } from "./project/projects.ts";
+import type { Services } from "./project/services.ts";
+import { Session } from "./project/session.ts";
+import { CheckpointsView } from "./views/checkpoints.ts";
+import { InfluenceView } from "./views/influence.ts";
+import { RunsView } from "./views/runs.ts";
+
+/** Registers views, commands and annotations. Starts no process and reads no data. */
+export async function activate(context: ExtensionContext): Promise<void> {
+  try {
+    const services = register(context);
+    await services.projects.refresh();
+  } catch (error) {
+    const message = error instanceof Error ? error.message : String(error);
+    void window.showErrorMessage(l10n.t("TracIn could not start: {0}", message));
+    throw error;
+  }
+}
+
+function register(context: ExtensionContext): Services {
+  const own = <T extends { dispose(): unknown }>(thing: T): T => {
+    context.subscriptions.push(thing);
+    return thing;
+  };
+  const log = own(window.createOutputChannel("TracIn", { log: true }));
+  const compute = own(new Compute(context.asAbsolutePath("dist/compute.js"), log));
+  const projects = own(new Projects());
+  const session = own(new Session(compute, projects, context.workspaceState));
+  const influence = own(
+    new InfluenceView(context.extensionUri, compute, session, async ({ root }, label) => {
+      const state = session.state;
+      if (state.kind === "run") {
+        await explain(services, root, state.run.queries, label);
+      }
+    }),
+  );
+  const checkpoints = own(new CheckpointsView(compute, projects));
+  const runs = own(new RunsView(compute, projects, session));
+  const rows = own(new RowAnnotations(session, projects));
+  const badges = own(new ImageBadges(session));
+  const services: Services = {
+    context,
+    log,
+    compute,
+    projects,
+    session,
+    influence,
+    checkpoints,
+    runs,
+    rows,
+    badges,
+  };
+  context.subscriptions.push(...registerCommands(services));
+  return services;
+}

@@ -1,0 +1,172 @@
+import { type ChildProcess, fork } from "node:child_process";
+import { createInterface } from "node:readline";
+import {
+  type CancellationToken,
+  commands,
+  EventEmitter,
+  type LogOutputChannel,
+  l10n,
+  window,
+} from "vscode";
+import { TracInError } from "../core/errors.ts";
+import type { ComputeApi, Progress } from "../protocol/compute.ts";
+import { type ComputeClient, createComputeClient } from "../protocol/rpc.ts";
+import { ComputeEnded } from "./compute-ended.ts";
+import { Owner } from "./disposable.ts";
+import { RestartLimit } from "./restart-limit.ts";
+import { computeSettings } from "./settings.ts";
+
+/** Parameters of a request of {@link ComputeApi}. */
+export type Params<M extends keyof ComputeApi> = Parameters<ComputeApi[M]>[0];
+/** Result of a request of {@link ComputeApi}. */
+export type Result<M extends keyof ComputeApi> = ReturnType<ComputeApi[M]>;
+
+/** How a request is watched and stopped. */
+export interface RequestOptions {
+  readonly token?: CancellationToken;
+  readonly onProgress?: (progress: Progress) => void;
+}
+
+interface Running {
+  readonly child: ChildProcess;
+  readonly client: ComputeClient;
+  ended: boolean;
+}
+
+/**
+ * The compute process: started with the first request, started again after a crash, ended with VS Code.
+ * Nothing is computed in the extension host.
+ */
+export class Compute extends Owner {
+  private running: Running | undefined;
+  private readonly restarts = new RestartLimit(3, 60_000);
+  private readonly ended = this.own(new EventEmitter<void>());
+  /** The process ended and everything that it had opened is gone. */
+  readonly onDidEnd = this.ended.event;
+
+  constructor(
+    private readonly program: string,
+    private readonly log: LogOutputChannel,
+  ) {
+    super();
+    this.own({ dispose: () => this.stop() });
+  }
+
+  /** The process id while the process runs. */
+  get pid(): number | undefined {
+    return this.running?.child.pid;
+  }
+
+  /** Asks the compute process. Throws a `TracInError`; kind `cancelled` when `token` was cancelled. */
+  async request<M extends keyof ComputeApi>(
+    method: M,
+    params: Params<M>,
+    options: RequestOptions = {},
+  ): Promise<Result<M>> {
+    const running = this.running ?? this.start();
+    const started = performance.now();
+    try {
+      const result = await running.client.request(method, params, options);
+      this.log.debug(`${method}: ${Math.round(performance.now() - started)} ms`);
+      return result;
+    } catch (error) {
+      if (running.ended) {
+        throw new ComputeEnded(
+          l10n.t("The compute process was ended while it worked."),
+          l10n.t("It has been started again: run the command once more."),
+        );
+      }
+      const problem = TracInError.from(error);
+      this.log[problem.kind === "cancelled" ? "info" : "error"](`${method}: ${problem.describe()}`);
+      throw problem;
+    }
+  }
+
+  /** Lets the next request start a new process, whatever happened before. */
+  reset(): void {
+    this.restarts.clear();
+    this.stop();
+  }
+
+  private start(): Running {
+    if (this.restarts.exhausted) {
+      throw new TracInError(
+        "engine",
+        l10n.t("The compute process keeps ending and is not started again."),
+        {},
+        l10n.t("See the log for the reason, then run TracIn: Refresh to try again."),
+      );
+    }
+    const settings = computeSettings();
+    const child = fork(this.program, [], {
+      // VS Code's own binary acts as Node; no debugger flags of the extension host are passed on.
+      execPath: process.execPath,
+      execArgv: [],
+      env: {
+        ...process.env,
+        ELECTRON_RUN_AS_NODE: "1",
+        TRACIN_MEMORY_LIMIT: String(settings.memoryLimit),
+        TRACIN_PROCESSES: String(settings.processes),
+        TRACIN_ENGINE: settings.engine,
+      },
+      serialization: "advanced",
+      silent: true,
+    });
+    this.log.info(`Compute process ${child.pid ?? "?"} started.`);
+    const client = createComputeClient(child);
+    const running: Running = { child, client, ended: false };
+    this.running = running;
+    for (const stream of [child.stdout, child.stderr]) {
+      if (stream) {
+        createInterface({ input: stream }).on("line", (line) => this.log.info(line));
+      }
+    }
+    child.once("error", (error) => this.log.error(error));
+    child.once("exit", (code, signal) => this.handleExit(running, code, signal));
+    return running;
+  }
+
+  private handleExit(running: Running, code: number | null, signal: NodeJS.Signals | null): void {
+    running.ended = true;
+    running.client.dispose();
+    if (this.running !== running) {
+      return; // stopped on purpose
+    }
+    this.running = undefined;
+    this.restarts.add();
+    const reason = signal ?? l10n.t("exit code {0}", code ?? "?");
+    this.log.error(`Compute process ${running.child.pid ?? "?"} was ended by ${reason}.`);
+    const again = !this.restarts.exhausted;
+    if (again) {
+      this.start();
+    }
+    this.ended.fire();
+    void this.tellExit(reason, again);
+  }
+
+  private async tellExit(reason: string, again: boolean): Promise<void> {
+    const message = again
+      ? l10n.t(
+          "The compute process was ended by {0}. It was started again; VS Code is unharmed.",
+          reason,
+        )
+      : l10n.t(
+          "The compute process was ended by {0}, too often to start it again. Run TracIn: Refresh to try once more.",
+          reason,
+        );
+    const showLog = l10n.t("Show Log");
+    if ((await window.showErrorMessage(message, showLog)) === showLog) {
+      await commands.executeCommand("tracin.showLog");
+    }
+  }
+
+  private stop(): void {
+    const running = this.running;
+    this.running = undefined;
+    if (running) {
+      running.ended = true;
+      running.client.dispose();
+      running.child.kill();
+    }
+  }
+}

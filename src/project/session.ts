@@ -1,0 +1,260 @@
+import {
+  type CancellationToken,
+  CancellationTokenSource,
+  EventEmitter,
+  l10n,
+  type Memento,
+  ProgressLocation,
+  window,
+  workspace,
+} from "vscode";
+import { TracInError } from "../core/errors.ts";
+import type { Mark, Progress, RunSummary } from "../protocol/compute.ts";
+import type { PanelState } from "../protocol/panel.ts";
+import type { Compute, RequestOptions } from "./compute.ts";
+import { Owner } from "./disposable.ts";
+import type { Projects } from "./projects.ts";
+import { annotationSettings } from "./settings.ts";
+
+/** Which run is shown, and of which project. */
+export interface RunRef {
+  readonly root: string;
+  readonly runId: string;
+}
+
+/** Where the shown run is remembered over a reload. */
+const REMEMBERED = "tracin.shownRun";
+
+/** What is being looked at: the shown run or the running computation. The panel and the annotations follow it. */
+export class Session extends Owner {
+  private panel: PanelState = { kind: "empty", hasConfig: false };
+  private ref: RunRef | undefined;
+  private job: CancellationTokenSource | undefined;
+  private marked: { readonly runId: string; readonly marks: Promise<readonly Mark[]> } | undefined;
+  private readonly panelChanged = this.own(new EventEmitter<PanelState>());
+  private readonly runChanged = this.own(new EventEmitter<RunRef | undefined>());
+  private readonly runsChanged = this.own(new EventEmitter<void>());
+  /** The panel has something else to show. */
+  readonly onDidChangePanel = this.panelChanged.event;
+  /** Another run is shown, or none. */
+  readonly onDidChangeRun = this.runChanged.event;
+  /** Runs were written or deleted. */
+  readonly onDidChangeRuns = this.runsChanged.event;
+
+  constructor(
+    private readonly compute: Compute,
+    private readonly projects: Projects,
+    private readonly memento: Memento,
+  ) {
+    super();
+    this.ref = memento.get<RunRef>(REMEMBERED);
+    this.own(
+      workspace.onDidChangeConfiguration((event) => {
+        if (event.affectsConfiguration("tracin.annotations.limit")) {
+          this.marked = undefined;
+        }
+      }),
+    );
+    this.own(
+      projects.onDidChange(() => {
+        if (this.panel.kind === "empty") {
+          this.show({ kind: "empty", hasConfig: projects.all.length > 0 });
+        }
+      }),
+    );
+  }
+
+  get state(): PanelState {
+    return this.panel;
+  }
+
+  /** The run whose marks are shown. */
+  get run(): RunRef | undefined {
+    return this.ref;
+  }
+
+  /**
+   * Computes with progress and cancel, in the notification and in the panel, and shows the run. A computation that
+   * is still going on is cancelled first. Returns undefined when this one was cancelled; throws a `TracInError`.
+   */
+  async start(
+    root: string,
+    title: string,
+    work: (options: RequestOptions) => Promise<RunSummary>,
+  ): Promise<RunSummary | undefined> {
+    this.cancel();
+    const before = this.panel;
+    const job = new CancellationTokenSource();
+    this.job = job;
+    this.projects.use(root);
+    this.show({ kind: "computing", title, progress: starting(title) });
+    try {
+      const run = await this.withProgress(title, job, work);
+      this.runsChanged.fire();
+      if (this.job === job) {
+        await this.showRun(root, run);
+      }
+      return run;
+    } catch (error) {
+      const problem = TracInError.from(error);
+      const cancelled = problem.kind === "cancelled" || job.token.isCancellationRequested;
+      if (this.job === job) {
+        const empty: PanelState = { kind: "empty", hasConfig: this.projects.all.length > 0 };
+        this.show(cancelled ? (before.kind === "run" ? before : empty) : errorState(problem));
+      }
+      if (cancelled) {
+        return undefined;
+      }
+      throw problem;
+    } finally {
+      if (this.job === job) {
+        this.job = undefined;
+      }
+      job.dispose();
+    }
+  }
+
+  /** Cancels what is being computed. */
+  cancel(): void {
+    this.job?.cancel();
+  }
+
+  /** Shows a saved run. */
+  async open(ref: RunRef): Promise<void> {
+    const runs = await this.compute.request("listRuns", { root: ref.root });
+    const run = runs.find(({ id }) => id === ref.runId);
+    if (run === undefined) {
+      throw new TracInError(
+        "store",
+        l10n.t("The run {0} is no longer there.", ref.runId),
+        {},
+        l10n.t("Choose another one in the Runs view."),
+      );
+    }
+    await this.showRun(ref.root, run);
+  }
+
+  /** Shows the run of before the reload, if it is still there. Computes nothing and opens no view. */
+  async restore(): Promise<void> {
+    if (this.ref === undefined || this.panel.kind !== "empty") {
+      return;
+    }
+    try {
+      await this.open(this.ref);
+    } catch {
+      await this.close();
+    }
+  }
+
+  /** Shows no run any more. */
+  async close(): Promise<void> {
+    this.ref = undefined;
+    this.marked = undefined;
+    this.show({ kind: "empty", hasConfig: this.projects.all.length > 0 });
+    this.runChanged.fire(undefined);
+    await this.memento.update(REMEMBERED, undefined);
+  }
+
+  /** Deletes a saved run; it is no longer shown. */
+  async delete(ref: RunRef): Promise<void> {
+    await this.compute.request("deleteRun", ref);
+    if (this.ref?.root === ref.root && this.ref.runId === ref.runId) {
+      await this.close();
+    }
+    this.runsChanged.fire();
+  }
+
+  /** The marks of the shown run; asked for once per run. */
+  async marks(): Promise<readonly Mark[]> {
+    const ref = this.ref;
+    if (ref === undefined) {
+      return [];
+    }
+    if (this.marked?.runId !== ref.runId) {
+      const marks = this.compute.request("marks", { ...ref, limit: annotationSettings().limit });
+      this.marked = { runId: ref.runId, marks };
+      marks.catch(() => {
+        // Asked for again when something wants to show them.
+        if (this.marked?.marks === marks) {
+          this.marked = undefined;
+        }
+      });
+    }
+    return this.marked?.marks ?? [];
+  }
+
+  /** Reads everything about the shown run again. */
+  async reload(): Promise<void> {
+    this.marked = undefined;
+    this.runsChanged.fire();
+    if (this.ref !== undefined && this.job === undefined) {
+      this.panel = { kind: "empty", hasConfig: this.projects.all.length > 0 };
+      await this.restore();
+    }
+  }
+
+  private async showRun(root: string, run: RunSummary): Promise<void> {
+    const ref = { root, runId: run.id };
+    this.ref = ref;
+    this.marked = undefined;
+    this.projects.use(root);
+    // Label names serve the panel's choice of labels only, so a project that no longer opens still shows its runs.
+    const labels = await this.compute.request("open", { root }).then(
+      (project) => project.labels,
+      () => undefined,
+    );
+    if (this.ref !== ref) {
+      return;
+    }
+    this.show({ kind: "run", run, labels });
+    this.runChanged.fire(ref);
+    await this.memento.update(REMEMBERED, ref);
+  }
+
+  private show(state: PanelState): void {
+    this.panel = state;
+    this.panelChanged.fire(state);
+  }
+
+  private withProgress(
+    title: string,
+    job: CancellationTokenSource,
+    work: (options: RequestOptions) => Promise<RunSummary>,
+  ): Thenable<RunSummary> {
+    return window.withProgress(
+      { location: ProgressLocation.Notification, title, cancellable: true },
+      (notification, token: CancellationToken) => {
+        token.onCancellationRequested(() => job.cancel());
+        let shown = 0;
+        return work({
+          token: job.token,
+          onProgress: (progress) => {
+            const percent = percentage(progress);
+            notification.report({
+              message: progress.message,
+              increment: Math.max(0, percent - shown),
+            });
+            shown = Math.max(shown, percent);
+            if (this.job === job) {
+              this.show({ kind: "computing", title, progress });
+            }
+          },
+        });
+      },
+    );
+  }
+}
+
+/** Scoring is what takes time; the other phases only change the message. */
+function percentage({ phase, done, total }: Progress): number {
+  return phase === "scoring" && total > 0 ? (100 * done) / total : 0;
+}
+
+function starting(message: string): Progress {
+  return { phase: "opening", done: 0, total: 0, message };
+}
+
+function errorState(problem: TracInError): PanelState {
+  const where = new TracInError(problem.kind, problem.message, problem.place);
+  return { kind: "error", message: where.describe(), remedy: problem.remedy };
+}

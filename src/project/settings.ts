@@ -1,0 +1,45 @@
+import { workspace } from "vscode";
+
+/** Which engine runs the graphs. */
+export type EngineSetting = "onnxruntime" | "reference";
+
+/** What the compute process is told when it starts. */
+export interface ComputeSettings {
+  /** Memory that the computation may take, in megabytes. */
+  readonly memoryLimit: number;
+  /** Processes that share the examples; 0 lets TracIn choose. */
+  readonly processes: number;
+  readonly engine: EngineSetting;
+}
+
+/** Which annotations a person wants to see. */
+export interface AnnotationSettings {
+  readonly afterText: boolean;
+  readonly overviewRuler: boolean;
+  readonly hover: boolean;
+  readonly badges: boolean;
+  /** Examples of each ranked list that are marked. */
+  readonly limit: number;
+}
+
+/** The settings `tracin.memoryLimit`, `tracin.processes` and `tracin.engine`. */
+export function computeSettings(): ComputeSettings {
+  const settings = workspace.getConfiguration("tracin");
+  return {
+    memoryLimit: settings.get("memoryLimit", 500),
+    processes: settings.get("processes", 0),
+    engine: settings.get<EngineSetting>("engine", "onnxruntime"),
+  };
+}
+
+/** The settings under `tracin.annotations`. */
+export function annotationSettings(): AnnotationSettings {
+  const settings = workspace.getConfiguration("tracin.annotations");
+  return {
+    afterText: settings.get("afterText", true),
+    overviewRuler: settings.get("overviewRuler", true),
+    hover: settings.get("hover", true),
+    badges: settings.get("badges", true),
+    limit: settings.get("limit", 20),
+  };
+}

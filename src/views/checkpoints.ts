@@ -1,0 +1,167 @@
+import {
+  EventEmitter,
+  l10n,
+  MarkdownString,
+  ThemeColor,
+  ThemeIcon,
+  type TreeDataProvider,
+  TreeItem,
+  TreeItemCollapsibleState,
+  Uri,
+  window,
+} from "vscode";
+import { TracInError } from "../core/errors.ts";
+import type { Compute } from "../project/compute.ts";
+import { Owner } from "../project/disposable.ts";
+import type { ProjectFolder, Projects } from "../project/projects.ts";
+import type { CheckpointSummary, ProjectSummary } from "../protocol/compute.ts";
+import { formatNumber } from "./format.ts";
+
+type Node =
+  | { readonly kind: "project"; readonly folder: ProjectFolder }
+  | { readonly kind: "checkpoint"; readonly root: string; readonly checkpoint: CheckpointSummary }
+  | { readonly kind: "warning"; readonly text: string }
+  | { readonly kind: "error"; readonly root: string; readonly error: TracInError };
+
+/** The checkpoints of each project with their learning rates, or why a project does not open. */
+export class CheckpointsView extends Owner implements TreeDataProvider<Node> {
+  private readonly changed = this.own(new EventEmitter<undefined>());
+  readonly onDidChangeTreeData = this.changed.event;
+
+  constructor(
+    private readonly compute: Compute,
+    private readonly projects: Projects,
+  ) {
+    super();
+    this.own(window.createTreeView("tracin.checkpoints", { treeDataProvider: this }));
+    this.own(projects.onDidChange(() => this.refresh()));
+  }
+
+  refresh(): void {
+    this.changed.fire(undefined);
+  }
+
+  async getChildren(node?: Node): Promise<Node[]> {
+    if (node === undefined) {
+      const [first, ...others] = this.projects.all;
+      if (first === undefined) {
+        return []; // the welcome text shows
+      }
+      return others.length === 0
+        ? this.open(first)
+        : this.projects.all.map((folder) => ({ kind: "project", folder }));
+    }
+    if (node.kind === "project") {
+      return this.open(node.folder);
+    }
+    if (node.kind === "checkpoint") {
+      return node.checkpoint.warnings.map((text) => ({ kind: "warning", text }));
+    }
+    if (node.kind === "error" && node.error.remedy !== undefined) {
+      return [{ kind: "warning", text: node.error.remedy }];
+    }
+    return [];
+  }
+
+  getTreeItem(node: Node): TreeItem {
+    switch (node.kind) {
+      case "project":
+        return projectItem(node.folder);
+      case "checkpoint":
+        return checkpointItem(node.root, node.checkpoint);
+      case "warning":
+        return warningItem(node.text);
+      case "error":
+        return errorItem(node.root, node.error);
+    }
+  }
+
+  private async open(folder: ProjectFolder): Promise<Node[]> {
+    const { root } = folder;
+    try {
+      const project: ProjectSummary = await this.compute.request("open", { root });
+      return project.checkpoints.map((checkpoint) => ({ kind: "checkpoint", root, checkpoint }));
+    } catch (error) {
+      return [{ kind: "error", root, error: TracInError.from(error) }];
+    }
+  }
+}
+
+function projectItem(folder: ProjectFolder): TreeItem {
+  const item = new TreeItem(folder.name, TreeItemCollapsibleState.Expanded);
+  item.id = `project:${folder.root}`;
+  item.iconPath = ThemeIcon.Folder;
+  item.tooltip = folder.root;
+  return item;
+}
+
+function checkpointItem(root: string, checkpoint: CheckpointSummary): TreeItem {
+  const { file, learningRate, learningRateSource, warnings } = checkpoint;
+  const warned = warnings.length > 0;
+  const name = file.slice(file.lastIndexOf("/") + 1);
+  const item = new TreeItem(
+    name,
+    warned ? TreeItemCollapsibleState.Collapsed : TreeItemCollapsibleState.None,
+  );
+  item.id = `checkpoint:${root}:${file}`;
+  item.description = `${formatNumber(learningRate)} · ${learningRateSource}`;
+  item.iconPath = warned
+    ? new ThemeIcon("warning", new ThemeColor("list.warningForeground"))
+    : new ThemeIcon("circle-filled");
+  item.tooltip = checkpointTooltip(checkpoint);
+  item.resourceUri = Uri.joinPath(Uri.file(root), file);
+  item.contextValue = "checkpoint";
+  item.accessibilityInformation = {
+    label: l10n.t(
+      "{0}, learning rate {1} from {2}{3}",
+      name,
+      formatNumber(learningRate),
+      learningRateSource,
+      warned ? `. ${warnings.join(" ")}` : "",
+    ),
+  };
+  return item;
+}
+
+function checkpointTooltip(checkpoint: CheckpointSummary): MarkdownString {
+  const { file, learningRate, learningRateSource, weight, step, epoch, warnings } = checkpoint;
+  const text = new MarkdownString("", true);
+  const lines = [
+    file,
+    l10n.t("Learning rate {0}, from {1}", formatNumber(learningRate), learningRateSource),
+    l10n.t("Weight in every score {0}", formatNumber(weight)),
+    ...(epoch === undefined ? [] : [l10n.t("Epoch {0}", epoch)]),
+    ...(step === undefined ? [] : [l10n.t("Step {0}", step)]),
+  ];
+  for (const line of lines) {
+    text.appendText(line).appendMarkdown("\n\n");
+  }
+  for (const warning of warnings) {
+    text.appendMarkdown("$(warning) ").appendText(warning).appendMarkdown("\n\n");
+  }
+  return text;
+}
+
+function warningItem(text: string): TreeItem {
+  const item = new TreeItem(text);
+  item.tooltip = text;
+  item.iconPath = new ThemeIcon("lightbulb");
+  return item;
+}
+
+function errorItem(root: string, error: TracInError): TreeItem {
+  const where = new TracInError(error.kind, error.message, error.place).describe();
+  const item = new TreeItem(
+    where,
+    error.remedy === undefined ? TreeItemCollapsibleState.None : TreeItemCollapsibleState.Expanded,
+  );
+  item.iconPath = new ThemeIcon("error", new ThemeColor("list.errorForeground"));
+  item.tooltip = error.describe();
+  item.contextValue = "error";
+  item.command = {
+    command: "vscode.open",
+    title: l10n.t("Open tracin.json"),
+    arguments: [Uri.joinPath(Uri.file(root), "tracin.json")],
+  };
+  return item;
+}
