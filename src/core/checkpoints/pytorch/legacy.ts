@@ -9,6 +9,8 @@ import { Storage, type Value } from "./values.ts";
 /** `torch.serialization.MAGIC_NUMBER`. */
 const magicNumber = 0x1950a86a20f9469cfc6cn;
 const protocolVersion = 1001;
+/** PROTO, with which every pickle of protocol 2 or later starts. */
+const protocolOpcode = 0x80;
 const maximumPickle = 128 * 2 ** 20;
 
 /**
@@ -46,6 +48,10 @@ export async function readLegacy(source: FileSource): Promise<Saved> {
 
 /** The pickles' lengths are not told: read more of the file until they parse. */
 async function readPickles(source: FileSource, count: number, handlers: PickleHandlers) {
+  const [first] = await source.read(0, Math.min(1, source.size));
+  if (first !== protocolOpcode) {
+    throw notTorch(source);
+  }
   const available = Math.min(source.size, maximumPickle);
   for (let size = Math.min(2 ** 20, available); ; size = Math.min(size * 4, available)) {
     const bytes = await source.read(0, size);
@@ -73,16 +79,20 @@ async function readPickles(source: FileSource, count: number, handlers: PickleHa
 function checkStart(source: FileSource, values: readonly Value[]): void {
   const [magic, version] = values;
   if (magic !== magicNumber) {
-    throw new TracInError(
-      "checkpoint",
-      "This pickle was not written by torch.save.",
-      { file: source.file },
-      "Save the weights with torch.save(model.state_dict(), path) or as safetensors.",
-    );
+    throw notTorch(source);
   }
   if (values.length >= 2 && version !== protocolVersion) {
     throw source.error(`The file has the torch.save protocol ${String(version)}; 1001 is read.`);
   }
+}
+
+function notTorch(source: FileSource): TracInError {
+  return new TracInError(
+    "checkpoint",
+    "This file was not written by torch.save: it is neither its zip archive nor its stream of pickles.",
+    { file: source.file },
+    "Save the weights with torch.save(model.state_dict(), path) or as safetensors.",
+  );
 }
 
 async function locate(

@@ -73,8 +73,11 @@ class Machine {
 
   /** REDUCE, NEWOBJ and NEWOBJ_EX: `callee(*args)`; keyword arguments are dropped. */
   invoke(callee: Value = null, args: Value = null): void {
-    const value = this.call(callee, args);
-    this.push(value, 256 + 48 * copied(value));
+    // A few bytes must not copy or search a large value again and again.
+    for (const argument of Array.isArray(args) ? args : []) {
+      this.spend(weigh(argument));
+    }
+    this.push(this.call(callee, args), 256);
   }
 
   /** BUILD: attributes of anything inside the allow list have no meaning for us. */
@@ -323,12 +326,15 @@ class Machine {
   }
 }
 
-/** Elements that a call may have copied: a few bytes must not copy a large value again and again. */
-function copied(value: Value): number {
+/** What a copy of the value costs, roughly. */
+function weigh(value: Value): number {
   if (value instanceof Map || value instanceof Set) {
-    return value.size;
+    return 48 * value.size;
   }
-  return Array.isArray(value) || value instanceof Uint8Array ? value.length : 0;
+  if (Array.isArray(value)) {
+    return 48 * value.length;
+  }
+  return typeof value === "string" || value instanceof Uint8Array ? value.length : 0;
 }
 
 type Operation = (machine: Machine) => void;
