@@ -177,7 +177,7 @@ async function readHeader(handle: FileHandle, file: string): Promise<Header> {
 
 /** The header is a Python dictionary: {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), } */
 function parseHeader(text: string, file: string, dataStart: number): Header {
-  const type = /'descr':\s*'([<>|=])([a-zA-Z])(\d+)'/.exec(text);
+  const type = /'descr':\s*'([<>|=])([a-zA-Z])(\d*)'/.exec(text);
   const order = /'fortran_order':\s*(True|False)/.exec(text);
   const shape = /'shape':\s*\(([\d\s,]*)\)/.exec(text);
   if (!order || !shape) {
