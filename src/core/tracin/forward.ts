@@ -10,7 +10,7 @@ import { findSites, type Site } from "./sites.ts";
 /** The forward half of a question: the model at a fixed batch size with its loss, ready to be differentiated. */
 export interface Forward {
   readonly builder: GraphBuilder;
-  /** The nodes so far, before any backward node. */
+  /** The model's own nodes, without loss and backward nodes. */
   readonly graph: Graph;
   readonly sites: readonly Site[];
   readonly loss: LossValues;
@@ -75,9 +75,9 @@ export function buildForward(options: ForwardOptions): Forward {
     (total, value) => total + sizeOf(type(value).shape) / batch,
     0,
   );
+  const graph = { ...builder.build(), nodes: [...builder.nodes] };
   const output = logitsOf(probed.graph, options.loss);
   const loss = appendLoss(builder, options.loss, output, type(output), batch);
-  const graph = { ...builder.build(), nodes: [...builder.nodes] };
   return { builder, graph, sites, loss, batch, floatsPerExample, carriers, type, batchAxis };
 }
 

@@ -101,7 +101,10 @@ function closedForm(
       const perExample = builder.op("Neg", [
         builder.reduceSum(builder.mul(logProbability, oneHot), [1]),
       ]);
-      return { seed: builder.sub(prediction, oneHot), perExample, prediction };
+      // p_t - 1 loses its digits where the model is certain; it equals minus the sum of the other probabilities.
+      const others = builder.mul(prediction, builder.sub(builder.scalar(1), oneHot));
+      const rest = builder.mul(oneHot, builder.reduceSum(others, [1], true));
+      return { seed: builder.sub(others, rest), perExample, prediction };
     }
     case "sigmoid-cross-entropy": {
       const target = builder.input({
@@ -127,8 +130,14 @@ function closedForm(
       );
       const terms = builder.mul(builder.sub(softplus, builder.mul(target, z)), mask);
       const scale = loss.reduction === "mean" ? 1 / outputs : 1;
+      // sigmoid(z) - t as (1 - t) sigmoid(z) - t sigmoid(-z), which keeps its digits where the model is certain.
+      const complement = builder.op("Sigmoid", [builder.op("Neg", [z])]);
+      const gradient = builder.sub(
+        builder.mul(builder.sub(builder.scalar(1), target), prediction),
+        builder.mul(target, complement),
+      );
       return {
-        seed: scaled(builder, builder.mul(builder.sub(prediction, target), mask), scale),
+        seed: scaled(builder, builder.mul(gradient, mask), scale),
         perExample: scaled(builder, builder.reduceSum(terms, [1]), scale),
         prediction,
       };

@@ -1,0 +1,211 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { openCheckpoint } from "../../../src/core/checkpoints/open.ts";
+import { openProject } from "../../../src/core/config/open.ts";
+import type { LossSpec, Project } from "../../../src/core/config/project.ts";
+import type { Dataset } from "../../../src/core/datasets/dataset.ts";
+import type { EncodedBatch, Encoder } from "../../../src/core/datasets/encoder.ts";
+import { sizeOf, type Tensor } from "../../../src/core/graph/tensor.ts";
+import { importOnnx } from "../../../src/core/models/onnx.ts";
+import { concatRows, sliceRows } from "../../../src/core/tracin/rows.ts";
+import type { QuerySelection } from "../../../src/core/tracin/scores.ts";
+
+const folder = join(import.meta.dirname, "../golden/tracin");
+
+/** Numbers of one golden, all from float64 PyTorch autograd (see test/golden/README.md). */
+export interface Golden {
+  readonly name: string;
+  readonly project: Project;
+  readonly selection: readonly QuerySelection[];
+  /** Numbers of the training examples that the expected rows stand for. */
+  readonly train: readonly number[];
+  expected(name: string): { shape: readonly number[]; data: Float64Array };
+  has(name: string): boolean;
+}
+
+export const syntheticNames = readdirSync(folder)
+  .filter((name) => !name.startsWith("sample-"))
+  .sort();
+export const sampleNames = readdirSync(folder)
+  .filter((name) => name.startsWith("sample-"))
+  .sort();
+
+interface SafetensorsFile {
+  readonly names: readonly string[];
+  get(name: string): Tensor;
+}
+
+/** A few lines of reader of its own, so that the goldens do not depend on the code under test (float64 stays float64). */
+function readSafetensors(path: string): SafetensorsFile {
+  const bytes = readFileSync(path);
+  const length = Number(bytes.readBigUInt64LE(0));
+  const header = JSON.parse(bytes.subarray(8, 8 + length).toString()) as Record<
+    string,
+    { dtype: string; shape: number[]; data_offsets: [number, number] }
+  >;
+  const { __metadata__: _, ...entries } = header;
+  return {
+    names: Object.keys(entries),
+    get(name) {
+      const entry = entries[name];
+      if (entry === undefined) {
+        throw new Error(`${path} has no ${name}.`);
+      }
+      const [start, end] = entry.data_offsets;
+      const buffer = bytes.buffer.slice(
+        bytes.byteOffset + 8 + length + start,
+        bytes.byteOffset + 8 + length + end,
+      );
+      const { shape } = entry;
+      switch (entry.dtype) {
+        case "F64":
+          return { dtype: "float64", shape, data: new Float64Array(buffer) };
+        case "F32":
+          return { dtype: "float32", shape, data: new Float32Array(buffer) };
+        case "I64":
+          return { dtype: "int64", shape, data: new BigInt64Array(buffer) };
+        default:
+          throw new Error(`${path}: ${name} has type ${entry.dtype}.`);
+      }
+    },
+  };
+}
+
+function readGolden(name: string) {
+  const at = join(folder, name);
+  const json: unknown = JSON.parse(readFileSync(join(at, "golden.json"), "utf8"));
+  const expected = readSafetensors(join(at, "expected.safetensors"));
+  return {
+    at,
+    json,
+    inputs: readSafetensors(join(at, "inputs.safetensors")),
+    has: (tensor: string) => expected.names.includes(tensor),
+    expected: (tensor: string) => {
+      const { shape, data } = expected.get(tensor);
+      return { shape, data: data as Float64Array };
+    },
+  };
+}
+
+interface SyntheticJson {
+  model: string;
+  checkpoints: string[];
+  learningRates: number[];
+  loss: { type: LossSpec["type"]; reduction: LossSpec["reduction"] };
+  inputs: string[];
+  parameters: string[];
+  buffers: string[];
+}
+
+/** A project around a synthetic golden: the encoded tensors stand in for data files. */
+export async function openSynthetic(name: string): Promise<Golden> {
+  const golden = readGolden(name);
+  const json = golden.json as SyntheticJson;
+  const model = importOnnx(readFileSync(join(golden.at, json.model)), json.model);
+  const encodedSet = (set: string): EncodedBatch => {
+    const targets = golden.inputs.get(`${set}.target`);
+    const inputs = json.inputs.map(
+      (input) => [input, golden.inputs.get(`${set}.${input}`)] as const,
+    );
+    return { size: targets.shape[0] as number, inputs: new Map(inputs), targets };
+  };
+  const sets = new Map([
+    ["train", encodedSet("train")],
+    ["query", encodedSet("query")],
+  ]);
+  const slice = (batch: EncodedBatch, indices: readonly number[]): EncodedBatch => {
+    const pick = (tensor: Tensor) =>
+      concatRows(indices.map((index) => sliceRows(tensor, index, index + 1)));
+    return {
+      size: indices.length,
+      inputs: new Map([...batch.inputs].map(([key, tensor]) => [key, pick(tensor)])),
+      targets: pick(batch.targets),
+    };
+  };
+  const encoder: Encoder = {
+    state: { version: 1 },
+    labels: undefined,
+    encode: async (dataset, start, end) =>
+      slice(
+        sets.get(dataset.name) as EncodedBatch,
+        Array.from({ length: end - start }, (_, index) => start + index),
+      ),
+    encodeAt: async (dataset, indices) => slice(sets.get(dataset.name) as EncodedBatch, indices),
+  };
+  const dataset = (key: string): Dataset => ({
+    name: key,
+    kind: "arrays",
+    length: (sets.get(key) as EncodedBatch).size,
+    columns: [],
+    file: "inputs.safetensors",
+    locator: () => ({ file: "inputs.safetensors", line: 0, lineCount: 1, start: 0, end: 0 }),
+    read: async () => [],
+    at: () => undefined,
+    close: async () => {},
+  });
+  const names = [...json.parameters, ...json.buffers];
+  const project: Project = {
+    root: golden.at,
+    config: { model: json.model, checkpoints: { files: json.checkpoints }, loss: json.loss.type, data: {}, features: {} },
+    model,
+    checkpoints: json.checkpoints.map((file, index) => ({
+      file,
+      learningRate: json.learningRates[index] as number,
+      learningRateSource: "golden.json",
+      weight: json.learningRates[index] as number,
+      warnings: [],
+      names: new Map(names.map((key) => [key, key])),
+    })),
+    parameters: json.parameters,
+    buffers: json.buffers,
+    datasets: new Map([...sets.keys()].map((key) => [key, dataset(key)])),
+    encoder,
+    loss: { ...json.loss, output: model.graph.outputs[0]?.name ?? "" },
+    async readWeights(checkpoint) {
+      const opened = await openCheckpoint(join(golden.at, checkpoint.file), checkpoint.file);
+      const weights = new Map<string, Tensor>();
+      for (const key of names) {
+        weights.set(key, await opened.read(key));
+      }
+      await opened.close();
+      return weights;
+    },
+    close: async () => {},
+  };
+  const count = (sets.get("query") as EncodedBatch).size;
+  return {
+    name,
+    project,
+    selection: Array.from({ length: count }, (_, index) => ({
+      dataset: "query",
+      index,
+      explain: "target",
+    })),
+    train: Array.from({ length: (sets.get("train") as EncodedBatch).size }, (_, index) => index),
+    expected: golden.expected,
+    has: golden.has,
+  };
+}
+
+/** The project of a sample in the repository, with its golden. */
+export async function openSampleGolden(name: string): Promise<Golden> {
+  const golden = readGolden(name);
+  const json = golden.json as {
+    sample: string;
+    config: string;
+    train: number[];
+    queries: QuerySelection[];
+  };
+  const root = join(import.meta.dirname, "../../../samples", json.sample);
+  return {
+    name,
+    project: await openProject(root, { config: json.config }),
+    selection: json.queries,
+    train: json.train,
+    expected: golden.expected,
+    has: golden.has,
+  };
+}
+
+/** Number of elements of a shape, for reports. */
+export const count = sizeOf;

@@ -1,0 +1,104 @@
+import { describe, expect, test } from "vitest";
+import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
+import { Scorer } from "../../../src/core/tracin/scorer.ts";
+import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
+import { type Golden, openSampleGolden, openSynthetic, sampleNames, syntheticNames } from "./golden.ts";
+
+/**
+ * Largest difference from float64 PyTorch autograd, relative to each query's largest score: float32 arithmetic
+ * over sums of a few thousand products.
+ */
+const tolerance = 2e-5;
+
+interface Result {
+  /** [C, N, M] */
+  scores: Float32Array;
+  /** [C, N] */
+  self: Float32Array;
+  losses: Float32Array;
+  /** [N, O] */
+  predictions: Float32Array;
+}
+
+async function scoreAll(golden: Golden, aggregate = false): Promise<Result> {
+  const { project, selection, train } = golden;
+  const scorer = await Scorer.open(project, {
+    engine: onnxruntimeEngine(),
+    memoryLimit: 2 ** 30,
+    layers: "all",
+  });
+  const chunks: ScoreChunk[] = [];
+  const last = Math.max(...train);
+  await scorer.score(selection, { start: 0, end: last + 1 }, (chunk) => void chunks.push(chunk), {
+    aggregate,
+    chunk: 5000,
+  });
+  await scorer.close();
+  const chunk = chunks[0] as ScoreChunk;
+  const C = project.checkpoints.length;
+  const M = aggregate ? 1 : selection.length;
+  const pick = (all: Float32Array, groups: number, width: number) =>
+    Float32Array.from({ length: groups * train.length * width }, (_, index) => {
+      const group = Math.floor(index / (train.length * width));
+      const row = Math.floor(index / width) % train.length;
+      const column = index % width;
+      return all[(group * chunk.size + (train[row] as number)) * width + column] as number;
+    });
+  return {
+    scores: pick(chunk.scoreParts, C, M),
+    self: pick(chunk.selfParts, C, 1),
+    losses: pick(chunk.losses, C, 1),
+    predictions: pick(chunk.predictions, 1, chunk.predictions.length / chunk.size),
+  };
+}
+
+/** Largest |actual - expected| over all rows, each column relative to its largest |sum over checkpoints|. */
+function worst(
+  actual: Float32Array,
+  expected: Float64Array,
+  checkpoints: number,
+  width: number,
+): number {
+  const rows = expected.length / checkpoints / width;
+  let result = 0;
+  for (let column = 0; column < width; column++) {
+    let scale = 0;
+    for (let row = 0; row < rows; row++) {
+      let sum = 0;
+      for (let c = 0; c < checkpoints; c++) {
+        sum += expected[(c * rows + row) * width + column] as number;
+      }
+      scale = Math.max(scale, Math.abs(sum));
+    }
+    for (let row = 0; row < rows * checkpoints; row++) {
+      const at = row * width + column;
+      const difference = Math.abs((actual[at] as number) - (expected[at] as number));
+      result = Math.max(result, difference / scale);
+    }
+  }
+  return result;
+}
+
+async function compare(golden: Golden): Promise<void> {
+  const C = golden.project.checkpoints.length;
+  const M = golden.selection.length;
+  const result = await scoreAll(golden);
+  expect(result.scores.length).toBe(golden.expected("scores").data.length);
+  expect(worst(result.self, golden.expected("self").data, C, 1)).toBeLessThan(tolerance);
+  expect(worst(result.scores, golden.expected("scores").data, C, M)).toBeLessThan(tolerance);
+  expect(worst(result.losses, golden.expected("losses").data, C, 1)).toBeLessThan(tolerance);
+  expect(worst(result.predictions, golden.expected("predictions").data, 1, 1)).toBeLessThan(tolerance);
+  const aggregated = await scoreAll(golden, true);
+  expect(worst(aggregated.scores, golden.expected("aggregate").data, C, 1)).toBeLessThan(tolerance);
+}
+
+describe("scores agree with PyTorch autograd", () => {
+  test.each(syntheticNames)("%s", async (name) => {
+    await compare(await openSynthetic(name));
+  });
+  test.each(sampleNames)("%s", async (name) => {
+    const golden = await openSampleGolden(name);
+    await compare(golden);
+    await golden.project.close();
+  });
+});
