@@ -4,6 +4,7 @@ import {
   floats,
   input,
   inputShape,
+  mask,
   onlyGradient,
   output,
   outputShape,
@@ -66,40 +67,30 @@ export const elementwise: Readonly<Record<string, GradientRule>> = {
   Neg: unary((c, g) => c.builder.op("Neg", [g])),
 
   /** y = max(x, 0): dx = g where y > 0. */
-  Relu: unary((c, g) => keepWhere(c, c.builder.op("Greater", [output(c), scalar(c, 0)]), g)),
+  Relu: unary((c, g) => keepWhere(c, c.builder.op("Cast", [output(c)], { to: 9 }), g)),
 
   /** y = x or alpha x: dx = g where x > 0, else alpha g. */
-  LeakyRelu: unary((c, g) =>
-    c.builder.op("Where", [
-      positive(c),
-      g,
-      c.builder.mul(g, scalar(c, floatAttribute(c.node, "alpha", 0.01))),
-    ]),
-  ),
+  LeakyRelu: unary((c, g) => {
+    const [above, below] = bySign(c, g);
+    const alpha = scalar(c, floatAttribute(c.node, "alpha", 0.01));
+    return c.builder.add2(above, c.builder.mul(below, alpha));
+  }),
 
   /** y = x where x > 0, else s x: dx = g where x > 0, else s g; ds = g x where x <= 0. */
   PRelu: (c) => {
-    const g = onlyGradient(c);
+    const [above, below] = bySign(c, onlyGradient(c));
     return whereWanted(
       c,
-      () => c.builder.op("Where", [positive(c), g, c.builder.mul(g, input(c, 1))]),
-      () =>
-        reduced(
-          c,
-          c.builder.op("Where", [positive(c), scalar(c, 0), c.builder.mul(g, input(c, 0))]),
-          1,
-        ),
+      () => c.builder.add2(above, c.builder.mul(below, input(c, 1))),
+      () => reduced(c, c.builder.mul(below, input(c, 0)), 1),
     );
   },
 
   /** y = x where x > 0, else alpha (exp(x) - 1): dx = g where x > 0, else g (y + alpha). */
   Elu: unary((c, g) => {
+    const [above, below] = bySign(c, g);
     const alpha = scalar(c, floatAttribute(c.node, "alpha", 1));
-    return c.builder.op("Where", [
-      positive(c),
-      g,
-      c.builder.mul(g, c.builder.add2(output(c), alpha)),
-    ]);
+    return c.builder.add2(above, c.builder.mul(below, c.builder.add2(output(c), alpha)));
   }),
 
   /** y = 1 / (1 + exp(-x)): dx = g y (1 - y). */
@@ -176,14 +167,14 @@ export const elementwise: Readonly<Record<string, GradientRule>> = {
   /** y = a where the condition holds, else b: da = g where it holds, db = g where it does not. */
   Where: (c) => {
     const g = onlyGradient(c);
-    const zero = c.type(input(c, 1)).dtype === "float64" ? doubleZero(c) : c.builder.scalar(0);
+    const where = (condition: string) => c.builder.mul(g, mask(c, condition));
     return whereWanted(
       c,
       () => {
         throw unsupported(c, "its condition has no gradient");
       },
-      () => reduced(c, c.builder.op("Where", [input(c, 0), g, zero]), 1),
-      () => reduced(c, c.builder.op("Where", [input(c, 0), zero, g]), 2),
+      () => reduced(c, where(input(c, 0)), 1),
+      () => reduced(c, where(c.builder.op("Not", [input(c, 0)])), 2),
     );
   },
 
@@ -224,14 +215,14 @@ function reduced(context: RuleContext, gradient: string, index: number): string 
   return sumTo(context, gradient, outputShape(context), inputShape(context, index));
 }
 
-function positive(context: RuleContext): string {
-  return context.builder.op("Greater", [input(context, 0), scalar(context, 0)]);
-}
-
 function keepWhere(context: RuleContext, condition: string, g: string): string {
-  return context.builder.op("Where", [condition, g, scalar(context, 0)]);
+  return context.builder.mul(g, mask(context, condition));
 }
 
-function doubleZero(context: RuleContext): string {
-  return context.builder.constant({ dtype: "float64", shape: [], data: new Float64Array(1) });
+/** g split in two: where x > 0, and the rest. */
+function bySign(context: RuleContext, g: string): [string, string] {
+  const { builder } = context;
+  const isPositive = builder.op("Greater", [input(context, 0), scalar(context, 0)]);
+  const above = keepWhere(context, isPositive, g);
+  return [above, builder.sub(g, above)];
 }

@@ -6,6 +6,7 @@ import {
   expandTo,
   input,
   inputShape,
+  mask,
   onlyGradient,
   output,
   outputShape,
@@ -35,7 +36,7 @@ export const reduce: Readonly<Record<string, GradientRule>> = {
     return whereWanted(c, () => {
       const kept = keptShape(c);
       const isMaximum = c.builder.op("Equal", [input(c, 0), withAxes(c, output(c), kept)]);
-      const share = c.builder.op("Where", [isMaximum, scalar(c, 1), scalar(c, 0)]);
+      const share = mask(c, isMaximum);
       const axes = kept.flatMap((size, axis) => (size === inputShape(c, 0)[axis] ? [] : [axis]));
       const ties = c.builder.reduceSum(share, axes, true);
       return c.builder.mul(share, c.builder.div(withAxes(c, g, kept), ties));

@@ -131,6 +131,15 @@ export function expandTo(context: RuleContext, value: string, from: Shape, to: S
     : context.builder.op("Expand", [value, context.builder.ints(to)]);
 }
 
+/**
+ * 1 where a condition holds, else 0, as floats; a number counts as true where it is not 0. Products with it stand where
+ * `Where` would read better: onnxruntime's takes ten times as long.
+ */
+export function mask(context: RuleContext, condition: string): string {
+  const { dtype } = context.type(input(context, context.node.op === "Where" ? 1 : 0));
+  return context.builder.op("Cast", [condition], { to: dtype === "float64" ? 11 : 1 });
+}
+
 /** Reverses the order of elements along axes. */
 export function flip(context: RuleContext, value: string, axes: readonly number[]): string {
   if (axes.length === 0) {

