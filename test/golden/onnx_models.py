@@ -126,5 +126,26 @@ write("cnn", cnn, rows(2, 9, 9), ["input"])
 write("text", Text(), ids, ["ids", "mask"])
 write("transformer", Transformer(), rows(5, 8), ["input"])
 odd = Odd()
+
+
+
+def typed():
+    """Every element type in its typed field (not as raw bytes), and attributes with the largest integers."""
+    from onnx import TensorProto, helper, save
+
+    values = {
+        "FLOAT": [1.5, -2.0], "DOUBLE": [3.141592653589793, -1e300], "FLOAT16": [1.0, -2.0], "BFLOAT16": [1.0, -2.0],
+        "INT8": [-128, 127], "INT16": [-32768, 32767], "INT32": [-(2**31), 2**31 - 1], "INT64": [-(2**63), 2**63 - 1],
+        "UINT8": [0, 255], "UINT16": [0, 65535], "UINT32": [0, 2**32 - 1], "UINT64": [0, 2**64 - 1], "BOOL": [False, True],
+    }
+    tensors = [helper.make_tensor(key, getattr(TensorProto, key), [2], data) for key, data in values.items()]
+    end = 2**63 - 1
+    nodes = [helper.make_node("Slice", ["x"], ["y"], name="slice", starts=[1], ends=[end], axes=[0], smallest=-(2**63))]
+    info = lambda key: helper.make_tensor_value_info(key, TensorProto.FLOAT, [None])
+    graph = helper.make_graph(nodes, "typed", [info("x")], [info("y")], tensors)
+    save(helper.make_model(graph, opset_imports=[helper.make_opsetid("", 9)]), out / "typed.onnx")
+
+
+typed()
 for opset in (9, 10, 11, 12, 13, 17, 18, 20):
     write(f"odd{opset}", odd, rows(6), ["input"], opset)

@@ -69,7 +69,8 @@ async function createSession(
       interOpNumThreads: 1,
       executionMode: "sequential",
       graphOptimizationLevel: "all",
-      logSeverityLevel: 3,
+      // What fails is thrown as well; nothing is printed.
+      logSeverityLevel: 4,
     });
   } catch (cause) {
     throw engineError(graph, cause, "onnxruntime does not take the graph");
@@ -134,17 +135,23 @@ function fromRuntime(name: string, tensor: OrtTensor | undefined): Tensor {
   return tensorOf(type, dims, data);
 }
 
-/** onnxruntime's message as our error, with the node that it names and, for a node of ours, its operator. */
+/** The ways in which onnxruntime names a node in its messages. */
+const nodeNames = [
+  /Name:'([^']+)'/,
+  /Node, \("([^"]+)"/,
+  /[Nn]ode ?\(([^)]+)\)/,
+  /node with name '([^']+)'/,
+] as const;
+
+/** onnxruntime's message as our error, with the node that it names. */
 function engineError(graph: Graph, cause: unknown, what: string): TracInError {
   const message = messageOf(cause).trim();
-  const name = /Name:'([^']*)'|[Nn]ode[:\s]*\(([^)]*)\)|node with name '([^']*)'/.exec(message);
-  const found = name?.slice(1).find((group) => group !== undefined && group !== "");
-  const node = graph.nodes.find((candidate) => candidate.name === found);
-  const place: ErrorPlace = node
-    ? { node: `${node.name} (${node.op})` }
-    : found === undefined
-      ? {}
-      : { node: found };
+  const names = nodeNames.map((pattern) => pattern.exec(message)?.[1]);
+  const input = /Node input '([^']+)'/.exec(message)?.[1];
+  const node = graph.nodes.find(
+    ({ name, inputs }) => names.includes(name) || (input !== undefined && inputs.includes(input)),
+  );
+  const place: ErrorPlace = node ? { node: `${node.name} (${node.op})` } : {};
   return new TracInError("engine", `${what}: ${message}`, place, undefined, { cause });
 }
 

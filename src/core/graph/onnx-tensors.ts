@@ -178,15 +178,20 @@ function decodeList(
 }
 
 const int64Max = 2n ** 63n - 1n;
+const uint64Max = 2n ** 64n - 1n;
 
-/** The exact integer; a number that has lost its last digits (2^63 - 1 read without `Long`) is saturated. */
+/**
+ * The integer. Where the protobuf reader gives plain numbers, those beyond 2^53 come rounded: the largest (2^63 - 1,
+ * "up to the end") is restored; lists with others do not occur outside raw bytes, which are exact.
+ */
 function toBigInt(value: Integer): bigint {
-  const integer = BigInt(value.toString());
+  const integer = typeof value === "number" ? BigInt(value) : BigInt(value.toString());
   return integer > int64Max ? int64Max : integer;
 }
 
 function toUnsignedBigInt(value: Integer): bigint {
-  return BigInt.asUintN(64, BigInt(value.toString()));
+  const integer = typeof value === "number" ? BigInt(value) : BigInt(value.toString());
+  return integer > uint64Max ? uint64Max : integer;
 }
 
 /**
