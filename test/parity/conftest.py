@@ -1,0 +1,64 @@
+"""Runs the command line on copies of the samples, once for each question."""
+
+import json
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from samples import ROOT, SAMPLES
+
+sys.path.insert(0, str(ROOT / "test" / "golden"))
+QUERIES = 10
+
+
+def pytest_configure():
+    torch.set_num_threads(1)
+
+
+@pytest.fixture(scope="session", params=SAMPLES, ids=lambda sample: sample.name)
+def sample(request):
+    return request.param
+
+
+class Cli:
+    """Answers of `tracin scores` and `tracin self-influence` as arrays."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.answers = {}
+
+    def workspace(self, sample, layers=None):
+        """A copy of the sample; with `layers`, only the parameters that match these patterns count."""
+        target = self.folder / f"{sample.name}-{'all' if layers is None else 'some'}"
+        if not target.exists():
+            shutil.copytree(sample.root, target, ignore=shutil.ignore_patterns(".tracin", "__pycache__"))
+            if layers is not None:
+                path = target / sample.config
+                path.write_text(json.dumps(json.loads(path.read_text()) | {"layers": list(layers)}))
+        return target
+
+    def run(self, sample, *arguments, layers=None):
+        key = (sample.name, arguments, layers)
+        if key not in self.answers:
+            workspace = self.workspace(sample, layers)
+            out = workspace / f"answer-{len(self.answers)}.npy"
+            command = ["node", str(ROOT / "dist" / "cli.js"), *arguments, "--config", sample.config, "--out", out.name]
+            done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, timeout=600)
+            assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
+            self.answers[key] = np.load(out)
+        return self.answers[key]
+
+    def scores(self, sample, *arguments, layers=None):
+        return self.run(sample, "scores", "--queries", f"test:0-{QUERIES - 1}", *arguments, layers=layers)
+
+    def self_influence(self, sample, *arguments, layers=None):
+        return self.run(sample, "self-influence", *arguments, layers=layers)
+
+
+@pytest.fixture(scope="session")
+def cli(tmp_path_factory):
+    return Cli(tmp_path_factory.mktemp("samples"))

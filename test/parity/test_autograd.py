@@ -1,0 +1,64 @@
+"""The command line against float64 PyTorch autograd: every parameter, one example at a time, all training examples."""
+
+import numpy as np
+import pytest
+import torch
+from influence import gradient, one
+
+from agreement import assert_close, assert_same_top
+from conftest import QUERIES
+
+
+@pytest.fixture(scope="module")
+def expected(sample):
+    """Scores [C, M, N] and self-influence [C, N], rates included."""
+    model = sample.model()
+    train, train_targets = sample.split("train")
+    test, test_targets = sample.split("test")
+
+    def flat(inputs, targets, index):
+        _, found = gradient(model, one(inputs, index), targets[index : index + 1], "softmax-cross-entropy", "sum")
+        return torch.cat([part.flatten() for part in found.values()])
+
+    scores, own = [], []
+    for state, rate in sample.contents:
+        model.load_state_dict(state)
+        asked = torch.stack([flat(test, test_targets, row) for row in range(QUERIES)])
+        columns, squares = [], []
+        for row in range(len(train_targets)):
+            found = flat(train, train_targets, row)
+            columns.append(rate * (asked @ found))
+            squares.append(rate * (found @ found))
+        scores.append(torch.stack(columns, 1))
+        own.append(torch.stack(squares))
+    return torch.stack(scores).numpy(), torch.stack(own).numpy()
+
+
+def test_scores(sample, cli, expected):
+    scores = expected[0].sum(0)
+    found = cli.scores(sample)
+    assert_close(found, scores, "scores")
+    assert_same_top(found, scores, "scores")
+
+
+def test_scores_of_each_checkpoint(sample, cli, expected):
+    parts = cli.scores(sample, "--per-checkpoint")
+    assert parts.shape == expected[0].shape
+    whole = np.abs(expected[0].sum(0)).max(-1, keepdims=True)
+    # Against each query's largest score: a query that one checkpoint is sure of has only tiny parts there.
+    assert (np.abs(parts - expected[0]) / whole).max() <= 2e-5
+    assert_close(parts.sum(0, dtype=np.float32), cli.scores(sample).astype(np.float64), "sum over checkpoints")
+
+
+def test_self_influence(sample, cli, expected):
+    own = expected[1].sum(0)
+    found = cli.self_influence(sample)
+    assert_close(found, own, "self-influence")
+    assert_same_top(found[None], own[None], "self-influence")
+    # It ranks suspects, so small values count too: each within 1e-3 of itself.
+    visible = own > 1e-6 * own.max()
+    assert (np.abs(found - own)[visible] / own[visible]).max() <= 1e-3
+
+
+def test_self_influence_of_each_checkpoint(sample, cli, expected):
+    assert_close(cli.self_influence(sample, "--per-checkpoint"), expected[1], "self-influence of each checkpoint")
