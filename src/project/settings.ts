@@ -5,7 +5,7 @@ export type EngineSetting = "onnxruntime" | "reference";
 
 /** What the compute process is told when it starts. */
 export interface ComputeSettings {
-  /** Memory that the computation may take, in megabytes. */
+  /** Memory that the computation may take, in megabytes; 0 lets TracIn choose. */
   readonly memoryLimit: number;
   /** Processes that share the examples; 0 lets TracIn choose. */
   readonly processes: number;
@@ -26,7 +26,7 @@ export interface AnnotationSettings {
 export function computeSettings(): ComputeSettings {
   const settings = workspace.getConfiguration("tracin");
   return {
-    memoryLimit: settings.get("memoryLimit", 500),
+    memoryLimit: settings.get("memoryLimit", 0),
     processes: settings.get("processes", 0),
     engine: settings.get<EngineSetting>("engine", "onnxruntime"),
   };

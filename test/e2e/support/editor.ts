@@ -1,0 +1,139 @@
+import path from "node:path";
+import {
+  type Browser,
+  chromium as browserType,
+  type FrameLocator,
+  type Locator,
+  type Page,
+} from "playwright-core";
+import { chromium, OUTPUT } from "./paths.ts";
+
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+
+/** A browser without a window. */
+export function launch(): Promise<Browser> {
+  return browserType.launch({ executablePath: chromium(), headless: true, args: FLAGS });
+}
+
+/** A window of VS Code, as a person uses it. */
+export class Editor {
+  private constructor(readonly page: Page) {}
+
+  static async open(
+    browser: Browser,
+    url: string,
+    size = { width: 1280, height: 820 },
+  ): Promise<Editor> {
+    const page = await browser.newPage({ viewport: size });
+    page.setDefaultTimeout(20_000);
+    await page.goto(url);
+    await page.locator(".monaco-workbench .part.statusbar").waitFor({ timeout: 60_000 });
+    await page
+      .locator(".explorer-folders-view .monaco-list-row")
+      .first()
+      .waitFor({ timeout: 60_000 });
+    return new Editor(page);
+  }
+
+  async close(): Promise<void> {
+    await this.page.close();
+  }
+
+  /** The row of quick picks and input boxes. */
+  get quickInput(): Locator {
+    return this.page.locator(".quick-input-widget:visible");
+  }
+
+  /** Rows of the open quick pick. */
+  quickRow(text: string | RegExp): Locator {
+    return this.quickInput.locator(".quick-input-list .monaco-list-row", { hasText: text }).first();
+  }
+
+  /** Runs a command by its title in the palette. */
+  async command(title: string): Promise<void> {
+    await this.page.keyboard.press("F1");
+    const input = this.quickInput.locator("input.input");
+    await input.waitFor();
+    await input.fill(`>${title}`);
+    await this.quickRow(title).click();
+  }
+
+  /** Opens a file by its path in the workspace. */
+  async openFile(file: string): Promise<void> {
+    await this.page.keyboard.press("Control+P");
+    const input = this.quickInput.locator("input.input");
+    await input.waitFor();
+    await input.fill(file);
+    await this.quickRow(path.basename(file)).waitFor();
+    await this.page.keyboard.press("Enter");
+    await this.tab(path.basename(file)).waitFor();
+  }
+
+  tab(name: string): Locator {
+    return this.page.locator(".tabs-container .tab", { hasText: name }).first();
+  }
+
+  /** A line of the text editor, counted from 1, as it is seen. */
+  line(number: number): Locator {
+    return this.page
+      .locator(".monaco-editor .view-line")
+      .filter({ has: this.page.locator("span") })
+      .nth(number - 1);
+  }
+
+  /** A row in the Explorer. */
+  file(name: string): Locator {
+    return this.page
+      .locator(".explorer-folders-view .monaco-list-row")
+      .filter({ has: this.page.getByText(name, { exact: true }) })
+      .first();
+  }
+
+  /** An entry of the open context menu. */
+  menuItem(name: string): Locator {
+    return this.page.locator(".monaco-menu .action-item", { hasText: name }).first();
+  }
+
+  /** The view container of TracIn in the activity bar. */
+  async openSidebar(): Promise<void> {
+    const tab = this.page.locator(".activitybar .action-item", {
+      has: this.page.locator('[aria-label^="TracIn"]'),
+    });
+    if ((await tab.getAttribute("class"))?.includes("checked") !== true) {
+      await tab.click();
+    }
+  }
+
+  /** A row of one of the trees in the TracIn container. */
+  treeRow(view: string, text: string | RegExp): Locator {
+    return this.page
+      .locator(".split-view-view", {
+        has: this.page.locator(`.pane-header[aria-label^="${view}"]`),
+      })
+      .locator(".monaco-list-row", { hasText: text })
+      .first();
+  }
+
+  /** The inside of the Influence panel. */
+  get panel(): FrameLocator {
+    return this.page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
+  }
+
+  notification(text: string | RegExp): Locator {
+    return this.page
+      .locator(".notifications-toasts .notification-toast", { hasText: text })
+      .first();
+  }
+
+  async screenshot(name: string): Promise<void> {
+    await this.page.screenshot({ path: path.join(OUTPUT, `${name}.png`) });
+  }
+}

@@ -1,0 +1,161 @@
+/** A stand-in for VS Code's API: enough for activation, and it remembers what was registered. */
+
+export interface Recorded {
+  readonly commands: Map<string, (...parameters: unknown[]) => unknown>;
+  readonly views: string[];
+  readonly contexts: Map<string, unknown>;
+  readonly messages: string[];
+}
+
+export interface Stub {
+  readonly api: Record<string, unknown>;
+  readonly recorded: Recorded;
+  /** What the next messages with buttons answer. */
+  answers: (string | undefined)[];
+}
+
+class EventEmitter {
+  private listeners: ((value: unknown) => void)[] = [];
+  readonly event = (listener: (value: unknown) => void): { dispose(): void } => {
+    this.listeners.push(listener);
+    return { dispose: () => this.listeners.splice(this.listeners.indexOf(listener), 1) };
+  };
+  fire(value: unknown): void {
+    for (const listener of this.listeners) {
+      listener(value);
+    }
+  }
+  dispose(): void {
+    this.listeners = [];
+  }
+}
+
+class Uri {
+  private constructor(
+    readonly scheme: string,
+    readonly path: string,
+  ) {}
+  get fsPath(): string {
+    return this.path;
+  }
+  static file(path: string): Uri {
+    return new Uri("file", path);
+  }
+  static joinPath(base: Uri, ...parts: string[]): Uri {
+    return new Uri(base.scheme, [base.path, ...parts].join("/"));
+  }
+  toString(): string {
+    return `${this.scheme}://${this.path}`;
+  }
+}
+
+class MarkdownString {
+  constructor(public value = "") {}
+  appendText(text: string): this {
+    this.value += text.replace(/[\\`*_{}[\]()#+\-!~<>]/g, "\\$&");
+    return this;
+  }
+  appendMarkdown(text: string): this {
+    this.value += text;
+    return this;
+  }
+}
+
+class Range {
+  constructor(
+    readonly startLine: number,
+    readonly startCharacter: number,
+    readonly endLine: number,
+    readonly endCharacter: number,
+  ) {}
+}
+
+const nothing = { dispose: () => undefined };
+const event = () => nothing;
+
+/** A fresh stub with the given settings (last part of their names); a workspace without any project. */
+export function createStub(settings: Readonly<Record<string, unknown>> = {}): Stub {
+  const recorded: Recorded = {
+    commands: new Map(),
+    views: [],
+    contexts: new Map(),
+    messages: [],
+  };
+  const stub: Stub = { recorded, answers: [], api: {} };
+  const message = (text: string) => {
+    recorded.messages.push(text);
+    return Promise.resolve(stub.answers.shift());
+  };
+  const view = (id: string) => {
+    recorded.views.push(id);
+    return { ...nothing, message: "" };
+  };
+  const log = () => ({
+    ...nothing,
+    info: () => undefined,
+    debug: () => undefined,
+    error: () => undefined,
+    show: () => undefined,
+  });
+  Object.assign(stub.api, {
+    EventEmitter,
+    Uri,
+    MarkdownString,
+    Range,
+    ThemeColor: class {
+      constructor(readonly id: string) {}
+    },
+    ThemeIcon: class {
+      constructor(readonly id: string) {}
+    },
+    OverviewRulerLane: { Right: 4 },
+    FileType: { Directory: 2 },
+    ProgressLocation: { Notification: 15 },
+    l10n: {
+      t: (text: string, ...values: unknown[]) =>
+        text.replace(/\{(\d+)\}/g, (_, index: string) => String(values[Number(index)])),
+    },
+    commands: {
+      registerCommand: (id: string, handler: (...parameters: unknown[]) => unknown) => {
+        recorded.commands.set(id, handler);
+        return nothing;
+      },
+      executeCommand: (id: string, key: string, value: unknown) => {
+        if (id === "setContext") {
+          recorded.contexts.set(key, value);
+        }
+        return Promise.resolve();
+      },
+    },
+    window: {
+      createOutputChannel: log,
+      createTreeView: view,
+      registerWebviewViewProvider: view,
+      registerFileDecorationProvider: () => nothing,
+      createTextEditorDecorationType: () => nothing,
+      onDidChangeVisibleTextEditors: event,
+      onDidChangeTextEditorVisibleRanges: event,
+      showErrorMessage: message,
+      showInformationMessage: message,
+      visibleTextEditors: [],
+    },
+    workspace: {
+      createFileSystemWatcher: () => ({
+        ...nothing,
+        onDidCreate: event,
+        onDidChange: event,
+        onDidDelete: event,
+      }),
+      findFiles: () => Promise.resolve([]),
+      getConfiguration: () => ({
+        get: (key: string, fallback: unknown) => settings[key] ?? fallback,
+      }),
+      onDidChangeConfiguration: event,
+      onDidChangeTextDocument: event,
+      onDidChangeWorkspaceFolders: event,
+      onDidCloseTextDocument: event,
+      onDidSaveTextDocument: event,
+    },
+  });
+  return stub;
+}
