@@ -48,7 +48,10 @@ export const elementwise: Kernels = {
   Pow: zip((a, b) => a ** b),
   Mod: (inputs, node) => {
     const remainder = (a: number, b: number) => a % b;
-    const floored = (a: number, b: number) => a - Math.floor(a / b) * b;
+    const floored = (a: number, b: number) => {
+      const rest = a % b;
+      return rest !== 0 && rest < 0 !== b < 0 ? rest + b : rest;
+    };
     return zip(intAttribute(node, "fmod", 0) === 1 ? remainder : floored)(inputs, node);
   },
   PRelu: zip((x, slope) => (x > 0 ? x : slope * x)),
