@@ -69,6 +69,10 @@ async function createSession(
       interOpNumThreads: 1,
       executionMode: "sequential",
       graphOptimizationLevel: "all",
+      // Measured on three 3x3 convolutions (256 x 28 x 28, 32 channels): 192 MB at the peak, the fastest of the four;
+      // with patterns 271 MB, with neither 426 MB, with patterns alone 176 MB and 1.5 times slower.
+      enableCpuMemArena: true,
+      enableMemPattern: false,
       // What fails is thrown as well; nothing is printed.
       logSeverityLevel: 4,
     });

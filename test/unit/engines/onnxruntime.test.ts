@@ -1,3 +1,4 @@
+import { build } from "esbuild";
 import { describe, expect, it } from "vitest";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
 import { TracInError } from "../../../src/core/errors.ts";
@@ -167,6 +168,21 @@ describe("the onnxruntime engine", () => {
       ),
     );
     await program.dispose();
+  });
+
+  it("loads the native library only to compile", async () => {
+    const entry = "src/core/engines/onnxruntime.ts";
+    const { metafile } = await build({
+      entryPoints: [entry],
+      bundle: true,
+      platform: "node",
+      packages: "external",
+      write: false,
+      metafile: true,
+    });
+    const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
+    const native = imports.filter(({ path }) => path.includes("onnxruntime"));
+    expect(native.map(({ kind }) => kind)).toEqual(["dynamic-import"]);
   });
 
   it("refuses to run after dispose", async () => {
