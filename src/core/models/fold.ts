@@ -1,33 +1,32 @@
 import type { Graph, Node } from "../graph/graph.ts";
 import { pruneGraph } from "../graph/prune.ts";
-import { int64, type Shape, sameShape, type Tensor, toNumbers } from "../graph/tensor.ts";
+import { sameShape, type Tensor, toNumbers } from "../graph/tensor.ts";
+import { simplifyTargets, useBroadcasting } from "./fold-shapes.ts";
 import type { Model } from "./model.ts";
+import type { Observation } from "./observation.ts";
 
-/** One value, as it was at two batch sizes. */
-export interface Pair {
-  readonly atTwo: Tensor;
-  readonly atThree: Tensor;
+/** A folded graph, with what its values were. */
+export interface FoldedGraph {
+  readonly graph: Graph;
+  /** The observation, and the values that folding has added. */
+  readonly values: Observation;
 }
-
-/** Every value of a model's graph at batch sizes 2 and 3. */
-export type Observation = ReadonlyMap<string, Pair>;
 
 /**
  * The model's graph without shape arithmetic: a value that depends neither on the inputs' data nor on weights,
  * and is the same at both batch sizes, becomes an initializer; the target of a Reshape that differs in one entry
  * gets -1 there, the target of an Expand whose input has that size already gets 1; Identity, Dropout and everything
- * that changes neither data nor shape disappear; so does an Expand that broadcasting makes anyway. What depends on
- * the batch in another way (one token expanded to all examples, a range over the batch) stays as it is, on constants
- * where it can. Nodes on weights alone (Transpose of a weight) stay.
- * Names of outputs do not change.
+ * that changes neither data nor shape disappear; so does an Expand that broadcasting makes anyway. A shape that
+ * holds the batch size otherwise (the target of one token expanded to all examples) is put together from constants
+ * and the batch size of an input; what depends on the batch in yet another way (a range over it) stays as it is.
+ * Nodes on weights alone (Transpose of a weight) stay. Names of outputs do not change.
  */
-export function foldGraph(model: Model, observation: Observation): Graph {
+export function foldGraph(model: Model, observation: Observation): FoldedGraph {
   const { graph } = model;
   const known = knownValues(model);
   const constants = new Map<string, Tensor>();
   const aliases = new Map<string, string>();
   const resolve = (value: string): string => aliases.get(value) ?? value;
-  const taken = new Set([...graph.initializers.keys(), ...observation.keys()]);
   const used = new Set(graph.nodes.flatMap((node) => node.inputs.filter((input) => input !== "")));
   const nodes: Node[] = [];
   for (const node of graph.nodes) {
@@ -47,22 +46,18 @@ export function foldGraph(model: Model, observation: Observation): Graph {
     }
   }
   const named = keepOutputNames(graph, nodes, aliases);
-  const simple = dropExpands(named, observation).map((node) => {
-    const target = staticTarget(node, known, observation);
-    if (!target) {
-      return node;
-    }
-    let name = `${node.name}/shape`;
-    while (taken.has(name)) {
-      name = `${name}_`;
-    }
-    taken.add(name);
-    constants.set(name, int64([target.length], target));
-    const inputs = [node.inputs[0] ?? "", name];
-    return { ...node, inputs, attributes: {} };
+  const simple = simplifyTargets(useBroadcasting(named, observation), {
+    known,
+    observation,
+    inputs: graph.inputs.map((input) => input.name),
   });
-  const initializers = new Map([...graph.initializers, ...constants]);
-  return pruneGraph({ ...graph, nodes: simple, initializers });
+  const added = new Map([...constants, ...simple.constants]);
+  const initializers = new Map([...graph.initializers, ...added]);
+  const values = new Map([...observation, ...simple.values]);
+  for (const [name, tensor] of added) {
+    values.set(name, { atTwo: tensor, atThree: tensor });
+  }
+  return { graph: pruneGraph({ ...graph, nodes: simple.nodes, initializers }), values };
 }
 
 /** Operators whose result is not determined by their inputs. */
@@ -171,97 +166,4 @@ function keepOutputNames(
     inputs: node.inputs.map(rename),
     outputs: node.outputs.map(rename),
   }));
-}
-
-/** Operators that broadcast their inputs against each other, so that an expanded input need not be expanded. */
-const broadcasting = new Set(
-  "Add Sub Mul Div Pow Min Max Sum Mean Where Equal Less LessOrEqual Greater GreaterOrEqual And Or Xor Mod".split(
-    " ",
-  ),
-);
-
-/** The nodes with what is expanded taken unexpanded wherever the broadcast result is the same. */
-function dropExpands(nodes: readonly Node[], observation: Observation): readonly Node[] {
-  const expanded = new Map(
-    nodes.flatMap(({ op, inputs, outputs }): [string, string][] =>
-      op === "Expand" ? [[outputs[0] ?? "", inputs[0] ?? ""]] : [],
-    ),
-  );
-  return nodes.map((node) => {
-    if (!broadcasting.has(node.op)) {
-      return node;
-    }
-    const inputs = [...node.inputs];
-    for (const [position, input] of inputs.entries()) {
-      const narrow = expanded.get(input);
-      if (narrow !== undefined) {
-        const candidate = inputs.with(position, narrow);
-        if (broadcastsTo(candidate, node.outputs[0] ?? "", observation)) {
-          inputs[position] = narrow;
-        }
-      }
-    }
-    return { ...node, inputs };
-  });
-}
-
-function broadcastsTo(
-  inputs: readonly string[],
-  output: string,
-  observation: Observation,
-): boolean {
-  return (["atTwo", "atThree"] as const).every((batch) => {
-    const shapes = inputs.map((input) => observation.get(input)?.[batch].shape);
-    const result = observation.get(output)?.[batch].shape;
-    const known = shapes.filter((shape) => shape !== undefined);
-    return (
-      result !== undefined &&
-      known.length === shapes.length &&
-      sameShape(broadcast(known, result.length), result)
-    );
-  });
-}
-
-function broadcast(shapes: readonly Shape[], rank: number): Shape {
-  return Array.from({ length: rank }, (_, axis) => {
-    const sizes = shapes.map((shape) => shape[axis - rank + shape.length] ?? 1);
-    return sizes.find((size) => size !== 1) ?? 1;
-  });
-}
-
-/**
- * The target of a Reshape or Expand as a constant, if it can be said so: -1 for the one entry of a Reshape that
- * depends on the batch, 1 (keep the input's size) for an entry of an Expand that its input has already.
- */
-function staticTarget(
-  node: Node,
-  known: ReadonlySet<string>,
-  observation: Observation,
-): Shape | undefined {
-  const [input, result] = [node.inputs[0], node.outputs[0]].map((value) =>
-    observation.get(value ?? ""),
-  );
-  if (!known.has(node.inputs[1] ?? "") || !input || !result) {
-    return undefined;
-  }
-  const [two, three] = [result.atTwo.shape, result.atThree.shape];
-  const isStatic = (axis: number): boolean => two[axis] === three[axis];
-  const differing = two.flatMap((_, axis) => (isStatic(axis) ? [] : [axis]));
-  if (node.op === "Reshape") {
-    return differing.length <= 1 && !two.includes(0)
-      ? two.map((size, axis) => (isStatic(axis) ? size : -1))
-      : undefined;
-  }
-  if (node.op === "Expand") {
-    const sizeBefore = (shape: Shape, axis: number): number =>
-      shape[axis - two.length + shape.length] ?? 1;
-    return differing.every(
-      (axis) =>
-        sizeBefore(input.atTwo.shape, axis) === two[axis] &&
-        sizeBefore(input.atThree.shape, axis) === three[axis],
-    )
-      ? two.map((size, axis) => (isStatic(axis) ? size : 1))
-      : undefined;
-  }
-  return undefined;
 }

@@ -2,8 +2,9 @@ import type { Engine, Program, Values } from "../engines/engine.ts";
 import { TracInError } from "../errors.ts";
 import type { Graph, ValueInfo, ValueType } from "../graph/graph.ts";
 import type { DataType, Shape, Tensor } from "../graph/tensor.ts";
-import { foldGraph, type Observation, type Pair } from "./fold.ts";
+import { foldGraph } from "./fold.ts";
 import type { Model } from "./model.ts";
+import type { Observation, Pair } from "./observation.ts";
 
 /** The model with its shape arithmetic folded away and the static type of every value known. */
 export interface ProbedModel {
@@ -36,15 +37,8 @@ export async function probeModel(
     checkInput(model, input, two.get(input.name)?.shape, three.get(input.name)?.shape);
   }
   const observation = await observe(model, engine, two, three);
-  const folded = foldGraph(model, observation);
-  const types = new Map<string, TypePair>();
-  for (const [name, pair] of observation) {
-    types.set(name, pairType(pair));
-  }
-  // Constants that folding has made; the others are in the observation.
-  for (const [name, tensor] of folded.initializers) {
-    types.set(name, pairType({ atTwo: tensor, atThree: tensor }));
-  }
+  const { graph: folded, values } = foldGraph(model, observation);
+  const types = new Map([...values].map(([name, pair]) => [name, pairType(pair)]));
   const describe = (info: ValueInfo): ValueInfo => {
     const type = types.get(info.name);
     return type
