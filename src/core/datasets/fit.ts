@@ -9,9 +9,10 @@ import { arrayFeature, arrayState, fitArray } from "./features/array.ts";
 import { Batch } from "./features/batch.ts";
 import { columnsFeature, columnsState, fitColumns } from "./features/columns.ts";
 import type { Feature, FeatureValues, Fit } from "./features/feature.ts";
+import { fitTargets } from "./features/fit-targets.ts";
 import { fitImage, imageFeature, imageState } from "./features/image.ts";
 import { inputShape, inputType, inputTypes, toInputTensor } from "./features/input.ts";
-import { encodeTargets, fitTargets, targetState } from "./features/targets.ts";
+import { encodeTargets, targetState } from "./features/targets.ts";
 import { fitText, textFeature, textState } from "./features/text.ts";
 import { fitTokens, tokensFeature, tokensState } from "./features/tokens.ts";
 
@@ -88,7 +89,7 @@ export async function fitEncoder(options: FitOptions): Promise<Encoder> {
       shapes.set(input.name, await makeFeature(feature, options.root));
     }
   }
-  return encoderFromState(
+  const encoder = await encoderFromState(
     {
       version: 1,
       inputs: states.map(({ input, feature }): InputState => {
@@ -108,6 +109,9 @@ export async function fitEncoder(options: FitOptions): Promise<Encoder> {
     },
     options.root,
   );
+  // What only shows when it is used, such as a column that is not there, shows now.
+  await encoder.encode(train, 0, 1);
+  return encoder;
 }
 
 /** The encoder that a state describes, in any process: it encodes exactly as the fitted one. */
@@ -164,7 +168,7 @@ class FittedEncoder implements Encoder {
         throw new TracInError("internal", `The input "${name}" was not encoded.`);
       }
       const shape: Shape = [batch.size, ...input.shape];
-      inputs.set(name, toInputTensor(name, input.dtype, shape, values));
+      inputs.set(name, toInputTensor(input, shape, values, batch));
     }
     const targets = await encodeTargets(this.state.target, batch);
     return { size: batch.size, inputs, targets };

@@ -87,14 +87,12 @@ describe("places in a CSV file", () => {
       }),
       fc.string({ unit: "grapheme", maxLength: 6 }).filter((text) => !text.includes("\0")),
     );
-    const table = fc
-      .integer({ min: 2, max: 4 })
-      .chain((width) =>
-        fc.array(fc.array(cell, { minLength: width, maxLength: width }), {
-          minLength: 1,
-          maxLength: 8,
-        }),
-      );
+    const table = fc.integer({ min: 2, max: 4 }).chain((width) =>
+      fc.array(fc.array(cell, { minLength: width, maxLength: width }), {
+        minLength: 1,
+        maxLength: 8,
+      }),
+    );
     const lineEnd = fc.constantFrom("\n", "\r\n", "\r");
     await fc.assert(
       fc.asyncProperty(table, lineEnd, fc.boolean(), fc.boolean(), async (rows, end, last, all) => {

@@ -1,6 +1,7 @@
 import { TracInError } from "../../errors.ts";
 import { formatShape, type Shape, type Tensor } from "../../graph/tensor.ts";
 import type { InputSpec } from "../encoder.ts";
+import type { Batch } from "./batch.ts";
 import type { Feature, FeatureValues } from "./feature.ts";
 
 /** Element types of model inputs that features can fill. */
@@ -60,60 +61,64 @@ export function inputShape(input: InputSpec, feature: Pick<Feature, "shape" | "n
   );
 }
 
-/** A feature's values as the tensor [size, ...shape] of a model input. */
+/**
+ * A feature's values as the tensor [size, ...shape] of a model input. Throws kind `data` with the place of an
+ * example whose value the input's integer type cannot hold.
+ */
 export function toInputTensor(
-  name: string,
-  type: InputType,
+  input: { readonly name: string; readonly dtype: InputType },
   shape: Shape,
   values: FeatureValues["values"] | Uint8Array,
+  batch: Batch,
 ): Tensor {
-  switch (type) {
-    case "float32":
-      return {
-        dtype: type,
-        shape,
-        data: values instanceof Float32Array ? values : Float32Array.from(values),
-      };
-    case "float64":
-      return { dtype: type, shape, data: Float64Array.from(values) };
+  const { dtype } = input;
+  if (dtype === "float32") {
+    const data = values instanceof Float32Array ? values : Float32Array.from(values);
+    return { dtype, shape, data };
+  }
+  if (dtype === "float64") {
+    return { dtype, shape, data: Float64Array.from(values) };
+  }
+  checkIntegers(input.name, integerRanges[dtype], values, batch);
+  switch (dtype) {
     case "int64":
-      return {
-        dtype: type,
-        shape,
-        data: BigInt64Array.from(integers(name, values, -(2 ** 53), 2 ** 53), BigInt),
-      };
+      return { dtype, shape, data: BigInt64Array.from(values, BigInt) };
     case "int32":
-      return {
-        dtype: type,
-        shape,
-        data: Int32Array.from(integers(name, values, -(2 ** 31), 2 ** 31 - 1)),
-      };
+      return { dtype, shape, data: Int32Array.from(values) };
     case "int16":
-      return { dtype: type, shape, data: Int16Array.from(integers(name, values, -32768, 32767)) };
+      return { dtype, shape, data: Int16Array.from(values) };
     case "int8":
-      return { dtype: type, shape, data: Int8Array.from(integers(name, values, -128, 127)) };
+      return { dtype, shape, data: Int8Array.from(values) };
     case "uint8":
-      return { dtype: type, shape, data: Uint8Array.from(integers(name, values, 0, 255)) };
     case "bool":
-      return { dtype: type, shape, data: Uint8Array.from(integers(name, values, 0, 1)) };
+      return { dtype, shape, data: Uint8Array.from(values) };
   }
 }
 
-function integers(
+const integerRanges = {
+  int64: [Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER],
+  int32: [-(2 ** 31), 2 ** 31 - 1],
+  int16: [-32768, 32767],
+  int8: [-128, 127],
+  uint8: [0, 255],
+  bool: [0, 1],
+} as const;
+
+function checkIntegers(
   name: string,
-  values: ArrayLike<number> & Iterable<number>,
-  least: number,
-  most: number,
-): Iterable<number> {
-  for (const value of values) {
+  [least, most]: readonly [number, number],
+  values: FeatureValues["values"] | Uint8Array,
+  batch: Batch,
+): void {
+  for (let index = 0; index < values.length; index++) {
+    const value = values[index] ?? Number.NaN;
     if (!Number.isInteger(value) || value < least || value > most) {
-      throw new TracInError(
-        "data",
+      throw batch.error(
+        Math.floor((index * batch.size) / values.length),
+        undefined,
         `The input "${name}" takes integers from ${least} to ${most}, but its feature gives ${value}.`,
-        { file: "tracin.json", tensor: name },
         `Correct features.${name} in tracin.json, or the data.`,
       );
     }
   }
-  return values;
 }
