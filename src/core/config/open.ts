@@ -76,25 +76,6 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
   }
 }
 
-/** The training data of a project. */
-export function trainingData(project: Project): Dataset {
-  return datasetOf(project, "train");
-}
-
-/** A dataset by name. Throws kind `config` when there is none. */
-export function datasetOf(project: Project, name: string): Dataset {
-  const dataset = project.datasets.get(name);
-  if (dataset === undefined) {
-    throw new TracInError(
-      "config",
-      `There is no dataset "${name}".`,
-      {},
-      `The datasets are: ${[...project.datasets.keys()].join(", ")}.`,
-    );
-  }
-  return dataset;
-}
-
 async function openModel(root: string, file: string): Promise<Model> {
   const path = await resolveInside(root, file);
   try {

@@ -1,5 +1,6 @@
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Encoder } from "../datasets/encoder.ts";
+import { TracInError } from "../errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Model } from "../models/model.ts";
 import type { Config, LossName } from "./config.ts";
@@ -49,4 +50,23 @@ export interface Project {
   /** Reads the weights (parameters and buffers) of one checkpoint, by the model's names. */
   readWeights(checkpoint: ProjectCheckpoint): Promise<ReadonlyMap<string, Tensor>>;
   close(): Promise<void>;
+}
+
+/** The training data of a project. */
+export function trainingData(project: Project): Dataset {
+  return datasetOf(project, "train");
+}
+
+/** A dataset by name. Throws kind `config` when there is none. */
+export function datasetOf(project: Project, name: string): Dataset {
+  const dataset = project.datasets.get(name);
+  if (dataset === undefined) {
+    throw new TracInError(
+      "config",
+      `There is no dataset "${name}".`,
+      {},
+      `The datasets are: ${[...project.datasets.keys()].join(", ")}.`,
+    );
+  }
+  return dataset;
 }

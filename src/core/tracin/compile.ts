@@ -3,7 +3,7 @@ import type { Engine } from "../engines/engine.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
 import { sizeOf } from "../graph/tensor.ts";
-import { chooseForms, type FormChoice, type QuestionSize } from "./cost.ts";
+import type { FormChoice, FormChooser, QuestionSize } from "./cost.ts";
 import type { SiteFactors } from "./factors.ts";
 import { emitQuery, emitScores, emitSelf, type QueryPart } from "./forms.ts";
 import { buildForward, type Forward, type ForwardOptions } from "./forward.ts";
@@ -56,6 +56,7 @@ export function compileForward(options: ForwardOptions): Graph {
 export async function compileScores(
   options: ForwardOptions,
   size: QuestionSize,
+  choose: FormChooser,
   reference: Engine,
 ): Promise<Question> {
   const { forward, groups } = await differentiated(options, size.aggregate, reference);
@@ -64,7 +65,7 @@ export async function compileScores(
     ({ group, factors }): CompiledGroup => ({
       group,
       factors,
-      form: chooseForms(factors, size),
+      form: choose(factors, size),
     }),
   );
   if (size.queries > 0) {

@@ -29,25 +29,33 @@ export interface QuestionSize {
  */
 const elementwiseWeight = 8;
 
+/** Picks one of the forms of a site. */
+export type FormChooser = (factors: SiteFactors, question: QuestionSize) => FormChoice;
+
+/** The cheapest of {@link possibleForms}. */
+export const chooseForms: FormChooser = (factors, question) =>
+  possibleForms(factors, question).reduce((best, form) => (form.cost < best.cost ? form : best));
+
 /**
- * The cheapest forms of a site for scores and self-influence together (design, section 5): with P positions,
+ * The forms that fit a site, for scores and self-influence together (design, section 5): with P positions,
  * K inputs, O outputs, M queries: factorised M(K + O) when P = 1; explicit OKP + MOK, which includes
- * self-influence; gram M P^2 (K + O) and P^2 (K + O) for self-influence; tangent MOKP.
+ * self-influence; gram M P^2 (K + O), and P^2 (K + O) for self-influence; tangent MOKP.
  */
-export function chooseForms(factors: SiteFactors, question: QuestionSize): FormChoice {
+export function possibleForms(
+  factors: SiteFactors,
+  question: QuestionSize,
+): readonly [FormChoice, ...FormChoice[]] {
   if (factors.kind === "vector") {
     const cost = (question.queries + 1) * factors.size;
-    return { score: "explicit", self: "explicit", cost, memory: factors.size };
+    return [{ score: "explicit", self: "explicit", cost, memory: factors.size }];
   }
-  const candidates =
-    factors.kind === "rows" ? rowForms(factors, question) : outerForms(factors, question);
-  return candidates.reduce((best, form) => (form.cost < best.cost ? form : best));
+  return factors.kind === "rows" ? rowForms(factors, question) : outerForms(factors, question);
 }
 
-function outerForms(
-  factors: Extract<SiteFactors, { kind: "outer" }>,
-  question: QuestionSize,
-): FormChoice[] {
+type Outer = Extract<SiteFactors, { kind: "outer" }>;
+type Rows = Extract<SiteFactors, { kind: "rows" }>;
+
+function outerForms(factors: Outer, question: QuestionSize): [FormChoice, ...FormChoice[]] {
   const { queries: M, aggregate } = question;
   const P = factors.u.positions;
   const K = factors.u.features;
@@ -62,61 +70,68 @@ function outerForms(
   if (G > 1) {
     return [explicit];
   }
-  const self =
-    P === 1
-      ? { self: "factorised" as const, cost: elementwiseWeight * (K + O), memory: 0 }
-      : cheaper(
-          { self: "gram" as const, cost: P * P * (K + O + elementwiseWeight), memory: 2 * P * P },
-          { self: "explicit" as const, cost: O * K * (P + elementwiseWeight), memory: O * K },
-        );
-  const tangent: FormChoice = {
+  const tangent = {
     score: "tangent",
-    self: self.self,
-    cost: M * O * P * (K + elementwiseWeight) + self.cost,
-    memory: M * O * P + self.memory,
-  };
-  if (aggregate) {
-    return P === 1 ? [tangent] : [explicit, tangent];
-  }
-  if (P === 1) {
-    return [
-      { score: "factorised", self: "factorised", cost: M * (K + O) + self.cost, memory: 2 * M },
-    ];
-  }
-  const gram: FormChoice = {
+    cost: M * O * P * (K + elementwiseWeight),
+    memory: M * O * P,
+  } as const;
+  const gram = {
     score: "gram",
-    self: self.self,
-    cost: M * P * P * (K + O + elementwiseWeight) + self.cost,
-    memory: 2 * M * P * P + self.memory,
-  };
-  const fitsGradient = O * K <= question.queryFloats;
-  return fitsGradient ? [explicit, gram, tangent] : [gram];
+    cost: M * P * P * (K + O + elementwiseWeight),
+    memory: 2 * M * P * P,
+  } as const;
+  if (P === 1) {
+    const self = { self: "factorised", cost: elementwiseWeight * (K + O), memory: 0 } as const;
+    const factorised = { score: "factorised", cost: M * (K + O), memory: 2 * M } as const;
+    return [both(aggregate ? tangent : factorised, self)];
+  }
+  const selfForms = [
+    { self: "gram", cost: P * P * (K + O + elementwiseWeight), memory: 2 * P * P },
+    { self: "explicit", cost: O * K * (P + elementwiseWeight), memory: O * K },
+  ] as const;
+  // A query's full gradient may be too large to hold; its factors are not.
+  const isGradientHeld = aggregate || O * K <= question.queryFloats;
+  const held = isGradientHeld ? selfForms.map((self) => both(tangent, self)) : [];
+  const factored = aggregate ? [] : selfForms.map((self) => both(gram, self));
+  const [first = explicit, ...others] = [
+    ...(isGradientHeld ? [explicit] : []),
+    ...factored,
+    ...held,
+  ];
+  return [first, ...others];
 }
 
-function rowForms(
-  factors: Extract<SiteFactors, { kind: "rows" }>,
-  question: QuestionSize,
-): FormChoice[] {
+function rowForms(factors: Rows, question: QuestionSize): [FormChoice, ...FormChoice[]] {
   const { queries: M, aggregate } = question;
   const P = factors.delta.positions;
   const D = factors.delta.features;
-  const self = { cost: P * P * (D + elementwiseWeight), memory: 2 * P * P };
-  const tangent: FormChoice = {
-    score: "tangent",
+  const self = {
     self: "gram",
-    cost: M * P * D * elementwiseWeight + self.cost,
-    memory: 2 * M * P * D + self.memory,
-  };
-  const gram: FormChoice = {
-    score: "gram",
-    self: "gram",
-    cost: M * P * P * (D + elementwiseWeight) + self.cost,
-    memory: 2 * M * P * P + self.memory,
-  };
-  const fitsTable = factors.rows * D <= question.queryFloats;
-  return aggregate ? [tangent] : fitsTable ? [tangent, gram] : [gram];
+    cost: P * P * (D + elementwiseWeight),
+    memory: 2 * P * P,
+  } as const;
+  const tangent = both(
+    { score: "tangent", cost: M * P * D * elementwiseWeight, memory: 2 * M * P * D },
+    self,
+  );
+  if (aggregate) {
+    return [tangent];
+  }
+  const gram = both(
+    { score: "gram", cost: M * P * P * (D + elementwiseWeight), memory: 2 * M * P * P },
+    self,
+  );
+  return factors.rows * D <= question.queryFloats ? [tangent, gram] : [gram];
 }
 
-function cheaper<A extends { cost: number }, B extends { cost: number }>(a: A, b: B): A | B {
-  return a.cost <= b.cost ? a : b;
+function both(
+  score: Pick<FormChoice, "score" | "cost" | "memory">,
+  self: Pick<FormChoice, "self" | "cost" | "memory">,
+): FormChoice {
+  return {
+    score: score.score,
+    self: self.self,
+    cost: score.cost + self.cost,
+    memory: score.memory + self.memory,
+  };
 }

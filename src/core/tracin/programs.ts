@@ -1,8 +1,8 @@
 import type { Engine, Program, Values } from "../engines/engine.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { compileForward, compileQueries, compileScores } from "./compile.ts";
-import type { FormChoice, QuestionSize } from "./cost.ts";
+import { compileForward, compileQueries, compileScores, type Question } from "./compile.ts";
+import type { FormChoice, FormChooser, QuestionSize } from "./cost.ts";
 import type { ForwardOptions } from "./forward.ts";
 
 /** What does not change between the programs of one scorer. */
@@ -40,10 +40,16 @@ export class ProgramCache {
     private readonly engine: Engine,
     private readonly reference: Engine,
     private readonly model: ModelOptions,
+    private readonly choose: FormChooser,
   ) {}
 
-  forwardOptions(batch: number, weightsAsInputs: boolean): ForwardOptions {
+  private forwardOptions(batch: number, weightsAsInputs: boolean): ForwardOptions {
     return { ...this.model, batch, weightsAsInputs };
+  }
+
+  /** How a question would be computed: its sites, forms and cost. */
+  plan(size: QuestionSize): Promise<Question> {
+    return compileScores(this.forwardOptions(2, true), size, this.choose, this.reference);
   }
 
   /** Loss and prediction of a batch. */
@@ -66,7 +72,7 @@ export class ProgramCache {
   scores(batch: number, size: QuestionSize): Promise<Program> {
     return this.cached(`scores ${batch} ${key(size)}`, async () => {
       const options = this.forwardOptions(batch, true);
-      return (await compileScores(options, size, this.reference)).graph;
+      return (await compileScores(options, size, this.choose, this.reference)).graph;
     });
   }
 
@@ -80,7 +86,7 @@ export class ProgramCache {
     const constant = (name: string, weights: ReadonlyMap<string, Tensor>) =>
       this.cached(`scores ${batch} ${key(size)} of ${name}`, async () => {
         const compiled = this.forwardOptions(batch, false);
-        const { graph } = await compileScores(compiled, size, this.reference);
+        const { graph } = await compileScores(compiled, size, this.choose, this.reference);
         return withWeights(graph, weights);
       });
     return {

@@ -1,4 +1,4 @@
-import type { LossSpec, Project } from "../config/project.ts";
+import { datasetOf, type LossSpec, type Project } from "../config/project.ts";
 import type { EncodedBatch } from "../datasets/encoder.ts";
 import { TracInError } from "../errors.ts";
 import { float32, type Tensor } from "../graph/tensor.ts";
@@ -27,15 +27,7 @@ export async function encodeQueries(
 ): Promise<Feeds> {
   const singles: Feeds[] = [];
   for (const query of selection) {
-    const dataset = project.datasets.get(query.dataset);
-    if (dataset === undefined) {
-      throw new TracInError(
-        "config",
-        `There is no dataset "${query.dataset}".`,
-        {},
-        `The datasets of tracin.json are: ${[...project.datasets.keys()].join(", ")}.`,
-      );
-    }
+    const dataset = datasetOf(project, query.dataset);
     if (!Number.isInteger(query.index) || query.index < 0 || query.index >= dataset.length) {
       throw new TracInError(
         "data",

@@ -1,13 +1,12 @@
-import type { Project } from "../config/project.ts";
-import type { Dataset } from "../datasets/dataset.ts";
+import { type Project, trainingData } from "../config/project.ts";
 import type { Engine, Values } from "../engines/engine.ts";
 import { referenceEngine } from "../engines/reference/engine.ts";
 import { TracInError } from "../errors.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import { type ProbedModel, probeModel } from "../models/probe.ts";
-import { compileScores, outputs, type Question } from "./compile.ts";
+import { outputs, type Question } from "./compile.ts";
 import { ContextCache, QuerySide } from "./contexts.ts";
-import type { QuestionSize } from "./cost.ts";
+import { chooseForms, type FormChooser, type QuestionSize } from "./cost.ts";
 import { checkIndependence } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
 import { ProgramCache } from "./programs.ts";
@@ -24,6 +23,8 @@ export interface ScorerOptions {
   readonly batch?: number;
   /** Whether the checkpoint's weights are graph inputs or constants; calibrated unless told. */
   readonly weightsAsInputs?: boolean;
+  /** How sites are computed; by the cost model unless told. */
+  readonly chooseForms?: FormChooser;
 }
 
 export interface ScoreOptions {
@@ -72,12 +73,14 @@ export class Scorer {
       return new Map(feeds.map(([name, rows]) => [name, repeatRows(rows, batch)]));
     });
     const parameters = chooseParameters(probed.graph, project.parameters, options.layers);
-    const programs = new ProgramCache(options.engine, referenceEngine(), {
+    const model = {
       probed,
       counted: new Set(parameters),
       weights: [...project.parameters, ...project.buffers],
       loss: project.loss,
-    });
+    };
+    const choose = options.chooseForms ?? chooseForms;
+    const programs = new ProgramCache(options.engine, referenceEngine(), model, choose);
     await checkIndependence(project, programs, sample, size);
     return new Scorer(project, options, probed, parameters, programs);
   }
@@ -92,8 +95,7 @@ export class Scorer {
 
   /** How a question would be computed: sites, forms and cost, without running it. */
   plan(queries: number, aggregate = false): Promise<Question> {
-    const options = this.programs.forwardOptions(2, true);
-    return compileScores(options, this.questionSize(queries, aggregate), referenceEngine());
+    return this.programs.plan(this.questionSize(queries, aggregate));
   }
 
   /** Predictions and losses of the queries at every checkpoint, and which label of each is explained. */
@@ -177,23 +179,6 @@ export class Scorer {
       this.options.batch ?? Math.min(largestBatch, 2 ** Math.max(0, Math.floor(Math.log2(fitting))))
     );
   }
-}
-
-/** The dataset whose examples are scored. @throws kind `config` when there is none, `data` when it is empty */
-export function trainingData(project: Project): Dataset {
-  const train = project.datasets.get("train");
-  if (train === undefined) {
-    throw new TracInError(
-      "config",
-      'There is no dataset "train".',
-      {},
-      'Name the training data "train" under "data" in tracin.json.',
-    );
-  }
-  if (train.length === 0) {
-    throw new TracInError("data", "The training data has no example.", { file: train.file });
-  }
-  return train;
 }
 
 /** Collects the outputs of the batches of one chunk. */

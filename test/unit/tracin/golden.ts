@@ -5,7 +5,7 @@ import { openProject } from "../../../src/core/config/open.ts";
 import type { LossSpec, Project } from "../../../src/core/config/project.ts";
 import type { Dataset } from "../../../src/core/datasets/dataset.ts";
 import type { EncodedBatch, Encoder } from "../../../src/core/datasets/encoder.ts";
-import { sizeOf, type Tensor } from "../../../src/core/graph/tensor.ts";
+import type { Tensor } from "../../../src/core/graph/tensor.ts";
 import { importOnnx } from "../../../src/core/models/onnx.ts";
 import { concatRows, sliceRows } from "../../../src/core/tracin/rows.ts";
 import type { QuerySelection } from "../../../src/core/tracin/scores.ts";
@@ -130,6 +130,8 @@ export async function openSynthetic(name: string): Promise<Golden> {
         sets.get(dataset.name) as EncodedBatch,
         Array.from({ length: end - start }, (_, index) => start + index),
       ),
+    targets: async (dataset, start, end) =>
+      sliceRows((sets.get(dataset.name) as EncodedBatch).targets, start, end),
     encodeAt: async (dataset, indices) => slice(sets.get(dataset.name) as EncodedBatch, indices),
   };
   const dataset = (key: string): Dataset => ({
@@ -137,6 +139,7 @@ export async function openSynthetic(name: string): Promise<Golden> {
     kind: "arrays",
     length: (sets.get(key) as EncodedBatch).size,
     columns: [],
+    target: [],
     file: "inputs.safetensors",
     locator: () => ({ file: "inputs.safetensors", line: 0, lineCount: 1, start: 0, end: 0 }),
     read: async () => [],
@@ -146,7 +149,13 @@ export async function openSynthetic(name: string): Promise<Golden> {
   const names = [...json.parameters, ...json.buffers];
   const project: Project = {
     root: golden.at,
-    config: { model: json.model, checkpoints: { files: json.checkpoints }, loss: json.loss.type, data: {}, features: {} },
+    config: {
+      model: json.model,
+      checkpoints: { files: json.checkpoints },
+      loss: json.loss.type,
+      data: {},
+      features: {},
+    },
     model,
     checkpoints: json.checkpoints.map((file, index) => ({
       file,
@@ -206,6 +215,3 @@ export async function openSampleGolden(name: string): Promise<Golden> {
     has: golden.has,
   };
 }
-
-/** Number of elements of a shape, for reports. */
-export const count = sizeOf;

@@ -1,0 +1,104 @@
+import { describe, expect, test } from "vitest";
+import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
+import { type FormChoice, possibleForms } from "../../../src/core/tracin/cost.ts";
+import { Scorer, type ScorerOptions } from "../../../src/core/tracin/scorer.ts";
+import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
+import { type Golden, openSynthetic } from "./golden.ts";
+
+/** float32 sums in another order, relative to the largest number. */
+const tolerance = 1e-5;
+
+async function run(golden: Golden, options: Partial<ScorerOptions>): Promise<ScoreChunk> {
+  const scorer = await Scorer.open(golden.project, {
+    engine: onnxruntimeEngine(),
+    memoryLimit: 2 ** 30,
+    layers: "all",
+    ...options,
+  });
+  const chunks: ScoreChunk[] = [];
+  const range = { start: 0, end: golden.train.length };
+  await scorer.score(golden.selection, range, (chunk) => void chunks.push(chunk));
+  await scorer.close();
+  return chunks[0] as ScoreChunk;
+}
+
+function difference(a: Float32Array, b: Float32Array): number {
+  const scale = a.reduce((largest, value) => Math.max(largest, Math.abs(value)), 0);
+  return a.reduce(
+    (largest, value, i) => Math.max(largest, Math.abs(value - (b[i] as number)) / scale),
+    0,
+  );
+}
+
+const positional = [
+  "conv1d",
+  "conv2d",
+  "positions",
+  "attention",
+  "embedding",
+  "tied-linear",
+  "pools",
+];
+
+describe("all forms give the same numbers", () => {
+  test.each(positional)("%s", async (name) => {
+    const golden = await openSynthetic(name);
+    const base = await run(golden, {});
+    const used = new Set<string>();
+    for (const score of ["gram", "tangent", "explicit"] as const) {
+      for (const self of ["gram", "explicit"] as const) {
+        const chosen = await run(golden, {
+          chooseForms: (factors, question) => {
+            const forms = possibleForms(factors, question);
+            const wanted = (form: FormChoice) => form.score === score && form.self === self;
+            const form =
+              forms.find(wanted) ?? forms.find((other) => other.score === score) ?? forms[0];
+            if (factors.kind !== "vector") {
+              used.add(form.score);
+            }
+            return form;
+          },
+        });
+        expect(difference(base.scoreParts, chosen.scoreParts)).toBeLessThan(tolerance);
+        expect(difference(base.selfParts, chosen.selfParts)).toBeLessThan(tolerance);
+      }
+    }
+    expect(used.size).toBeGreaterThan(1);
+  });
+
+  test.each(["conv2d", "batch-norm", "merged"])(
+    "constant weights and inputs, batches of 3: %s",
+    async (name) => {
+      const golden = await openSynthetic(name);
+      const base = await run(golden, { weightsAsInputs: true });
+      const constants = await run(golden, { weightsAsInputs: false, batch: 3 });
+      expect(difference(base.scoreParts, constants.scoreParts)).toBeLessThan(tolerance);
+      expect(difference(base.selfParts, constants.selfParts)).toBeLessThan(tolerance);
+    },
+  );
+});
+
+describe("every parameter counts", () => {
+  test.each(["batch-norm", "conv2d", "embedding", "attention", "tied-embedding", "broadcast"])(
+    "%s: leaving one out changes self-influence by just its part",
+    async (name) => {
+      const golden = await openSynthetic(name);
+      const { parameters, checkpoints } = golden.project;
+      const base = await run(golden, {});
+      for (const left of parameters) {
+        const counted = parameters.filter((other) => other !== left);
+        const without = await run(golden, { layers: counted });
+        const part = golden.expected(`self/${left}`).data;
+        const scale = Math.max(...base.selfParts);
+        expect(part.length).toBe(checkpoints.length * golden.train.length);
+        base.selfParts.forEach((value, index) => {
+          const expected = part[index] as number;
+          const lost = value - (without.selfParts[index] as number);
+          expect(Math.abs(lost - expected) / scale, `${left} of example ${index}`).toBeLessThan(
+            2e-5,
+          );
+        });
+      }
+    },
+  );
+});
