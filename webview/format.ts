@@ -37,12 +37,16 @@ export function formatNumber(value: number, sign: Sign = "unsigned", locale?: st
   return value === 0 ? "0" : format.format(value);
 }
 
-/** A probability with two digits after the point: `0.61`. */
+/** A probability with two digits after the point, never rounded to 0 or 1: `0.61`, `>0.99`. */
 export function formatProbability(value: number, locale?: string): string {
-  return numberFormat("probability", locale, {
+  const format = numberFormat("probability", locale, {
     minimumFractionDigits: 2,
     maximumFractionDigits: 2,
-  }).format(value);
+  });
+  if (value > 0 && value < 0.005) {
+    return `<${format.format(0.01)}`;
+  }
+  return value < 1 && value >= 0.995 ? `>${format.format(0.99)}` : format.format(value);
 }
 
 /** A count: `100,000`. */

@@ -14,19 +14,19 @@ export const listStyles = css`
   }
   .grid {
     --wide-areas: "rank twist label text bar score line place";
-    --wide-columns: auto 1.1em minmax(6em, 0.6fr) minmax(0, 2fr) minmax(60px, 140px) 6em 62px minmax(6em, 0.8fr);
+    --wide-columns: auto 1.1em minmax(11em, 0.8fr) minmax(0, 1.6fr) minmax(60px, 120px) 6em 76px minmax(9em, 0.7fr);
   }
   .grid.image {
     --wide-areas: "rank twist thumb label bar score line place";
-    --wide-columns: auto 1.1em 34px minmax(7em, 1fr) minmax(60px, 0.8fr) 6em 62px minmax(8em, 1fr);
+    --wide-columns: auto 1.1em 34px minmax(7em, 1fr) minmax(60px, 0.8fr) 6em 76px minmax(8em, 1fr);
   }
   .grid.suspects {
     --wide-areas: "rank twist label text bar score other line place";
-    --wide-columns: auto 1.1em minmax(6em, 0.8fr) minmax(0, 2fr) minmax(50px, 100px) 4.5em 7em 62px minmax(6em, 0.8fr);
+    --wide-columns: auto 1.1em minmax(12em, 0.8fr) minmax(0, 1.6fr) minmax(40px, 90px) 4.5em 6em 76px minmax(9em, 0.7fr);
   }
   .grid.suspects.image {
     --wide-areas: "rank twist thumb label bar score other line place";
-    --wide-columns: auto 1.1em 34px minmax(7em, 1fr) minmax(50px, 0.8fr) 4.5em 7em 62px minmax(8em, 1fr);
+    --wide-columns: auto 1.1em 34px minmax(7em, 1fr) minmax(50px, 0.8fr) 4.5em 7em 76px minmax(8em, 1fr);
   }
   .header {
     position: sticky;
@@ -39,6 +39,9 @@ export const listStyles = css`
       var(--vscode-sideBarSectionHeader-border, var(--vscode-widget-border, var(--vscode-descriptionForeground)));
     background: var(--vscode-sideBar-background, var(--vscode-editor-background));
     white-space: nowrap;
+  }
+  .header > :not(.rank) {
+    font-size: 0.92em;
   }
   .header .rank {
     grid-area: rank;

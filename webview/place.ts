@@ -6,31 +6,21 @@ export function placeText(place: Place): string {
   return `${place.file}:${place.line + 1}`;
 }
 
-/** A path whose folder gives way before its name does. */
+/** A path that gives way at its start, because its end tells more. */
 export function pathLabel(path: string): TemplateResult {
-  const slash = path.lastIndexOf("/") + 1;
-  return html`<span class="path"
-    ><span class="folder">${path.slice(0, slash)}</span><span class="name">${path.slice(slash)}</span></span
-  >`;
+  return html`<span class="path"><bdi>${path}</bdi></span>`;
 }
 
 export const placeStyles = css`
   .path {
-    display: flex;
+    display: block;
     min-width: 0;
     max-width: 100%;
+    overflow: hidden;
+    /* From right to left the ellipsis stands at the start; bdi keeps the path itself as it is. */
+    direction: rtl;
+    text-align: left;
+    text-overflow: ellipsis;
     white-space: nowrap;
-  }
-  .path .folder {
-    flex: 0 100 auto;
-    min-width: 0;
-    overflow: hidden;
-    text-overflow: ellipsis;
-  }
-  .path .name {
-    flex: 0 1 auto;
-    min-width: 0;
-    overflow: hidden;
-    text-overflow: ellipsis;
   }
 `;

@@ -110,7 +110,7 @@ export class QueryCardElement extends LitElement {
     const text = `${card.lossTitle}: ${losses.map((loss) => formatNumber(loss)).join(", ")}`;
     const range =
       losses.length > 1 ? `${formatNumber(first)} → ${formatNumber(last)}` : formatNumber(last);
-    return html`<div class="pair" title=${text}>
+    return html`<div class="pair fixed" title=${text}>
       <span class="muted">${card.loss}</span>
       <span class="ellipsis">${range}</span>
       ${losses.length > 1 ? checkpointLine(losses, text) : null}
@@ -122,13 +122,13 @@ export class QueryCardElement extends LitElement {
     const { query } = this;
     const isTarget = entry.label === query?.target;
     const isExplained = entry.label === query?.explained;
-    const note = isTarget
-      ? isExplained
-        ? `${card.target}, ${card.explained}`
-        : card.target
-      : isExplained
-        ? card.explained
-        : "";
+    const note = !probabilities
+      ? card.outputs
+      : isTarget
+        ? card.target
+        : isExplained
+          ? card.explained
+          : "";
     const value = probabilities ? formatProbability(entry.value) : formatNumber(entry.value);
     const title = `${entry.label}: ${probabilities ? card.probability : card.output} ${
       probabilities ? formatNumber(entry.value) : value
@@ -236,7 +236,7 @@ export class QueryCardElement extends LitElement {
         white-space: nowrap;
       }
       .text {
-        max-height: 7em;
+        max-height: 10em;
         overflow: auto;
         overflow-wrap: anywhere;
         padding: 4px 6px;
@@ -246,8 +246,9 @@ export class QueryCardElement extends LitElement {
       }
       .prediction {
         display: grid;
-        grid-template-columns: fit-content(58%) minmax(40px, 1fr) auto;
+        grid-template-columns: fit-content(62%) minmax(40px, 1fr) auto;
         gap: 0 8px;
+        max-width: 440px;
       }
       .entry {
         display: grid;
@@ -264,11 +265,34 @@ export class QueryCardElement extends LitElement {
       .label.marked > .ellipsis {
         font-weight: 600;
       }
+      .label > .ellipsis {
+        flex: 0 1 auto;
+        min-width: 1em;
+      }
       .note {
-        flex: none;
+        flex: 0 2 auto;
+        min-width: 0;
+        overflow: hidden;
+        text-overflow: ellipsis;
+        white-space: nowrap;
       }
       .number {
         text-align: end;
+      }
+      .pair.fixed {
+        flex-wrap: nowrap;
+      }
+      @media (max-width: 240px) {
+        .pair .line {
+          display: none;
+        }
+        .thumbnail tracin-thumbnail {
+          width: 48px;
+          height: 48px;
+        }
+      }
+      .more .icon {
+        margin-inline-start: -4px;
       }
       .more {
         display: inline-flex;

@@ -172,7 +172,7 @@ export class RankedList extends LitElement {
       return html`<p class="notice muted">${strings.list.empty[this.view]}</p>`;
     }
     const kind = cache.first?.preview.kind ?? "text";
-    const digits = formatCount(cache.total).length;
+    const digits = Math.max(2, formatCount((virtualizer.range?.endIndex ?? 0) + 1).length);
     const { rowCount } = this;
     return html`
       <div
@@ -180,7 +180,7 @@ export class RankedList extends LitElement {
         role="grid"
         aria-label=${strings.views[this.view]}
         aria-rowcount=${cache.total}
-        .style=${`--rank-width: ${(digits * 0.58).toFixed(2)}em`}
+        .style=${`--rank-width: ${(digits * 0.64).toFixed(2)}em`}
         @keydown=${this.onKey}
         @click=${this.onClick}
         @focusin=${this.onFocus}
@@ -209,7 +209,7 @@ export class RankedList extends LitElement {
     const other = this.order === "loss" ? "selfInfluence" : "loss";
     const score = suspects ? orders[this.order] : columns.score;
     const scoreTitle = suspects ? strings.list.orderTitles[this.order] : columnTitles.score;
-    return html`<div class="header small muted" role="row" .style=${`top: ${this.covered}px`}>
+    return html`<div class="header muted" role="row" .style=${`top: ${this.covered}px`}>
       <span class="rank" role="columnheader" title=${columnTitles.rank}>${columns.rank}</span>
       <span class="label" role="columnheader" title=${columnTitles.target}>${columns.target}</span>
       ${kind === "image" ? null : html`<span class="text" role="columnheader">${columns.example}</span>`}

@@ -46,7 +46,6 @@ export const rowStyles = css`
     grid-area: rank;
     min-width: var(--rank-width, 1.6em);
     color: var(--vscode-descriptionForeground);
-    font-size: 0.92em;
     text-align: end;
   }
   .twistie {
@@ -80,6 +79,9 @@ export const rowStyles = css`
     align-items: center;
     gap: 4px;
     min-width: 0;
+  }
+  .suggested .ellipsis {
+    min-width: 1.6em;
   }
   .text {
     grid-area: text;
@@ -129,7 +131,8 @@ export const rowStyles = css`
   }
 
   :host([layout="compact"]) .grid {
-    grid-template: "rank label label" "twist text text" ". text text" ". bar score" ". place line" / auto minmax(0, 1fr) auto;
+    grid-template-areas: "rank label label" "twist text text" ". text text" ". bar score" ". place line";
+    grid-template-columns: auto minmax(0, 1fr) auto;
   }
   :host([layout="compact"]) .score {
     min-width: 56px;
@@ -138,10 +141,17 @@ export const rowStyles = css`
     --lines: 5;
   }
   :host([layout="compact"][kind="image"]) {
-    --lines: 3;
+    --lines: 3.5;
   }
   :host([layout="compact"][kind="image"]) .grid {
-    grid-template: "rank thumb label label" "twist thumb bar score" ". thumb place line" / auto 44px minmax(0, 1fr) auto;
+    grid-template-rows: repeat(3, var(--line-height)) 1fr;
+  }
+  :host([layout="compact"][kind="image"]) .line-cell {
+    justify-self: start;
+  }
+  :host([layout="compact"][kind="image"]) .grid {
+    grid-template-areas: "rank thumb label label" "twist thumb line score" ". thumb place place" ". thumb bar bar";
+    grid-template-columns: auto 44px minmax(0, 1fr) auto;
   }
   :host([layout="compact"][kind="image"]) .thumbnail {
     width: 44px;
@@ -152,13 +162,23 @@ export const rowStyles = css`
   }
 
   :host([layout="medium"]) .grid {
-    grid-template: "rank twist label bar score" ". . text text text" ". . text text text" ". . place line other" / auto 1.1em minmax(0, 1fr) 30% 6.2em;
+    grid-template-areas: "rank twist label label score" ". . text text text" ". . text text text" ". . place bar line";
+    grid-template-columns: auto 1.1em minmax(0, 1fr) minmax(80px, 26%) 5.6em;
+  }
+  :host([layout="medium"][view="suspects"]) .grid {
+    grid-template-areas: "rank twist label other score" ". . text text text" ". . text text text" ". . place bar line";
+    grid-template-columns: auto 1.1em minmax(0, 1fr) minmax(80px, max-content) 5.6em;
   }
   :host([layout="medium"][kind="image"]) {
     --lines: 2;
   }
   :host([layout="medium"][kind="image"]) .grid {
-    grid-template: "rank twist thumb label bar score" ". . thumb place line other" / auto 1.1em 34px minmax(0, 1fr) 28% 6.2em;
+    grid-template-areas: "rank twist thumb label label score" ". . thumb place bar line";
+    grid-template-columns: auto 1.1em 34px minmax(0, 1fr) minmax(80px, 26%) 5.6em;
+  }
+  :host([layout="medium"][kind="image"][view="suspects"]) .grid {
+    grid-template-areas: "rank twist thumb label other score" ". . thumb place bar line";
+    grid-template-columns: auto 1.1em 34px minmax(0, 1fr) minmax(80px, max-content) 5.6em;
   }
   :host([layout="medium"][kind="image"]) .thumbnail {
     width: 34px;
@@ -169,7 +189,9 @@ export const rowStyles = css`
     --lines: 2;
   }
   :host([layout="wide"]) .grid {
-    grid-template: var(--wide-areas) / var(--wide-columns);
+    grid-template-areas: var(--wide-areas);
+    grid-template-rows: 100%;
+    grid-template-columns: var(--wide-columns);
   }
   :host([layout="wide"][kind="image"]) .thumbnail {
     width: 34px;
@@ -178,6 +200,9 @@ export const rowStyles = css`
   :host([layout="wide"]) .twistie,
   :host([layout="medium"]) .twistie {
     align-self: center;
+  }
+  :host([layout="wide"]) .other .muted {
+    display: none;
   }
   :host([layout="wide"]) .text {
     align-self: center;
@@ -189,6 +214,12 @@ export const rowStyles = css`
     gap: 6px;
     padding: 6px 0 6px calc(var(--rank-width, 1.6em) + 8px);
     cursor: auto;
+  }
+  :host(:not([layout="compact"])) .details {
+    padding-inline-start: calc(var(--rank-width, 1.6em) + 1.1em + 16px);
+  }
+  :host([layout="compact"][kind="image"]) .score {
+    justify-self: end;
   }
   .large {
     width: min(140px, 100%);

@@ -23,7 +23,7 @@ export class RowElement extends LitElement {
   @property({ attribute: false }) row: RankedRow | undefined;
   /** Counted from 0 in the list. */
   @property({ type: Number }) index = 0;
-  @property() view: RankedView = "proponents";
+  @property({ reflect: true }) view: RankedView = "proponents";
   @property() order: SuspectOrder = "selfInfluence";
   @property({ type: Number }) scale = 0;
   @property({ reflect: true }) layout: RowLayout = "compact";
@@ -101,7 +101,9 @@ export class RowElement extends LitElement {
     const title = strings.row.suggested(label, probability);
     return html`<span class="suggested" title=${title} aria-label=${title}>
       ${warningIcon}<span class="ellipsis">${
-        this.view === "suspects" ? `${label}?` : strings.row.predictedShort(label)
+        this.view === "suspects" || this.layout === "compact"
+          ? `${label}?`
+          : strings.row.predictedShort(label)
       }</span>${this.view === "suspects" ? html`<span class="muted">${probability}</span>` : null}
     </span>`;
   }

@@ -38,7 +38,7 @@ export class RunHeader extends LitElement {
         @click=${this.toggleDetails}
       >
         ${chevron(this.details)}
-        <span class="facts">${facts.map((fact, index) => html`<span class="fact">${fact}${index < facts.length - 1 ? " ·" : ""}</span> `)}${warned ? warningIcon : null}</span>
+        <span class="facts">${facts.map((fact, index) => html`<span class="fact">${fact}${index === 0 && warned ? html` ${warningIcon}` : null}${index < facts.length - 1 ? " ·" : ""}</span> `)}</span>
       </button>
       ${this.details ? this.renderDetails(run) : null}
       ${run.changes.length > 0 ? this.renderStale(run) : null}
@@ -96,8 +96,8 @@ export class RunHeader extends LitElement {
         align-items: flex-start;
         gap: 2px;
       }
-      .summary .icon {
-        margin-top: 2px;
+      .summary > .icon {
+        margin: 2px 0 0 -4px;
       }
       .fact {
         white-space: nowrap;

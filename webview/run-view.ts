@@ -307,10 +307,17 @@ export class RunView extends LitElement {
         height: ${tabsHeight}px;
         column-gap: 14px;
         justify-content: start;
-        padding: 0 10px;
+        padding: 0 8px;
+        grid-template-rows: 1fr auto;
         border-bottom: 1px solid
           var(--vscode-sideBarSectionHeader-border, var(--vscode-widget-border, transparent));
         background: var(--vscode-sideBar-background, var(--vscode-editor-background));
+      }
+      vscode-panels::part(activeIndicator) {
+        background: var(--vscode-panelTitle-activeBorder, currentcolor);
+      }
+      vscode-panel-tab {
+        height: 100%;
       }
       vscode-panel-view {
         display: block;
@@ -343,17 +350,28 @@ export class RunView extends LitElement {
       }
       .order {
         display: flex;
-        flex: none;
+        flex: 0 1 260px;
+        flex-wrap: wrap;
+        min-width: 0;
+        max-width: 100%;
         align-items: center;
-        gap: 8px;
+        gap: 2px 8px;
+      }
+      .order label {
+        flex: none;
+      }
+      .order vscode-dropdown {
+        flex: 1 1 132px;
+        min-width: 0;
+        max-width: 200px;
       }
       @media (max-width: 240px) {
         vscode-panels::part(tablist) {
-          column-gap: 8px;
-          padding: 0 8px;
+          column-gap: 4px;
+          padding: 0 5px;
         }
         vscode-panel-tab {
-          font-size: 0.88em;
+          font-size: 0.86em;
         }
       }
     `,

@@ -18,7 +18,6 @@ export const strings = {
     explainButton: "Explain Prediction",
     suspects: "Rank the training examples whose labels look wrong.",
     suspectsButton: "Find Mislabelled Examples",
-    later: "Then:",
   },
 
   computing: {
