@@ -1,0 +1,260 @@
+import { readFile, stat } from "node:fs/promises";
+import { join } from "node:path";
+import type { Model } from "../models/model.ts";
+import { importOnnx } from "../models/onnx.ts";
+import { type Config, configSchema, type SourceConfig } from "./config.ts";
+import { targetColumns } from "./detect/columns.ts";
+import { type DataCandidate, findDatasets } from "./detect/datasets.ts";
+import { type Answers, type Detection, Findings } from "./detect/detection.ts";
+import { chooseColumns, type Plan, planFeatures } from "./detect/features.ts";
+import { findSeries, scanWorkspace, type WorkspaceFiles } from "./detect/files.ts";
+import { fittingSeries, proposeCheckpoints } from "./detect/series.ts";
+import { chooseLoss, labelOrders, targetFacts } from "./detect/targets.ts";
+import {
+  labelVariants,
+  pickVariant,
+  pixelVariants,
+  standardiseVariants,
+} from "./detect/variants.ts";
+
+export type {
+  Answers,
+  Detection,
+  Question,
+  QuestionId,
+  QuestionOption,
+} from "./detect/detection.ts";
+
+/**
+ * Finds out by itself what belongs together in a workspace, for **TracIn: Set Up Workspace**.
+ *
+ * Everything that the files tell is taken from them: which checkpoints fit the model, which data fit its inputs,
+ * which column is the target, which loss fits outputs and targets. How pixels or columns were scaled, and the
+ * order of labels, is tried out: the last checkpoint's loss is clearly the least for what the training did.
+ * What stays open is a question; call again with the answers until none is left.
+ * @param root absolute folder
+ * Throws kind `model` when the chosen model cannot be read.
+ */
+export async function detectWorkspace(root: string, answers: Answers = {}): Promise<Detection> {
+  const findings = new Findings(answers);
+  const files = await scanWorkspace(root);
+  const datasets = await findDatasets(root, files);
+  const models = candidateModels(files);
+  const file = findings.choose("model", "Which file is the model?", models, (value) => ({
+    value,
+    label: value,
+  }));
+  const model = file === undefined ? undefined : await readModel(root, file);
+  const series = model ? await fittingSeries(root, model, files) : [];
+  const proposal = model ? await propose(root, model, files, series, datasets, findings) : {};
+  explainGaps(proposal, findings);
+  return {
+    proposal,
+    candidates: {
+      models,
+      checkpoints: series,
+      datasets: datasets.map(({ path, columns }) => ({ path, columns })),
+      tokenizers: files.tokenizers,
+    },
+    questions: findings.questions,
+    notes: findings.notes,
+  };
+}
+
+/** ONNX files, without those that are checkpoints of a series. */
+function candidateModels(files: WorkspaceFiles): string[] {
+  const series = findSeries(files.models);
+  const single = series.flatMap((group) => (group.files.length === 1 ? group.files : []));
+  return single.length > 0 ? single : series.flatMap((group) => group.files.slice(-1));
+}
+
+async function readModel(root: string, file: string): Promise<Model> {
+  const path = join(root, file);
+  const { size } = await stat(path);
+  // Protobuf messages end at 2 GB.
+  return importOnnx(size < 2 ** 31 ? await readFile(path) : new Uint8Array(0), file);
+}
+
+async function propose(
+  root: string,
+  model: Model,
+  files: WorkspaceFiles,
+  series: readonly string[],
+  datasets: readonly DataCandidate[],
+  findings: Findings,
+): Promise<Partial<Config>> {
+  const checkpoints = await proposeCheckpoints(root, series, findings);
+  const plans = datasets.flatMap((data) => {
+    const plan = planFeatures(model.graph.inputs, data, files.tokenizers, model.file);
+    return plan ? [plan] : [];
+  });
+  const plan = chooseTrain(plans, findings);
+  const start: Partial<Config> = { model: model.file, ...(checkpoints ? { checkpoints } : {}) };
+  const target = plan ? chooseTarget(plan, findings) : undefined;
+  if (!plan || target === undefined) {
+    return start;
+  }
+  const data = proposeData(plan, plans, target);
+  const features = proposeFeatures(plan, target, findings);
+  const facts = await targetFacts(root, plan.data.source(target));
+  const outputs = outputWidth(model);
+  const loss = chooseLoss(outputs, typeof target === "string" ? 1 : target.length, facts, findings);
+  const parsed = configSchema.safeParse({ ...start, loss, data, features });
+  if (!parsed.success || !loss) {
+    return { ...start, data, ...(features ? { features } : {}), ...(loss ? { loss } : {}) };
+  }
+  const orders = loss === "softmax-cross-entropy" ? labelOrders(facts, outputs) : [];
+  return settle(root, model, parsed.data, orders, findings);
+}
+
+/** Tries out what the files do not tell: the order of labels first, then how values were scaled. */
+async function settle(
+  root: string,
+  model: Model,
+  config: Config,
+  orders: readonly (readonly string[])[],
+  findings: Findings,
+): Promise<Config> {
+  const labelled =
+    (await pickVariant(
+      root,
+      model,
+      "labels",
+      "In which order do the labels stand for the model's outputs?",
+      labelVariants(config, orders),
+      findings,
+    )) ?? config;
+  const pixels =
+    (await pickVariant(
+      root,
+      model,
+      "pixels",
+      "How were the pixels scaled in training?",
+      pixelVariants(labelled),
+      findings,
+    )) ?? labelled;
+  return (
+    (await pickVariant(
+      root,
+      model,
+      "standardise",
+      "Were the columns standardised in training?",
+      standardiseVariants(pixels),
+      findings,
+    )) ?? pixels
+  );
+}
+
+function chooseTrain(plans: readonly Plan[], findings: Findings): Plan | undefined {
+  const named = plans.filter(({ data }) => data.split === "train");
+  const open = plans.filter(({ data }) => data.split === undefined);
+  return findings.choose(
+    "train",
+    "Which file holds the training data?",
+    named.length > 0 ? named : open,
+    ({ data }) => ({
+      value: data.path,
+      label: data.path,
+      detail: `${data.length} examples: ${data.columns.slice(0, 8).join(", ")}`,
+    }),
+  );
+}
+
+function chooseTarget(plan: Plan, findings: Findings): string | string[] | undefined {
+  if (plan.data.kind === "arrays") {
+    return "y";
+  }
+  const answered = (findings.answers.target ?? "")
+    .split(",")
+    .map((name) => name.trim())
+    .filter((name) => plan.data.columns.includes(name));
+  const [only] = answered;
+  if (only !== undefined) {
+    return answered.length === 1 ? only : answered;
+  }
+  const { columns, obvious } = targetColumns(plan.facts, ({ name }) => plan.used.has(name));
+  if (obvious) {
+    return columns[0]?.name;
+  }
+  return findings.choose(
+    "target",
+    `Which column of ${plan.data.path} is the target?`,
+    // The last column is the most usual one.
+    columns.toReversed(),
+    ({ name }) => ({ value: name, label: name }),
+  )?.name;
+}
+
+function proposeData(
+  plan: Plan,
+  plans: readonly Plan[],
+  target: string | string[],
+): Record<string, SourceConfig> {
+  const columns = [...plan.data.columns].sort().join("\n");
+  const test = plans.find(
+    ({ data }) =>
+      data.split === "test" &&
+      data.kind === plan.data.kind &&
+      [...data.columns].sort().join("\n") === columns,
+  );
+  return {
+    train: plan.data.source(target),
+    ...(test ? { test: test.data.source(target) } : {}),
+  };
+}
+
+function proposeFeatures(
+  plan: Plan,
+  target: string | string[],
+  findings: Findings,
+): Config["features"] | undefined {
+  if (!plan.columnsInput) {
+    return plan.features;
+  }
+  const { name, width } = plan.columnsInput;
+  const targets = typeof target === "string" ? [target] : target;
+  const answered = (findings.answers.columns ?? "")
+    .split(",")
+    .map((column) => column.trim())
+    .filter((column) => plan.data.columns.includes(column));
+  const chosen =
+    answered.length > 0 ? { columns: answered } : chooseColumns(plan.facts, targets, width);
+  if (!chosen) {
+    findings.questions.push({
+      id: "columns",
+      prompt: `The input "${name}" takes ${width ?? "some"} numbers. Which columns, in which order? (Names with commas.)`,
+      options: [],
+      input: "text",
+    });
+    return undefined;
+  }
+  return { ...plan.features, [name]: chosen };
+}
+
+/** Classes, labels or numbers that the model gives for one example. */
+function outputWidth(model: Model): number | undefined {
+  const shape = model.graph.outputs[0]?.shape ?? [];
+  const width = shape[1];
+  return shape.length === 1
+    ? 1
+    : shape.length === 2 && typeof width === "number"
+      ? width
+      : undefined;
+}
+
+function explainGaps(proposal: Partial<Config>, findings: Findings): void {
+  if (proposal.model === undefined) {
+    findings.notes.push(
+      "No ONNX model was found. TracIn: Export PyTorch Model writes a script that makes one.",
+    );
+  } else if (proposal.checkpoints === undefined) {
+    findings.notes.push("No checkpoint fits the model by names and shapes.");
+  }
+  if (
+    proposal.model !== undefined &&
+    proposal.data === undefined &&
+    findings.questions.length === 0
+  ) {
+    findings.notes.push("No data fit the model's inputs.");
+  }
+}

@@ -1,0 +1,91 @@
+import { posix } from "node:path";
+import { glob } from "tinyglobby";
+
+/** Files of a workspace by what they may be, relative with forward slashes. */
+export interface WorkspaceFiles {
+  readonly models: readonly string[];
+  readonly checkpoints: readonly string[];
+  readonly tables: readonly string[];
+  readonly arrays: readonly string[];
+  readonly images: readonly string[];
+  readonly tokenizers: readonly string[];
+}
+
+const natural = new Intl.Collator("en", { numeric: true });
+
+/** Lists the files of a workspace that could matter, nearest to its root first. */
+export async function scanWorkspace(root: string): Promise<WorkspaceFiles> {
+  const files = await glob(
+    [
+      "**/*.{onnx,pt,pth,ckpt,bin,safetensors,csv,tsv,jsonl,ndjson,npy,png,jpg,jpeg}",
+      "**/*tokenizer*.json",
+    ],
+    {
+      cwd: root,
+      deep: 8,
+      followSymbolicLinks: false,
+      caseSensitiveMatch: false,
+      ignore: ["**/node_modules/**", "**/.tracin/**", "**/venv/**", "**/site-packages/**"],
+    },
+  );
+  const depth = (file: string) => file.split("/").length;
+  files.sort((a, b) => depth(a) - depth(b) || natural.compare(a, b));
+  const ending = (pattern: RegExp) => files.filter((file) => pattern.test(file));
+  return {
+    models: ending(/\.onnx$/i),
+    checkpoints: ending(/\.(pt|pth|ckpt|bin|safetensors)$/i),
+    tables: ending(/\.(csv|tsv|jsonl|ndjson)$/i),
+    arrays: ending(/\.npy$/i),
+    images: ending(/\.(png|jpe?g)$/i),
+    tokenizers: ending(/tokenizer[^/]*\.json$/i).filter((file) => !/config/i.test(file)),
+  };
+}
+
+/** Folders whose subfolders hold images: one folder per label. */
+export function labelFolders(images: readonly string[]): string[] {
+  const children = new Map<string, Set<string>>();
+  for (const image of images) {
+    const folder = posix.dirname(image);
+    const parent = posix.dirname(folder);
+    if (folder !== "." && parent !== ".") {
+      children.set(parent, (children.get(parent) ?? new Set()).add(folder));
+    }
+  }
+  return [...children].filter(([, folders]) => folders.size >= 2).map(([parent]) => parent);
+}
+
+/** Files that differ in their numbers alone, as one pattern: `run/epoch-*.pt`, `checkpoint-7/model.safetensors`. */
+export function findSeries(files: readonly string[]): { pattern: string; files: string[] }[] {
+  const groups = new Map<string, string[]>();
+  for (const file of files) {
+    const key = numbersToStars(file);
+    const group = groups.get(key);
+    if (group) {
+      group.push(file);
+    } else {
+      groups.set(key, [file]);
+    }
+  }
+  return [...groups].map(([key, group]) => {
+    const wide = `${posix.dirname(key)}/*${posix.extname(key)}`;
+    const inFolder = files.filter(
+      (file) =>
+        posix.dirname(file) === posix.dirname(key) && posix.extname(file) === posix.extname(key),
+    );
+    const [only = key] = group;
+    const pattern = group.length === 1 ? only : inFolder.length === group.length ? wide : key;
+    return { pattern: pattern.replace(/^\.\//, ""), files: group.toSorted(natural.compare) };
+  });
+}
+
+/** Replaces the numbers of the file name, or of its folder where the name has none. */
+function numbersToStars(file: string): string {
+  const [folder, name] = [posix.dirname(file), posix.basename(file)];
+  const extension = posix.extname(name);
+  const stem = name.slice(0, name.length - extension.length);
+  if (/\d/.test(stem)) {
+    return posix.join(folder, stem.replace(/\d+/g, "*") + extension);
+  }
+  const [parent, last] = [posix.dirname(folder), posix.basename(folder)];
+  return posix.join(parent, last.replace(/\d+/g, "*"), name);
+}
