@@ -172,7 +172,7 @@ export class Scorer {
     return { queries, aggregate, queryFloats };
   }
 
-  private batchSize(plan: Question): number {
+  batchSize(plan: Question): number {
     const budget = Math.min(bytesPerBatch, this.options.memoryLimit / 4);
     const fitting = budget / (4 * plan.floatsPerExample);
     return (

@@ -1,0 +1,62 @@
+// Builds every bundle of the project into dist/. `node esbuild.mjs --watch` builds again on changes.
+import { chmod, rm } from "node:fs/promises";
+import { context } from "esbuild";
+
+const watch = process.argv.includes("--watch");
+const production = process.argv.includes("--production");
+
+/** Packages with native parts; they stay in node_modules. */
+const native = ["onnxruntime-node", "@duckdb/node-api"];
+
+const bundleUrl = 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;';
+
+const common = {
+  bundle: true,
+  minify: production,
+  sourcemap: production ? false : "linked",
+  legalComments: "linked",
+  logLevel: "warning",
+};
+
+const node = {
+  ...common,
+  platform: "node",
+  format: "cjs",
+  target: "node20",
+  external: [...native, "vscode"],
+  // jsonc-parser's CommonJS form (UMD) cannot be bundled.
+  alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
+  // ES modules that ask for their own address get that of the bundle.
+  define: { "import.meta.url": "bundleUrl" },
+  banner: { js: bundleUrl },
+};
+
+const bundles = [
+  { ...node, entryPoints: ["src/extension.ts"], outfile: "dist/extension.js" },
+  { ...node, entryPoints: ["src/compute/main.ts"], outfile: "dist/compute.js" },
+  { ...node, entryPoints: ["src/compute/shard.ts"], outfile: "dist/shard.js" },
+  {
+    ...node,
+    entryPoints: ["src/cli/main.ts"],
+    outfile: "dist/cli.js",
+    banner: { js: `#!/usr/bin/env node\n${bundleUrl}` },
+  },
+  {
+    ...common,
+    platform: "browser",
+    format: "iife",
+    target: "es2022",
+    entryPoints: ["webview/main.ts"],
+    outfile: "dist/webview/main.js",
+  },
+];
+
+await rm("dist", { recursive: true, force: true });
+const contexts = await Promise.all(bundles.map((options) => context(options)));
+if (watch) {
+  await Promise.all(contexts.map((build) => build.watch()));
+} else {
+  await Promise.all(contexts.map((build) => build.rebuild()));
+  await Promise.all(contexts.map((build) => build.dispose()));
+  await chmod("dist/cli.js", 0o755);
+}

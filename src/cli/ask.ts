@@ -1,0 +1,134 @@
+import { type Command, Option } from "commander";
+import { runJob } from "../compute/job.ts";
+import { Fingerprints } from "../core/store/inputs.ts";
+import { type Ranking, RunReader } from "../core/store/reader.ts";
+import type { RunRecord } from "../core/store/record.ts";
+import type { QuerySelection } from "../core/tracin/scores.ts";
+import {
+  type CommandContext,
+  type CommonOptions,
+  openWorkspace,
+  positive,
+  printJson,
+  withCommonOptions,
+} from "./context.ts";
+import { parseQueries, type QueryText, selectQueries } from "./queries.ts";
+import {
+  answerJson,
+  printAnswer,
+  printRun,
+  printSuspects,
+  readAnswers,
+  rowJson,
+  runJson,
+} from "./run-output.ts";
+
+interface ExplainOptions extends CommonOptions {
+  readonly label: string;
+  readonly top: number;
+}
+
+interface SuspectsOptions extends CommonOptions {
+  readonly top: number;
+  readonly order: NonNullable<Ranking["order"]>;
+}
+
+/** `tracin explain test:0`: which training examples made the model predict this? */
+export function explainCommand(program: Command, context: CommandContext): void {
+  withCommonOptions(
+    program
+      .command("explain")
+      .description("rank the training examples by their score on one or more queries")
+      .argument(
+        "<dataset:index...>",
+        "queries, such as test:0 or test:0-9 (inclusive)",
+        (text, previous: QueryText[] | undefined) => [...(previous ?? []), parseQueries(text)],
+      )
+      .option("--label <label>", '"target", "prediction" or the name of a label', "target")
+      .option("--top <n>", "rows of each list", positive, 10),
+  ).action(async (texts: QueryText[], options: ExplainOptions) => {
+    const { record, root } = await ask(context, options, (project) =>
+      selectQueries(project, texts, options.label),
+    );
+    const reader = await RunReader.open(root, record.id);
+    try {
+      const answers = await readAnswers(reader, options.top);
+      const suspects = await reader.top({ view: "suspects", query: -1 }, options.top);
+      if (options.json) {
+        printJson(context, {
+          run: runJson(record),
+          queries: answers.map(answerJson),
+          suspects: { order: "selfInfluence", rows: suspects.map(rowJson) },
+        });
+        return;
+      }
+      for (const answer of answers) {
+        printAnswer(context, answer);
+      }
+      printSuspects(context, suspects, "selfInfluence");
+      printRun(context, record);
+    } finally {
+      reader.close();
+    }
+  });
+}
+
+/** `tracin suspects`: which labels are wrong? */
+export function suspectsCommand(program: Command, context: CommandContext): void {
+  withCommonOptions(
+    program
+      .command("suspects")
+      .description("rank the training examples that are probably mislabelled")
+      .option("--top <n>", "rows of the list", positive, 20)
+      .addOption(
+        new Option("--order <number>", "number to rank by")
+          .choices(["selfInfluence", "loss"])
+          .default("selfInfluence"),
+      ),
+  ).action(async (options: SuspectsOptions) => {
+    const { record, root } = await ask(context, options, () => []);
+    const reader = await RunReader.open(root, record.id);
+    try {
+      const rows = await reader.top(
+        { view: "suspects", query: -1, order: options.order },
+        options.top,
+      );
+      if (options.json) {
+        printJson(context, {
+          run: runJson(record),
+          suspects: { order: options.order, rows: rows.map(rowJson) },
+        });
+        return;
+      }
+      printSuspects(context, rows, options.order);
+      printRun(context, record);
+    } finally {
+      reader.close();
+    }
+  });
+}
+
+/** Computes and saves a run. */
+async function ask(
+  context: CommandContext,
+  options: CommonOptions,
+  select: (project: Parameters<typeof selectQueries>[0]) => readonly QuerySelection[],
+): Promise<{ record: RunRecord; root: string }> {
+  const { opened, progress } = await openWorkspace(context, options);
+  try {
+    const record = await runJob(
+      opened,
+      { selection: select(opened.project) },
+      {
+        fingerprints: new Fingerprints(),
+        started: context.started,
+        onProgress: (step) => progress.update(step),
+        signal: context.signal,
+      },
+    );
+    return { record, root: opened.project.root };
+  } finally {
+    progress.stop();
+    await opened.close();
+  }
+}

@@ -1,0 +1,141 @@
+import type { Command } from "commander";
+import type { OpenScorer } from "../compute/scoring.ts";
+import { formatShape, sizeOf } from "../core/graph/tensor.ts";
+import type { CompiledGroup } from "../core/tracin/compile.ts";
+import {
+  type CommandContext,
+  type CommonOptions,
+  openWorkspace,
+  printJson,
+  withCommonOptions,
+} from "./context.ts";
+import { paint, printable, significant, table } from "./terminal.ts";
+
+/** `tracin inspect`: what `tracin.json` amounts to. */
+export function inspectCommand(program: Command, context: CommandContext): void {
+  withCommonOptions(
+    program
+      .command("inspect")
+      .description(
+        "show the model's parameters and sites, the checkpoints with their rates, and the datasets",
+      ),
+  ).action(async (options: CommonOptions) => {
+    const { opened, progress } = await openWorkspace(context, options);
+    progress.stop();
+    try {
+      const report = await inspect(opened);
+      if (options.json) {
+        printJson(context, report);
+      } else {
+        print(context, report);
+      }
+    } finally {
+      await opened.close();
+    }
+  });
+}
+
+type Report = Awaited<ReturnType<typeof inspect>>;
+
+async function inspect({ project, scorer }: OpenScorer) {
+  const plan = await scorer.plan(1);
+  const counted = new Set(scorer.parameters);
+  const shapes = new Map(project.model.weights.map(({ name, shape }) => [name, shape]));
+  const datasets = [...project.datasets.values()].map(({ name, file, kind, length, target }) => ({
+    name,
+    file,
+    kind,
+    length,
+    target,
+  }));
+  return {
+    root: project.root,
+    model: {
+      file: project.model.file,
+      parameters: project.parameters.map((name) => ({
+        name,
+        shape: shapes.get(name) ?? [],
+        counted: counted.has(name),
+      })),
+      buffers: project.buffers,
+      parameterCount: scorer.parameterCount,
+      sites: plan.groups.map((compiled) => siteReport(compiled)),
+    },
+    loss: project.loss,
+    labels: project.encoder.labels ?? null,
+    checkpoints: project.checkpoints.map(({ names: _, ...checkpoint }) => checkpoint),
+    datasets,
+  };
+}
+
+/** Where parameters are used, and how the products of gradients are computed there. */
+function siteReport({ group, form }: CompiledGroup) {
+  const sites = group.kind === "single" ? [group.site] : group.sites;
+  return {
+    uses: sites.map(({ kind, weight, node }) => ({
+      kind,
+      weight,
+      operator: node.op,
+      node: node.name,
+    })),
+    scores: form.score,
+    selfInfluence: form.self,
+  };
+}
+
+function print(context: CommandContext, report: Report): void {
+  const { out } = context;
+  const heading = (text: string) => out.write(`\n${paint(out, "bold", text)}\n`);
+  const { model } = report;
+  heading(`Model ${model.file}: ${model.parameterCount} parameters count`);
+  const rows = model.parameters.map(({ name, shape, counted }) => [
+    name,
+    formatShape(shape),
+    String(sizeOf(shape)),
+    counted ? "" : "not counted",
+  ]);
+  out.write(`${table(out, ["parameter", "shape", "size", ""], rows, [2])}\n`);
+  if (model.buffers.length > 0) {
+    out.write(`  not trained: ${model.buffers.map(printable).join(", ")}\n`);
+  }
+  heading("Sites (where parameters act on examples)");
+  const sites = model.sites.flatMap(({ uses, scores, selfInfluence }) =>
+    uses.map(({ kind, weight, operator, node }) => [
+      weight,
+      kind,
+      `${operator} ${node}`,
+      scores,
+      selfInfluence,
+    ]),
+  );
+  out.write(`${table(out, ["weight", "kind", "node", "scores", "self-infl."], sites)}\n`);
+  heading("Checkpoints");
+  const checkpoints = report.checkpoints.map((checkpoint) => [
+    checkpoint.file,
+    significant(checkpoint.learningRate),
+    checkpoint.learningRateSource,
+    significant(checkpoint.weight),
+    checkpoint.epoch === undefined ? "" : String(checkpoint.epoch),
+    checkpoint.step === undefined ? "" : String(checkpoint.step),
+  ]);
+  out.write(
+    `${table(out, ["file", "rate", "source", "weight", "epoch", "step"], checkpoints, [1, 3, 4, 5])}\n`,
+  );
+  for (const { file, warnings } of report.checkpoints) {
+    for (const warning of warnings) {
+      out.write(`  ${paint(out, "yellow", "warning")} ${file}: ${printable(warning)}\n`);
+    }
+  }
+  heading("Data");
+  const datasets = report.datasets.map(({ name, file, kind, length, target }) => [
+    name,
+    file,
+    kind,
+    String(length),
+    target.join(", "),
+  ]);
+  out.write(`${table(out, ["name", "file", "kind", "examples", "target"], datasets, [3])}\n`);
+  out.write(
+    `\nLoss ${report.loss.type}, ${report.loss.reduction} over an example's outputs "${report.loss.output}"\n`,
+  );
+}

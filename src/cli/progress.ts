@@ -1,0 +1,55 @@
+import { Presets, SingleBar } from "cli-progress";
+import type { Progress } from "../protocol/compute.ts";
+
+/** Shows progress on stderr: a bar on a terminal, otherwise a line for every 10%. */
+export class ProgressDisplay {
+  private bar: SingleBar | undefined;
+  private lastTenth = -1;
+
+  constructor(
+    private readonly stream: NodeJS.WriteStream,
+    private readonly quiet: boolean,
+  ) {}
+
+  update(progress: Progress): void {
+    if (this.quiet) {
+      return;
+    }
+    const percent = Math.floor((100 * progress.done) / Math.max(1, progress.total));
+    if (this.stream.isTTY) {
+      this.draw(progress);
+    } else if (progress.phase === "scoring" && Math.floor(percent / 10) > this.lastTenth) {
+      this.lastTenth = Math.floor(percent / 10);
+      this.stream.write(`tracin: ${progress.message}\n`);
+    }
+  }
+
+  /** Ends the bar, so that other text can be written. */
+  stop(): void {
+    this.bar?.stop();
+    this.bar = undefined;
+  }
+
+  private draw({ phase, done, total, message }: Progress): void {
+    const isScoring = phase === "scoring";
+    if (this.bar === undefined) {
+      this.bar = new SingleBar(
+        {
+          format: "{bar} {percentage}% {message} {eta_text}",
+          stream: this.stream,
+          hideCursor: true,
+          clearOnComplete: true,
+          stopOnComplete: false,
+          fps: 20,
+        },
+        Presets.shades_classic,
+      );
+      this.bar.start(1, 0, { message, eta_text: "" });
+    }
+    this.bar.setTotal(isScoring ? total : 1);
+    this.bar.update(isScoring ? done : phase === "writing" ? 1 : 0, {
+      message: isScoring ? "scoring" : message,
+      eta_text: "",
+    });
+  }
+}

@@ -1,0 +1,181 @@
+import { runFolder } from "../core/store/folder.ts";
+import type { Ranking, RunReader, RunRow } from "../core/store/reader.ts";
+import type { RunQuery, RunRecord } from "../core/store/record.ts";
+import {
+  paint,
+  printable,
+  probability,
+  signed,
+  significant,
+  type Terminal,
+  table,
+} from "./terminal.ts";
+
+type Rows = readonly (RunRow & { readonly rank: number })[];
+
+/** The answer to a query, ready to print. */
+export interface QueryAnswer {
+  readonly query: RunQuery;
+  readonly proponents: Rows;
+  readonly opponents: Rows;
+}
+
+/** The ranked lists of each query of a run. */
+export async function readAnswers(reader: RunReader, top: number): Promise<QueryAnswer[]> {
+  const answers: QueryAnswer[] = [];
+  for (const [number, query] of reader.record.queries.entries()) {
+    answers.push({
+      query,
+      proponents: await reader.top({ view: "proponents", query: number }, top),
+      opponents: await reader.top({ view: "opponents", query: number }, top),
+    });
+  }
+  return answers;
+}
+
+/** Prints a query with its prediction, proponents and opponents. */
+export function printAnswer(
+  { out }: Terminal,
+  { query, proponents, opponents }: QueryAnswer,
+): void {
+  const predicted = query.prediction
+    .slice(0, 3)
+    .map(({ label, value }) => `${printable(label)} (${significant(value)})`)
+    .join(", ");
+  out.write(
+    [
+      "",
+      paint(out, "bold", `${query.dataset}:${query.index}`) +
+        paint(out, "dim", `  ${place(query.place)}`),
+      `  target      ${printable(query.target)}`,
+      `  prediction  ${predicted}`,
+      ...(query.explained === undefined ? [] : [`  explained   ${printable(query.explained)}`]),
+      `  loss        ${query.losses.map(significant).join(" → ")}`,
+      "",
+    ].join("\n"),
+  );
+  printScored(out, "Proponents (lower the loss of the query)", "green", proponents);
+  printScored(out, "Opponents (raise the loss of the query)", "red", opponents);
+}
+
+function printScored(
+  out: NodeJS.WriteStream,
+  title: string,
+  style: "green" | "red",
+  rows: Rows,
+): void {
+  out.write(`\n${paint(out, "bold", title)}\n`);
+  if (rows.length === 0) {
+    out.write("  none\n");
+    return;
+  }
+  const lines = rows.map((row) => [
+    String(row.rank),
+    paint(out, style, signed(row.score)),
+    row.target,
+    row.predicted,
+    String(row.index),
+    place(row),
+  ]);
+  out.write(
+    `${table(out, ["", "score", "target", "predicted", "example", "location"], lines, [0, 1, 4])}\n`,
+  );
+}
+
+/** Prints a list of suspects. */
+export function printSuspects({ out }: Terminal, rows: Rows, order: Ranking["order"]): void {
+  const by = order === "loss" ? "mean loss" : "self-influence";
+  out.write(`\n${paint(out, "bold", `Suspects (labels to look at first, by ${by})`)}\n`);
+  const lines = rows.map((row) => [
+    String(row.rank),
+    significant(row.selfInfluence),
+    significant(row.loss),
+    row.target,
+    row.suggested === undefined
+      ? ""
+      : paint(out, "yellow", `${row.suggested.label} (${probability(row.suggested.value)})`),
+    String(row.index),
+    place(row),
+  ]);
+  const head = ["", "self-infl.", "mean loss", "target", "suggested", "example", "location"];
+  out.write(`${table(out, head, lines, [0, 1, 2, 5])}\n`);
+}
+
+/** Prints what was computed, how long it took and where it is. */
+export function printRun({ out }: Terminal, record: RunRecord): void {
+  const parts = [
+    `${record.examples} examples`,
+    `${record.checkpoints.length} checkpoints`,
+    `${record.layers === "all" ? "all layers" : `layers: ${record.layers}`}`,
+    record.engine,
+    `${record.processes} ${record.processes === 1 ? "process" : "processes"}`,
+    `${record.seconds.toFixed(1)} s`,
+  ];
+  out.write(`\n${paint(out, "dim", parts.join(" · "))}\nRun written to ${runFolder(record.id)}\n`);
+}
+
+/** A run as the JSON output shows it. */
+export function runJson(record: RunRecord): unknown {
+  return {
+    id: record.id,
+    folder: runFolder(record.id),
+    kind: record.kind,
+    title: record.title,
+    created: record.created,
+    examples: record.examples,
+    checkpoints: record.checkpoints,
+    layers: record.layers,
+    parameters: record.parameters,
+    engine: record.engine,
+    processes: record.processes,
+    seconds: record.seconds,
+  };
+}
+
+/** A query with its lists as the JSON output shows it. */
+export function answerJson({ query, proponents, opponents }: QueryAnswer): unknown {
+  return {
+    dataset: query.dataset,
+    index: query.index,
+    ...placeJson(query.place),
+    target: query.target,
+    explained: query.explained ?? null,
+    prediction: query.prediction,
+    losses: query.losses,
+    proponents: proponents.map(rowJson),
+    opponents: opponents.map(rowJson),
+  };
+}
+
+/** A training example as the JSON output shows it. */
+export function rowJson(row: Rows[number]): unknown {
+  return {
+    rank: row.rank,
+    index: row.index,
+    ...placeJson(row),
+    target: row.target,
+    predicted: row.predicted,
+    suggested: row.suggested ?? null,
+    score: row.score,
+    parts: row.parts,
+    selfInfluence: row.selfInfluence,
+    loss: row.loss,
+  };
+}
+
+interface Placed {
+  readonly file: string;
+  readonly line: number;
+  readonly image?: string | undefined;
+}
+
+/** Lines count from 1 in everything that is printed. */
+function placeJson({ file, line, image }: Placed) {
+  return { file, line: line + 1, image: image ?? null };
+}
+
+/** `train.csv:12`, or for images `train/0031.png (train/labels.csv:33)`. */
+function place({ file, line, image }: Placed): string {
+  const row = `${file}:${line + 1}`;
+  return image === undefined ? row : image === file ? image : `${image} (${row})`;
+}

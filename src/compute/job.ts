@@ -1,0 +1,158 @@
+import { version } from "../../package.json";
+import { trainingData } from "../core/config/project.ts";
+import { TracInError } from "../core/errors.ts";
+import { newRunId } from "../core/store/folder.ts";
+import { type Fingerprints, projectInputs } from "../core/store/inputs.ts";
+import { labelName, labelValues } from "../core/store/labels.ts";
+import type { RunQuery, RunRecord } from "../core/store/record.ts";
+import { RunWriter } from "../core/store/writer.ts";
+import type { QueryResult, QuerySelection, ScoreProgress } from "../core/tracin/scores.ts";
+import type { Progress } from "../protocol/compute.ts";
+import { describeExamples, placeOf } from "./examples.ts";
+import { type OpenScorer, scoreAll } from "./scoring.ts";
+
+export interface Question {
+  /** Empty: self-influence and losses alone. */
+  readonly selection: readonly QuerySelection[];
+  /** Sum the queries' gradients into one query. */
+  readonly aggregate?: boolean;
+}
+
+export interface JobOptions {
+  readonly fingerprints: Fingerprints;
+  /** `performance.now()` when the person asked; now unless told. */
+  readonly started?: number;
+  readonly onProgress?: ((progress: Progress) => void) | undefined;
+  readonly signal: AbortSignal;
+}
+
+/**
+ * Scores all training examples on the question's queries and saves a run. Nothing is left behind when it is
+ * cancelled or fails.
+ */
+export async function runJob(
+  opened: OpenScorer,
+  question: Question,
+  options: JobOptions,
+): Promise<RunRecord> {
+  const { project, scorer, settings } = opened;
+  const { signal } = options;
+  const started = options.started ?? performance.now();
+  const created = new Date();
+  const { selection } = question;
+  const aggregate = question.aggregate ?? false;
+  const report = (progress: ScoreProgress) => options.onProgress?.(withMessage(progress));
+  report({ phase: "queries", done: 0, total: 1 });
+  const results = await scorer.queries(selection, signal);
+  const queries = await Promise.all(results.map((result) => describeQuery(opened, result)));
+  const title = titleOf(queries, selection);
+  const id = newRunId(created, selection.length === 0 ? title : `explain ${title}`);
+  const datasets = new Set(["train", ...selection.map(({ dataset }) => dataset)]);
+  const inputs = projectInputs(project, opened.config, [...datasets]).then((list) =>
+    options.fingerprints.take(project.root, list, signal),
+  );
+  inputs.catch(() => undefined);
+  const examples = trainingData(project).length;
+  const writer = await RunWriter.create({
+    root: project.root,
+    id,
+    shape: {
+      checkpoints: project.checkpoints.length,
+      queries: aggregate ? Math.min(1, selection.length) : selection.length,
+    },
+    examples,
+    loss: project.loss.type,
+    labels: project.encoder.labels,
+    describe: (start, end) => describeExamples(project, "train", start, end),
+    memoryLimit: settings.memoryLimit / 4,
+  });
+  try {
+    const processes = await scoreAll(opened, {
+      selection,
+      aggregate,
+      onChunk: (chunk) => writer.add(chunk),
+      onProgress: report,
+      signal,
+    });
+    report({ phase: "writing", done: 0, total: 1 });
+    const files = project.config.checkpoints.files;
+    const record: RunRecord = {
+      version: 1,
+      id,
+      kind: selection.length === 0 ? "suspects" : "explain",
+      created: created.toISOString(),
+      title,
+      tracin: version,
+      config: opened.config,
+      checkpointFiles: typeof files === "string" ? [files] : files,
+      examples,
+      checkpoints: project.checkpoints.map(({ names: _, warnings, ...checkpoint }) => ({
+        ...checkpoint,
+        warnings: [...warnings],
+      })),
+      layers: typeof opened.layers === "string" ? opened.layers : opened.layers.join(", "),
+      parameters: [...scorer.parameters],
+      loss: project.loss.type,
+      engine: settings.engine,
+      processes,
+      seconds: (performance.now() - started) / 1000,
+      ...(project.encoder.labels === undefined ? {} : { labels: [...project.encoder.labels] }),
+      aggregate,
+      queries,
+      inputs: await inputs,
+    };
+    throwIfAborted(signal);
+    await writer.finish(record);
+    return record;
+  } catch (error) {
+    await writer.discard();
+    throw error;
+  }
+}
+
+/** Progress with a sentence for the status line. */
+export function withMessage(progress: ScoreProgress): Progress {
+  const percent = Math.floor((100 * progress.done) / Math.max(1, progress.total));
+  const messages = {
+    opening: "Opening the model, checkpoints and data",
+    queries: "Computing the gradients of the query",
+    scoring: `Scoring the training examples: ${percent}%`,
+    writing: "Writing the run",
+  };
+  return { ...progress, message: messages[progress.phase] };
+}
+
+async function describeQuery({ project }: OpenScorer, result: QueryResult): Promise<RunQuery> {
+  const { dataset, index } = result.selection;
+  const [info] = await describeExamples(project, dataset, index, index + 1);
+  const { labels } = project.encoder;
+  return {
+    dataset,
+    index,
+    place: placeOf(project, dataset, index),
+    target: info?.target ?? "",
+    prediction: labelValues(project.loss.type, result.prediction, labels),
+    ...(result.label === undefined ? {} : { explained: labelName(labels, result.label) }),
+    losses: [...result.losses],
+  };
+}
+
+function titleOf(queries: readonly RunQuery[], selection: readonly QuerySelection[]): string {
+  const [query] = queries;
+  const [first] = selection;
+  if (query === undefined || first === undefined) {
+    return "suspects in train";
+  }
+  const name = `${query.dataset} ${query.index}`;
+  if (queries.length > 1) {
+    return `${name} and ${queries.length - 1} more`;
+  }
+  const what = typeof first.explain === "number" ? "label" : first.explain;
+  return `${name}, ${what} ${query.explained ?? query.target}`;
+}
+
+function throwIfAborted(signal: AbortSignal): void {
+  if (signal.aborted) {
+    throw new TracInError("cancelled", "Cancelled.");
+  }
+}

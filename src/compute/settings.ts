@@ -1,0 +1,70 @@
+import { availableParallelism, totalmem } from "node:os";
+import type { Engine } from "../core/engines/engine.ts";
+import { onnxruntimeEngine } from "../core/engines/onnxruntime.ts";
+import { referenceEngine } from "../core/engines/reference/engine.ts";
+import { TracInError } from "../core/errors.ts";
+
+/** Engines that can be chosen. */
+export const engineNames = ["onnxruntime", "reference"] as const;
+export type EngineName = (typeof engineNames)[number];
+
+/** How much of the machine a computation may take. */
+export interface ComputeSettings {
+  /** Processes over the examples, this one included. */
+  readonly processes: number;
+  /** Bytes for all processes together. */
+  readonly memoryLimit: number;
+  readonly engine: EngineName;
+  /** Program of a helper process; without it everything is computed in this one. */
+  readonly shardProgram?: string;
+}
+
+const megabyte = 1 << 20;
+/** What Node and the engine take before any model is loaded. */
+const baseline = 110 * megabyte;
+/** The least that a process needs beyond that for weights, queries and batches. */
+const working = 90 * megabyte;
+
+/**
+ * Fills in what is not told: one process per core as far as the memory goes, and 250 MB for each core, but at most
+ * a quarter of the machine's memory.
+ * @param memoryLimit megabytes
+ */
+export function computeSettings(options: {
+  readonly processes?: number | undefined;
+  readonly memoryLimit?: number | undefined;
+  readonly engine?: string | undefined;
+  readonly shardProgram?: string | undefined;
+}): ComputeSettings {
+  const cores = availableParallelism();
+  const memoryLimit =
+    (options.memoryLimit ?? 0) > 0
+      ? (options.memoryLimit ?? 0) * megabyte
+      : Math.max(500 * megabyte, Math.min(cores * 250 * megabyte, totalmem() / 4));
+  const fitting = Math.max(1, Math.floor(memoryLimit / (baseline + working)));
+  const wanted = (options.processes ?? 0) > 0 ? (options.processes ?? 0) : cores;
+  const engine = engineNames.find((name) => name === (options.engine || "onnxruntime"));
+  if (engine === undefined) {
+    throw new TracInError(
+      "config",
+      `There is no engine "${options.engine}".`,
+      {},
+      `The engines are: ${engineNames.join(", ")}.`,
+    );
+  }
+  return {
+    processes: Math.min(wanted, fitting),
+    memoryLimit,
+    engine,
+    ...(options.shardProgram === undefined ? {} : { shardProgram: options.shardProgram }),
+  };
+}
+
+/** Bytes that each process may use for weights, queries and batches. */
+export function memoryPerProcess(settings: ComputeSettings): number {
+  return Math.max(working, settings.memoryLimit / settings.processes - baseline);
+}
+
+export function createEngine(name: EngineName): Engine {
+  return name === "onnxruntime" ? onnxruntimeEngine() : referenceEngine();
+}
