@@ -24,7 +24,7 @@ export const pooling: Readonly<Record<string, GradientRule>> = {
     const g = onlyGradient(c);
     return whereWanted(c, () => {
       const window = poolWindow(c);
-      return sizeOf(window.kernel) <= mostSlices
+      return prefersSlices(window)
         ? addWindows(c, window, firstMaximum(c, g, window))
         : scatterByIndex(c, g);
     });
@@ -73,6 +73,12 @@ export const pooling: Readonly<Record<string, GradientRule>> = {
     });
   },
 };
+
+/** onnxruntime's Col2Im is wrong for dilated windows of several channels unless there are two spatial axes. */
+function prefersSlices({ kernel, dilations }: WindowGeometry): boolean {
+  const sound = kernel.length === 2 || dilations.every((dilation) => dilation === 1);
+  return sound && sizeOf(kernel) <= mostSlices;
+}
 
 /**
  * Up to this many elements in a window, slices of the input compared with the maximum are faster on onnxruntime (1.5 to
