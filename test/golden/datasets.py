@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 from PIL import Image
 from sklearn.preprocessing import StandardScaler
-from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
+from tokenizers import Regex, Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 
 OUT = Path(__file__).resolve().parents[1] / "unit" / "golden" / "datasets"
 rng = np.random.default_rng(20)
@@ -113,6 +113,7 @@ def image_goldens():
                 goldens.append(golden)
                 continue
             if image.mode.startswith("I"):
+                # Pillow clips 16-bit grey at 255, which leaves nearly all of it white; the high byte is meant.
                 grey = Image.fromarray((np.asarray(image).astype(np.uint32) >> 8).astype(np.uint8))
                 golden["L"], golden["RGB"] = base64_of(grey), base64_of(grey.convert("RGB"))
             else:
@@ -221,8 +222,51 @@ def tokenizer_goldens():
     )
     unigram.post_processor = processors.TemplateProcessing(single="$A </s>", special_tokens=[("</s>", 1)])
 
+    wordlevel = Tokenizer(models.WordLevel(unk_token="[UNK]"))
+    wordlevel.normalizer = normalizers.Sequence([normalizers.NFD(), normalizers.StripAccents(), normalizers.Lowercase()])
+    wordlevel.pre_tokenizer = pre_tokenizers.Whitespace()
+    wordlevel.train_from_iterator(
+        CORPUS, trainers.WordLevelTrainer(special_tokens=["[PAD]", "[UNK]"], show_progress=False)
+    )
+
+    fallback = Tokenizer(models.BPE(byte_fallback=True, unk_token="<unk>", fuse_unk=True))
+    fallback.normalizer = normalizers.Sequence([normalizers.Prepend("▁"), normalizers.Replace(" ", "▁")])
+    fallback.train_from_iterator(
+        CORPUS,
+        trainers.BpeTrainer(
+            vocab_size=420,
+            special_tokens=["<unk>", "<s>", "</s>", "<pad>"] + [f"<0x{byte:02X}>" for byte in range(256)],
+            show_progress=False,
+        ),
+    )
+    fallback.post_processor = processors.TemplateProcessing(single="<s> $A", special_tokens=[("<s>", 1)])
+
+    regex = Tokenizer(models.BPE())
+    regex.pre_tokenizer = pre_tokenizers.Sequence(
+        [
+            pre_tokenizers.Split(
+                Regex(r"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}{1,3}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+"),
+                "isolated",
+            ),
+            pre_tokenizers.ByteLevel(add_prefix_space=False, use_regex=False),
+        ]
+    )
+    regex.train_from_iterator(
+        CORPUS,
+        trainers.BpeTrainer(
+            vocab_size=330,
+            special_tokens=["<|endoftext|>", "<|pad|>"],
+            initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+            show_progress=False,
+        ),
+    )
+    regex.post_processor = processors.ByteLevel(trim_offsets=True)
+
     goldens = []
     for name, tokenizer, pad in (
+        ("wordlevel", wordlevel, 0),
+        ("bpe-fallback", fallback, 3),
+        ("bpe-regex", regex, 1),
         ("bpe", bpe, 1),
         ("bpe-left", plain, 1),
         ("wordpiece", wordpiece, 0),

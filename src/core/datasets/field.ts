@@ -18,7 +18,7 @@ export function requireColumn(dataset: Dataset, name: string): void {
     `The dataset "${dataset.name}" has no column "${name}"; it has ${listNames(dataset.columns)}.`,
     { file: dataset.file, column: name },
     single !== undefined && /[;\t|]/.test(single)
-      ? 'The file seems to use another delimiter: set "delimiter" for it in tracin.json.'
+      ? 'The file seems to use another delimiter: set "delimiter" beside "csv" in tracin.json, or save it with commas.'
       : "Correct the column name in tracin.json.",
   );
 }

@@ -23,7 +23,10 @@ type Config = Extract<FeatureConfig, { text: unknown }>["text"];
 const maxTokenizerBytes = 256 << 20;
 
 const tokenizerFile = z.looseObject({
-  model: z.looseObject({}),
+  model: z.looseObject({
+    type: z.string().nullish(),
+    unk_token: z.string().nullish(),
+  }),
   added_tokens: z
     .array(z.looseObject({ id: z.int(), content: z.string() }))
     .nullish()
@@ -43,8 +46,8 @@ interface LoadedTokenizer {
   /** Special tokens that the tokenizer puts before and after a text. */
   readonly before: readonly number[];
   readonly after: readonly number[];
-  /** Token ids of a text without those. */
-  ids(text: string): readonly number[];
+  /** Token ids of a text without those; undefined when it holds a token that the tokenizer cannot know. */
+  ids(text: string): readonly number[] | undefined;
 }
 
 /** Reads the tokenizer and settles the padding token. */
@@ -106,6 +109,14 @@ export async function textFeature(state: State, root: string): Promise<Feature> 
           );
         }
         const own = tokenizer.ids(text);
+        if (own === undefined) {
+          throw batch.error(
+            position,
+            column,
+            "The text holds a token that the tokenizer does not know, and it names no unknown token.",
+            "Set unk_token in the tokenizer's model.",
+          );
+        }
         const cut = tokenizer.cutLeft
           ? own.slice(Math.max(0, own.length - room))
           : own.slice(0, room);
@@ -140,7 +151,9 @@ async function loadTokenizer(path: string, root: string): Promise<LoadedTokenize
   try {
     const raw: unknown = JSON.parse(bytes.toString("utf8"));
     const parsed = tokenizerFile.parse(raw);
-    const tokenizer = new Tokenizer(parsed, {});
+    // Of tokenizer_config.json the library needs the unknown token alone, for word-level models.
+    const tokenizer = new Tokenizer(parsed, { unk_token: parsed.model.unk_token ?? undefined });
+    const dropsUnknown = parsed.model.type === "BPE";
     return {
       file,
       hash: createHash("sha256").update(bytes).digest("hex"),
@@ -148,9 +161,12 @@ async function loadTokenizer(path: string, root: string): Promise<LoadedTokenize
       cutLeft: parsed.truncation?.direction === "Left",
       padLeft: parsed.padding?.direction === "Left",
       ...specialTokens(tokenizer),
-      // A model without an unknown token leaves out what it does not know, as the Rust library does.
-      ids: (text) =>
-        tokenizer.encode(text, { add_special_tokens: false }).ids.filter(Number.isInteger),
+      ids: (text) => {
+        const { ids } = tokenizer.encode(text, { add_special_tokens: false });
+        const known = ids.filter(Number.isInteger);
+        // As in the Rust library: BPE without an unknown token leaves out what it does not know.
+        return known.length === ids.length || dropsUnknown ? known : undefined;
+      },
     };
   } catch (error) {
     if (error instanceof TracInError) {

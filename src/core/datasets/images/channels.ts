@@ -10,7 +10,8 @@ export interface ByteImage {
 
 /**
  * Grey (1) or RGB (3) with 8 bits a sample, as Pillow's `convert`: alpha is dropped, grey is repeated,
- * RGB becomes grey by (19595 R + 38470 G + 7471 B + 32768) >> 16; 16 bits keep their high byte.
+ * RGB becomes grey by (19595 R + 38470 G + 7471 B + 32768) >> 16. 16 bits keep their high byte (Pillow does so
+ * for colour, but clips 16-bit grey at 255).
  */
 export function toChannels(image: DecodedImage, channels: 1 | 3): ByteImage {
   const { width, height } = image;

@@ -4,7 +4,8 @@ import { maxPixels } from "./limits.ts";
 
 /**
  * Decodes a JPEG file, grey or colour, baseline or progressive. The orientation tag is not applied (as in
- * Pillow). Throws an `Error` with the reason when the file is damaged, larger than 50 megapixels, or CMYK.
+ * Pillow). Against libjpeg, samples differ by rounding (1 to 3 levels); where the file halves its colour planes
+ * (4:2:0), sharp colour edges differ more, because libjpeg smooths the planes and this decoder repeats them. Throws an `Error` with the reason when the file is damaged, larger than 50 megapixels, or CMYK.
  */
 export function decodeJpeg(bytes: Uint8Array): DecodedImage {
   const frame = readFrame(bytes);

@@ -17,7 +17,7 @@ const maxRecordBytes = 64 << 20;
  * quote inside an unquoted field is text, lines end with \n, \r\n or \r, blank lines are skipped.
  *
  * This scan alone decides rows and places; the fields of a slice of rows are then read by csv-parse. One
- * csv-parse pass with `info` takes 6.6 s for the 69 MB of a million rows, this scan 0.5 s.
+ * csv-parse pass with `info` takes 6.6 s for the 69 MB of a million rows, this scan 0.4 s.
  */
 export class CsvScanner {
   readonly #kinds = new Uint8Array(256);

@@ -1,4 +1,4 @@
-import { posix, resolve } from "node:path";
+import { posix, relative, resolve } from "node:path";
 import { TracInError } from "../../errors.ts";
 import { exampleError } from "../data-error.ts";
 import type { Dataset, Example, Locator } from "../dataset.ts";
@@ -46,9 +46,9 @@ export class ImageManifest implements Dataset {
             "Give each row the path of its image.",
           );
         }
-        const written = forwardSlashes(path);
-        const image = posix.isAbsolute(written) ? written : posix.join(folder, written);
-        const problem = isInside(root, resolve(root, image))
+        const absolute = resolve(root, folder, forwardSlashes(path));
+        const image = forwardSlashes(relative(root, absolute));
+        const problem = isInside(root, absolute)
           ? await folders.problem(image)
           : "lies outside of the workspace";
         if (problem !== undefined) {
@@ -60,7 +60,7 @@ export class ImageManifest implements Dataset {
             "Put the file there, or correct the manifest; paths are relative to its folder.",
           );
         }
-        images.push(forwardSlashes(posix.relative(root, posix.resolve(root, image))));
+        images.push(image);
       }
     }
     return new ImageManifest(root, table, images);
