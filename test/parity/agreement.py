@@ -6,6 +6,8 @@ import numpy as np
 # of the largest score; 2e-5 is the project's promise.
 TOLERANCE = 2e-5
 TOP = 20
+# Largest relative difference found for each thing compared; printed at the end.
+worst_found: dict[str, float] = {}
 
 
 def assert_close(found, expected, what):
@@ -15,6 +17,7 @@ def assert_close(found, expected, what):
     largest = np.abs(expected).max(-1, keepdims=True)
     assert (largest > 0).all(), what
     difference = np.abs(found - expected) / largest
+    worst_found[what] = max(worst_found.get(what, 0), difference.max())
     worst = np.unravel_index(difference.argmax(), difference.shape)
     assert difference.max() <= TOLERANCE, f"{what}: {difference.max():.2e} at {worst}: {found[worst]} for {expected[worst]}"
 

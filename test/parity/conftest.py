@@ -1,6 +1,7 @@
 """Runs the command line on copies of the samples, once for each question."""
 
 import json
+import os
 import shutil
 import subprocess
 import sys
@@ -9,14 +10,21 @@ import numpy as np
 import pytest
 import torch
 
+from agreement import TOLERANCE, worst_found
 from samples import ROOT, SAMPLES
 
 sys.path.insert(0, str(ROOT / "test" / "golden"))
 QUERIES = 10
+CLI = os.environ.get("TRACIN_CLI", str(ROOT / "dist" / "cli.js"))
 
 
 def pytest_configure():
     torch.set_num_threads(1)
+
+
+def pytest_terminal_summary(terminalreporter):
+    for what, difference in worst_found.items():
+        terminalreporter.write_line(f"{what}: largest difference {difference:.1e} of the largest (at most {TOLERANCE:.0e})")
 
 
 @pytest.fixture(scope="session", params=SAMPLES, ids=lambda sample: sample.name)
@@ -46,7 +54,7 @@ class Cli:
         if key not in self.answers:
             workspace = self.workspace(sample, layers)
             out = workspace / f"answer-{len(self.answers)}.npy"
-            command = ["node", str(ROOT / "dist" / "cli.js"), *arguments, "--config", sample.config, "--out", out.name]
+            command = ["node", CLI, *arguments, "--config", sample.config, "--out", out.name]
             done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, timeout=600)
             assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
             self.answers[key] = np.load(out)
