@@ -1,4 +1,5 @@
-// Builds every bundle of the project into dist/. `node esbuild.mjs --watch` builds again on changes.
+// Builds every bundle of the project into dist/. `--watch` builds again on changes, `--bench` adds the
+// programs of the bench, `--production` minifies.
 import { chmod, rm } from "node:fs/promises";
 import { context } from "esbuild";
 
@@ -50,6 +51,14 @@ const bundles = [
     outfile: "dist/webview/main.js",
   },
 ];
+
+if (process.argv.includes("--bench")) {
+  bundles.push({
+    ...node,
+    entryPoints: ["test/bench/bench.ts", "test/bench/score.ts"],
+    outdir: "dist/bench",
+  });
+}
 
 await rm("dist", { recursive: true, force: true });
 const contexts = await Promise.all(bundles.map((options) => context(options)));

@@ -326,7 +326,7 @@ function gramMatrix(builder: GraphBuilder, factor: Factor): string {
 }
 
 function squaredNorm(builder: GraphBuilder, value: string): string {
-  return builder.reduceSum(builder.mul(value, value), [1]);
+  return builder.op("ReduceSumSquare", [value, builder.ints([1])], { keepdims: 0 });
 }
 
 function isFeaturesFirst(factors: Outer): boolean {
