@@ -42,6 +42,12 @@ function register(context: ExtensionContext): Services {
   );
   const checkpoints = own(new CheckpointsView(compute, projects));
   const runs = own(new RunsView(compute, projects, session));
+  own(
+    compute.onDidEnd(() => {
+      checkpoints.refresh();
+      runs.refresh();
+    }),
+  );
   const rows = own(new RowAnnotations(session, projects));
   const badges = own(new ImageBadges(session));
   const services: Services = {

@@ -70,13 +70,13 @@ export class Compute extends Owner {
       this.log.debug(`${method}: ${Math.round(performance.now() - started)} ms`);
       return result;
     } catch (error) {
-      if (running.ended) {
+      const problem = TracInError.from(error);
+      if (running.ended && problem.kind !== "cancelled") {
         throw new ComputeEnded(
           l10n.t("The compute process was ended while it worked."),
           l10n.t("It has been started again: run the command once more."),
         );
       }
-      const problem = TracInError.from(error);
       this.log[problem.kind === "cancelled" ? "info" : "error"](`${method}: ${problem.describe()}`);
       throw problem;
     }

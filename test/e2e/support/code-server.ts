@@ -35,6 +35,7 @@ export class CodeServer {
   private constructor(
     readonly home: string,
     readonly port: number,
+    private readonly name: string,
     private readonly child: ChildProcess,
   ) {}
 
@@ -56,7 +57,7 @@ export class CodeServer {
     const log = createWriteStream(path.join(OUTPUT, `${options.name}.log`));
     child.stdout.pipe(log);
     child.stderr.pipe(log);
-    const server = new CodeServer(home, port, child);
+    const server = new CodeServer(home, port, options.name, child);
     await server.waitUntilReady();
     return server;
   }
@@ -85,6 +86,10 @@ export class CodeServer {
         // the whole group is gone already
       }
     }
+    // What the extension host and TracIn logged, for failures that the screenshots do not explain.
+    await cp(path.join(this.home, "user-data", "logs"), path.join(OUTPUT, `${this.name}-logs`), {
+      recursive: true,
+    }).catch(() => undefined);
     await rm(this.home, { recursive: true, force: true, maxRetries: 5 });
   }
 

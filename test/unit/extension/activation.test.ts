@@ -24,7 +24,7 @@ beforeAll(async () => {
     minify: true,
     platform: "node",
     format: "cjs",
-    mainFields: ["module", "main"],
+    alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
     external: ["vscode"],
     metafile: true,
     write: false,

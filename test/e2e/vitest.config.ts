@@ -1,0 +1,14 @@
+import path from "node:path";
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  test: {
+    root: import.meta.dirname,
+    include: ["tests/**/*.test.ts"],
+    reporters: ["default", path.join(import.meta.dirname, "support", "summary.ts")],
+    // One VS Code at a time: two would share the cores and time out.
+    fileParallelism: false,
+    testTimeout: 120_000,
+    hookTimeout: 180_000,
+  },
+});
