@@ -112,7 +112,7 @@ function ruleOf(node: Node) {
   if (rule === undefined) {
     throw new TracInError(
       "model",
-      `The operator ${node.op} has no gradient rule.`,
+      `The operator ${node.op} has no gradient rule`,
       placeOfNode(node),
       "Choose layers after this node, or export the model with other operators.",
     );

@@ -6,7 +6,7 @@ export function placeOfNode(node: Node): ErrorPlace {
   const path = node.name.split("/").filter((part) => part !== "");
   const layer = path.slice(0, -1).join(".");
   return {
-    node: `"${node.name}" (${node.op})`,
+    node: `${node.name} (${node.op})`,
     ...(layer === "" ? {} : { layer }),
   };
 }

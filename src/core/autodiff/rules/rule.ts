@@ -61,7 +61,7 @@ export function whereWanted(
 export function unsupported(context: RuleContext, what: string): TracInError {
   return new TracInError(
     "model",
-    `The gradient of ${context.node.op} is not supported here: ${what}.`,
+    `The gradient of ${context.node.op} is not supported here: ${what}`,
     placeOfNode(context.node),
     "Choose layers after this node, or export the model with other operators.",
   );

@@ -104,7 +104,7 @@ function kernelOf(node: Node): Kernel {
   if (kernel === undefined) {
     throw new TracInError(
       "engine",
-      `The reference engine does not know the operator ${node.op}.`,
+      `The reference engine does not know the operator ${node.op}`,
       placeOfNode(node),
     );
   }
@@ -122,7 +122,7 @@ function found(values: ReadonlyMap<string, Value>, name: string, node: Node): Va
 function missing(name: string, node: Node): TracInError {
   return new TracInError(
     "engine",
-    `The value "${name}" is used before it is made.`,
+    `The value "${name}" is used before it is made`,
     placeOfNode(node),
   );
 }

@@ -91,7 +91,7 @@ export function isFloat(dtype: DataType): boolean {
 export function cannot(node: Node, what: string): TracInError {
   return new TracInError(
     "engine",
-    `${node.op} cannot run on the reference engine: ${what}.`,
+    `${node.op} cannot run on the reference engine: ${what}`,
     placeOfNode(node),
   );
 }
