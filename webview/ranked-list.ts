@@ -70,6 +70,9 @@ export class RankedList extends LitElement {
       this.active = 0;
       this.virtualizer?.measure();
     }
+    // Rows that change places lose the focus: it is given back after the update.
+    this.focusNext ||=
+      this.renderRoot instanceof ShadowRoot && this.renderRoot.activeElement !== null;
     if (!this.scroller) {
       return;
     }
@@ -90,6 +93,8 @@ export class RankedList extends LitElement {
       this.virtualizer.setOptions(options);
     } else if (this.isConnected) {
       this.virtualizer = new Virtualizer<HTMLElement, RowElement>(options);
+      // A row grows because it was opened: what stands above it stays where it is.
+      this.virtualizer.shouldAdjustScrollPositionOnItemSizeChange = () => false;
       this.unmount = this.virtualizer._didMount();
     }
   }
@@ -111,7 +116,9 @@ export class RankedList extends LitElement {
       const row = this.rowElement(this.active);
       if (row) {
         this.focusNext = false;
-        row.focus({ preventScroll: true });
+        if (!row.matches(":focus-within")) {
+          row.focus({ preventScroll: true });
+        }
       }
     }
   }
@@ -244,10 +251,10 @@ export class RankedList extends LitElement {
       .style=${`transform: translateY(${top}px)`}
       .row=${cache?.row(index)}
       .index=${index}
-      .view=${this.view}
+      view=${this.view}
+      layout=${this.layout}
       .order=${this.order}
       .scale=${cache ? scaleOf(cache, this.view, this.order) : 0}
-      .layout=${this.layout}
       .expanded=${open}
       .active=${index === this.active}
       .checkpoints=${this.checkpoints}

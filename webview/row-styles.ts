@@ -13,6 +13,7 @@ export const rowStyles = css`
     left: 0;
     display: block;
     width: 100%;
+    min-height: calc(var(--lines) * var(--line-height) + 9px);
     padding: 4px 10px;
     border-bottom: 1px solid color-mix(in srgb, var(--vscode-foreground) 8%, transparent);
     line-height: var(--line-height);
