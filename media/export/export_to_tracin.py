@@ -1,0 +1,144 @@
+"""Exports a PyTorch model to ONNX for TracIn, and compares names and shapes with its checkpoints.
+
+Fill in the two lines marked with FILL IN, then run this script where your training code can be imported:
+
+    python export_to_tracin.py checkpoints/*.pt
+
+It writes model.onnx and needs PyTorch alone (for .safetensors files also the package safetensors).
+The exit code is 0 when every checkpoint fits the model.
+"""
+
+import argparse
+import glob
+import inspect
+import pathlib
+import re
+import sys
+
+import torch
+
+# FILL IN 1: construct the model as the training did, for example:
+#            from my_project import Net; model = Net(classes=10)
+model = None
+
+# FILL IN 2: an example input with two examples (a tuple for several inputs), for example:
+#            example = torch.zeros(2, 1, 28, 28)
+example = None
+
+
+def main():
+    parser = argparse.ArgumentParser(description="Export a PyTorch model for TracIn and check its checkpoints.")
+    parser.add_argument("checkpoints", nargs="*", help="checkpoint files (.pt, .pth, .ckpt, .bin, .safetensors)")
+    parser.add_argument("--output", default="model.onnx", help="the ONNX file to write (%(default)s)")
+    arguments = parser.parse_args()
+    if not isinstance(model, torch.nn.Module) or example is None:
+        sys.exit("Fill in the two lines marked with FILL IN in this script first.")
+
+    files = [file for pattern in arguments.checkpoints for file in sorted(glob.glob(pattern), key=natural) or [pattern]]
+    results = [compare(file) for file in files]
+    for file, rows in zip(files, results):
+        report(file, rows)
+    fits = all(verdict in ("ok", "surplus") for rows in results for _, verdict, _, _ in rows)
+    if files and fits:
+        # With the last weights, the exported file is a usable model of its own.
+        load_weights(files[-1])
+    export(arguments.output)
+    if not files:
+        print("No checkpoint was given, so none was compared.")
+    sys.exit(0 if fits else 1)
+
+
+def export(path):
+    """What TracIn needs: evaluation mode, nothing fused or folded, and the names of the state_dict."""
+    model.eval()
+    inputs = example if isinstance(example, tuple) else (example,)
+    names = list(inspect.signature(model.forward).parameters)[: len(inputs)]
+    options = dict(
+        input_names=names,
+        output_names=["output"],
+        dynamic_axes={name: {0: "batch"} for name in [*names, "output"]},
+        training=torch.onnx.TrainingMode.PRESERVE,  # EVAL would fuse batch norm into convolutions
+        do_constant_folding=False,  # folding would rename weights
+        opset_version=17,
+    )
+    if "dynamo" in inspect.signature(torch.onnx.export).parameters:
+        options["dynamo"] = False  # the newer exporter renames weights
+    torch.onnx.export(model, inputs, path, **options)
+    print(f"Wrote {path} with the inputs {', '.join(names)}.")
+
+
+def compare(file):
+    """Rows (tensor, verdict, shape in the model, shape in the checkpoint) for one file."""
+    try:
+        found = read(file)
+    except Exception as error:  # whatever the file is, the other files are compared too
+        return [(str(error).strip().splitlines()[0], "unreadable", "", "")]
+    expected = tensors(model.state_dict())
+    found = without_prefix(found, expected)
+    rows = []
+    for name in [*expected, *(name for name in found if name not in expected)]:
+        ours, theirs = shape(expected.get(name)), shape(found.get(name))
+        verdict = "missing" if not theirs else "surplus" if not ours else "ok" if ours == theirs else "mismatch"
+        rows.append((name, verdict, ours, theirs))
+    return rows
+
+
+def read(file):
+    """The state_dict of a checkpoint, wherever the file keeps it. Nothing in the file is executed."""
+    if str(file).endswith(".safetensors"):
+        from safetensors.torch import load_file
+
+        return load_file(file)
+    saved = torch.load(file, map_location="cpu", weights_only=True)
+    if not tensors(saved):
+        for key in ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights"):
+            if isinstance(saved.get(key), dict) and tensors(saved[key]):
+                return tensors(saved[key])
+        raise ValueError(f"no state_dict was found; the file has the keys {', '.join(map(str, saved))}")
+    return tensors(saved)
+
+
+def tensors(saved):
+    """Weights and buffers by name; batch counters do not matter."""
+    items = saved.items() if isinstance(saved, dict) else ()
+    return {k: v for k, v in items if torch.is_tensor(v) and not str(k).endswith("num_batches_tracked")}
+
+
+def without_prefix(found, expected):
+    """Wrappers add prefixes (`module.`, `model.`, `_orig_mod.`): the one that fits best is taken off."""
+    prefixes = {name[: -len(known)] for name in found for known in expected if name.endswith(f".{known}")}
+    fit = lambda prefix: sum(prefix + known in found for known in expected)
+    best = max(["", *sorted(prefixes, key=len)], key=fit)
+    return {name[len(best) :] if name.startswith(best) else name: value for name, value in found.items()}
+
+
+def load_weights(file):
+    expected = tensors(model.state_dict())
+    found = without_prefix(read(file), expected)
+    model.load_state_dict({name: found[name] for name in expected}, strict=False)
+
+
+def report(file, rows):
+    """One line for a file that fits, else a table of what does not."""
+    if any(verdict == "unreadable" for _, verdict, _, _ in rows):
+        return print(f"{file}: unreadable: {rows[0][0]}")
+    count = sum(verdict == "ok" for _, verdict, _, _ in rows)
+    wrong = [row for row in rows if row[1] != "ok"]
+    print(f"{file}: {count} tensors fit" + (f", {len(wrong)} do not:" if wrong else "."))
+    table = [("tensor", "", "model", "checkpoint"), *wrong] if wrong else []
+    widths = [max(len(row[column]) for row in table) for column in range(4)] if table else []
+    for row in table:
+        print("  " + "  ".join(cell.ljust(width) for cell, width in zip(row, widths)).rstrip())
+
+
+def shape(tensor):
+    return "" if tensor is None else str(list(tensor.shape))
+
+
+def natural(name):
+    """epoch-2 before epoch-10."""
+    return [int(part) if part.isdigit() else part for part in re.split(r"(\d+)", str(pathlib.PurePath(name)))]
+
+
+if __name__ == "__main__":
+    main()
