@@ -9,7 +9,7 @@ import { RunWriter } from "../core/store/writer.ts";
 import type { QueryResult, QuerySelection, ScoreProgress } from "../core/tracin/scores.ts";
 import type { Progress } from "../protocol/compute.ts";
 import { describeExamples, placeOf } from "./examples.ts";
-import { type OpenScorer, scoreAll } from "./scoring.ts";
+import { type ScorerInUse, scoreAll } from "./scoring.ts";
 
 export interface Question {
   /** Empty: self-influence and losses alone. */
@@ -31,7 +31,7 @@ export interface JobOptions {
  * cancelled or fails.
  */
 export async function runJob(
-  opened: OpenScorer,
+  opened: ScorerInUse,
   question: Question,
   options: JobOptions,
 ): Promise<RunRecord> {
@@ -122,7 +122,7 @@ export function withMessage(progress: ScoreProgress): Progress {
   return { ...progress, message: messages[progress.phase] };
 }
 
-async function describeQuery({ project }: OpenScorer, result: QueryResult): Promise<RunQuery> {
+async function describeQuery({ project }: ScorerInUse, result: QueryResult): Promise<RunQuery> {
   const { dataset, index } = result.selection;
   const [info] = await describeExamples(project, dataset, index, index + 1);
   const { labels } = project.encoder;

@@ -10,13 +10,17 @@ import { type ShardJob, type ShardReport, scoreInProcess } from "./shards.ts";
 import { type Pace, type Split, splitWork } from "./split.ts";
 
 /** A project with a scorer, and how they were opened. */
-export interface OpenScorer {
+export interface ScorerInUse {
   readonly project: Project;
   readonly scorer: Scorer;
   readonly settings: ComputeSettings;
   /** Configuration file relative to the root. */
   readonly config: string;
   readonly layers: LayerChoice;
+}
+
+/** One that its user closes. */
+export interface OpenScorer extends ScorerInUse {
   close(): Promise<void>;
 }
 
@@ -74,7 +78,7 @@ const smallestChunk = 256;
  * start, they take a part of the examples each. All of them compute the same numbers.
  * @returns number of processes that worked
  */
-export async function scoreAll(opened: OpenScorer, task: ScoringTask): Promise<number> {
+export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<number> {
   const { project, scorer } = opened;
   const range = { start: 0, end: trainingData(project).length };
   const queries = task.aggregate ? Math.min(1, task.selection.length) : task.selection.length;
@@ -172,7 +176,7 @@ export async function scoreAll(opened: OpenScorer, task: ScoringTask): Promise<n
 }
 
 /** A helper's job, but for its range. */
-function shardJob(opened: OpenScorer, task: ScoringTask): Omit<ShardJob, "range" | "chunk"> {
+function shardJob(opened: ScorerInUse, task: ScoringTask): Omit<ShardJob, "range" | "chunk"> {
   return {
     root: opened.project.root,
     config: opened.config,

@@ -13,6 +13,14 @@ export interface InputList {
   readonly imageFolders: readonly string[];
 }
 
+interface FolderDigest {
+  readonly count: number;
+  readonly sha256: string;
+}
+
+/** Milliseconds for which the digest of an image folder is taken as current. */
+const folderLifetime = 2000;
+
 /** What a run over `datasets` depends on: configuration, model, checkpoints, data files, images, tokenizers. */
 export async function projectInputs(
   project: Project,
@@ -50,6 +58,8 @@ export async function projectInputs(
 /** Reads files for fingerprints; remembers hashes of files that have not changed since. */
 export class Fingerprints {
   private readonly known = new Map<string, { size: number; modified: number; sha256: string }>();
+  /** Folders seen a moment ago: many runs over the same images are looked at one after the other. */
+  private readonly folders = new Map<string, { time: number; digest: Promise<FolderDigest> }>();
 
   /** Fingerprints of all inputs. Throws kind `store` when one cannot be read. */
   async take(root: string, inputs: InputList, signal?: AbortSignal): Promise<RunInput[]> {
@@ -58,7 +68,7 @@ export class Fingerprints {
       taken.push({ kind: "file", path, ...(await this.file(join(root, path), path, signal)) });
     }
     for (const path of inputs.imageFolders) {
-      taken.push({ kind: "images", path, ...(await imageFolder(join(root, path))) });
+      taken.push({ kind: "images", path, ...(await this.folder(join(root, path))) });
     }
     return taken;
   }
@@ -96,7 +106,7 @@ export class Fingerprints {
       if (!now?.isDirectory()) {
         return `the folder ${input.path} was removed`;
       }
-      const { sha256 } = await imageFolder(path);
+      const { sha256 } = await this.folder(path);
       return sha256 === input.sha256 ? undefined : `images in ${input.path} changed`;
     }
     if (!now?.isFile()) {
@@ -107,6 +117,16 @@ export class Fingerprints {
     }
     const { sha256 } = await this.file(path, input.path);
     return sha256 === input.sha256 ? undefined : `${input.path} changed`;
+  }
+
+  private folder(path: string): Promise<FolderDigest> {
+    const known = this.folders.get(path);
+    if (known !== undefined && performance.now() - known.time < folderLifetime) {
+      return known.digest;
+    }
+    const digest = imageFolder(path);
+    this.folders.set(path, { time: performance.now(), digest });
+    return digest;
   }
 
   private async file(
@@ -141,7 +161,7 @@ export class Fingerprints {
   }
 }
 
-async function imageFolder(path: string): Promise<{ count: number; sha256: string }> {
+async function imageFolder(path: string): Promise<FolderDigest> {
   const names = (await readdir(path)).filter((name) => /\.(png|jpe?g)$/i.test(name)).sort();
   const hash = createHash("sha256");
   // Batches keep the number of open requests small in folders with very many images.

@@ -1,0 +1,135 @@
+import { type Ranking, RunReader, type RunRow } from "../core/store/reader.ts";
+import type { Mark, RankedRow, RowsReply, RowsRequest } from "../protocol/compute.ts";
+import { toPlace } from "./summaries.ts";
+
+/** Readers that are kept open: a panel asks for page after page of the same run. */
+const mostOpen = 4;
+
+/** Open runs of all workspaces, the latest used ones. */
+export class OpenRuns {
+  private readonly readers = new Map<string, Promise<RunReader>>();
+
+  /** Throws kind `store` when the run is missing or damaged. */
+  async reader(root: string, id: string): Promise<RunReader> {
+    const key = `${root}\0${id}`;
+    const opening = this.readers.get(key) ?? RunReader.open(root, id);
+    // The last one in the map is the one used last.
+    this.readers.delete(key);
+    this.readers.set(key, opening);
+    for (const oldest of [...this.readers.keys()].slice(0, -mostOpen)) {
+      this.close(oldest);
+    }
+    try {
+      return await opening;
+    } catch (error) {
+      this.readers.delete(key);
+      throw error;
+    }
+  }
+
+  /** Closes a run that is about to be deleted. */
+  forget(root: string, id: string): void {
+    this.close(`${root}\0${id}`);
+  }
+
+  private close(key: string): void {
+    const reader = this.readers.get(key);
+    this.readers.delete(key);
+    void reader?.then(
+      (opened) => opened.close(),
+      () => undefined,
+    );
+  }
+}
+
+/** Largest page that is answered; previews of more would block for long. */
+const largestPage = 500;
+
+/** One page of a ranked list, with previews. */
+export async function pageOf(
+  reader: RunReader,
+  request: RowsRequest,
+  preview: (index: number) => Promise<RankedRow["preview"]>,
+): Promise<RowsReply> {
+  const ranking: Ranking = {
+    view: request.view,
+    query: request.query,
+    ...(request.order === undefined ? {} : { order: request.order }),
+  };
+  const offset = Math.max(0, request.offset);
+  const page = await reader.page(ranking, offset, Math.min(request.limit, largestPage));
+  return {
+    total: page.total,
+    scale: page.scale,
+    rows: await Promise.all(
+      page.rows.map(
+        async (row, position): Promise<RankedRow> => ({
+          rank: offset + position + 1,
+          index: row.index,
+          place: toPlace(row),
+          preview: await preview(row.index),
+          target: row.target,
+          predicted: row.predicted,
+          score: row.score,
+          parts: row.parts,
+          selfInfluence: row.selfInfluence,
+          loss: row.loss,
+          suggested: row.suggested,
+        }),
+      ),
+    ),
+  };
+}
+
+/** Marks of the first `limit` of each list of a run, and of its queries. */
+export async function marksOf(reader: RunReader, limit: number, file?: string): Promise<Mark[]> {
+  const { record } = reader;
+  const marks: Mark[] = [];
+  const lists = record.aggregate ? record.queries.slice(0, 1) : record.queries;
+  for (const query of lists.keys()) {
+    for (const row of await reader.top({ view: "proponents", query }, limit, file)) {
+      marks.push(toMark("proponent", row, row.score));
+    }
+    for (const row of await reader.top({ view: "opponents", query }, limit, file)) {
+      marks.push(toMark("opponent", row, row.score));
+    }
+  }
+  for (const row of await reader.top({ view: "suspects", query: -1 }, limit, file)) {
+    marks.push(toMark("suspect", row, row.selfInfluence));
+  }
+  for (const [position, query] of record.queries.entries()) {
+    const { place } = query;
+    const loss =
+      query.losses.reduce((sum, value) => sum + value, 0) / Math.max(1, query.losses.length);
+    if (file === undefined || place.file === file || place.image === file) {
+      marks.push({
+        kind: "query",
+        rank: position + 1,
+        value: loss,
+        place: toPlace(place),
+        index: query.index,
+        target: query.target,
+        predicted: query.prediction[0]?.label ?? "",
+        suggested: undefined,
+        selfInfluence: 0,
+        loss,
+      });
+    }
+  }
+  return marks;
+}
+
+function toMark(kind: Mark["kind"], row: RunRow & { readonly rank: number }, value: number): Mark {
+  return {
+    kind,
+    rank: row.rank,
+    value,
+    place: toPlace(row),
+    index: row.index,
+    target: row.target,
+    predicted: row.predicted,
+    suggested: row.suggested,
+    selfInfluence: row.selfInfluence,
+    loss: row.loss,
+  };
+}

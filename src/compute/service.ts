@@ -1,0 +1,126 @@
+import { parseConfig } from "../core/config/load.ts";
+import { datasetOf, type Project } from "../core/config/project.ts";
+import { writeConfig } from "../core/config/write.ts";
+import { Fingerprints } from "../core/store/inputs.ts";
+import { deleteRun, listRuns } from "../core/store/reader.ts";
+import type { RunRecord } from "../core/store/record.ts";
+import type { ComputeApi, ExampleRef, Preview, Progress, RunSummary } from "../protocol/compute.ts";
+import type { CallContext, Handlers } from "../protocol/rpc.ts";
+import { describeExamples, placeOf, previewOf } from "./examples.ts";
+import { type Question, runJob, withMessage } from "./job.ts";
+import { marksOf, OpenRuns, pageOf } from "./runs.ts";
+import type { ComputeSettings } from "./settings.ts";
+import { Setup } from "./setup.ts";
+import { previewQuery, summarizeDamaged, summarizeProject, summarizeRun } from "./summaries.ts";
+import { Workspaces } from "./workspace.ts";
+
+/** The requests of the compute process, over the open workspaces. */
+export function createService(settings: ComputeSettings): Handlers<ComputeApi, Progress> {
+  const workspaces = new Workspaces(settings);
+  const runs = new OpenRuns();
+  const fingerprints = new Fingerprints();
+  const setup = new Setup();
+  const oneAtATime = new Turn();
+
+  const summary = (root: string, record: RunRecord): Promise<RunSummary> =>
+    summarizeRun(root, record, fingerprints, (query) =>
+      previewQuery(root, query, (action) => workspaces.useProject(root, action)),
+    );
+
+  const compute = (root: string, question: Question, { signal, report }: CallContext<Progress>) => {
+    const started = performance.now();
+    report(withMessage({ phase: "opening", done: 0, total: 1 }));
+    return oneAtATime.take(async () => {
+      signal.throwIfAborted();
+      const record = await workspaces.useScorer(root, (opened) =>
+        runJob(opened, question, { fingerprints, started, onProgress: report, signal }),
+      );
+      return summary(root, record);
+    });
+  };
+
+  return {
+    open: ({ root }) => workspaces.useProject(root, async (project) => summarizeProject(project)),
+    explain: ({ root, queries, explain }, context) =>
+      compute(root, { selection: queries.map((query) => ({ ...query, explain })) }, context),
+    suspects: ({ root }, context) => compute(root, { selection: [] }, context),
+    listRuns: async ({ root }) =>
+      Promise.all(
+        (await listRuns(root)).map((run) =>
+          run.ok ? summary(root, run.record) : summarizeDamaged(run.id, run.error),
+        ),
+      ),
+    deleteRun: async ({ root, runId }) => {
+      runs.forget(root, runId);
+      await deleteRun(root, runId);
+    },
+    rows: async (request) => {
+      const reader = await runs.reader(request.root, request.runId);
+      return pageOf(reader, request, (index) =>
+        previewTraining(workspaces, request.root, reader.record, index),
+      );
+    },
+    marks: async ({ root, runId, limit, file }) =>
+      marksOf(await runs.reader(root, runId), limit, file),
+    locate: ({ root, file, line }) =>
+      workspaces.useProject(root, async (project) => locate(project, file, line)),
+    preview: ({ root, dataset, index }) =>
+      workspaces.useProject(root, async (project) => {
+        const [info] = await describeExamples(project, dataset, index, index + 1);
+        return {
+          place: placeOf(project, dataset, index),
+          target: info?.target ?? "",
+          preview: await previewOf(project, dataset, index),
+        };
+      }),
+    detect: ({ root, answers }) => setup.detect(root, answers),
+    writeConfig: async ({ root, config }) => {
+      await writeConfig(root, parseConfig(JSON.stringify(config)));
+    },
+  };
+}
+
+/** The example at a line of a data file, or the one of an image file. */
+function locate(project: Project, file: string, line: number | undefined): ExampleRef | null {
+  for (const dataset of project.datasets.values()) {
+    const index =
+      dataset.file === file && line !== undefined
+        ? dataset.at({ line })
+        : dataset.kind === "images"
+          ? dataset.at({ image: file })
+          : undefined;
+    if (index !== undefined) {
+      return { dataset: dataset.name, index };
+    }
+  }
+  return null;
+}
+
+/** A training example of a run; when the data has changed since, only that it cannot be shown. */
+async function previewTraining(
+  workspaces: Workspaces,
+  root: string,
+  record: RunRecord,
+  index: number,
+): Promise<Preview> {
+  try {
+    return await workspaces.useProject(root, async (project) =>
+      datasetOf(project, "train").length === record.examples
+        ? previewOf(project, "train", index)
+        : { kind: "text", text: "The training data has changed since." },
+    );
+  } catch (error) {
+    return { kind: "text", text: error instanceof Error ? error.message : String(error) };
+  }
+}
+
+/** Lets one computation run at a time: two would share cores and memory that are counted for one. */
+class Turn {
+  private last: Promise<unknown> = Promise.resolve();
+
+  take<Result>(action: () => Promise<Result>): Promise<Result> {
+    const result = this.last.then(action, action);
+    this.last = result.catch(() => undefined);
+    return result;
+  }
+}

@@ -1,0 +1,153 @@
+import { readFile, stat } from "node:fs/promises";
+import { findCheckpoints } from "../core/checkpoints/discover.ts";
+import { resolveInside } from "../core/config/paths.ts";
+import type { Project } from "../core/config/project.ts";
+import { imageType } from "../core/datasets/images/decode.ts";
+import type { TracInError } from "../core/errors.ts";
+import { runFolder } from "../core/store/folder.ts";
+import type { Fingerprints } from "../core/store/inputs.ts";
+import type { RunQuery, RunRecord } from "../core/store/record.ts";
+import { chooseParameters } from "../core/tracin/layers.ts";
+import type { Place, Preview, ProjectSummary, QueryCard, RunSummary } from "../protocol/compute.ts";
+import { previewOf } from "./examples.ts";
+
+const largestPreview = 4 << 20;
+
+/** What `tracin.json` amounts to. */
+export function summarizeProject(project: Project): ProjectSummary {
+  const { model, config, encoder, loss } = project;
+  const counted = new Set(
+    chooseParameters(model.graph, project.parameters, config.layers ?? "all"),
+  );
+  const shapes = new Map(model.weights.map(({ name, shape }) => [name, shape]));
+  return {
+    root: project.root,
+    model: {
+      file: model.file,
+      parameters: project.parameters.map((name) => ({
+        name,
+        shape: shapes.get(name) ?? [],
+        counted: counted.has(name),
+      })),
+      buffers: project.buffers,
+    },
+    checkpoints: project.checkpoints.map(({ names: _, ...checkpoint }) => checkpoint),
+    datasets: [...project.datasets.values()].map(({ name, file, kind, length }) => ({
+      name,
+      file,
+      kind,
+      length,
+    })),
+    labels: encoder.labels,
+    loss: loss.type,
+  };
+}
+
+/**
+ * A run as lists and headers show it, with what changed since.
+ * @param project for previews of queries that are no images; called only when one is needed
+ */
+export async function summarizeRun(
+  root: string,
+  record: RunRecord,
+  fingerprints: Fingerprints,
+  preview: (query: RunQuery) => Promise<Preview>,
+): Promise<RunSummary> {
+  const files = await findCheckpoints(root, record.checkpointFiles).catch(() => []);
+  return {
+    id: record.id,
+    kind: record.kind,
+    created: record.created,
+    title: record.title,
+    folder: runFolder(record.id),
+    examples: record.examples,
+    checkpoints: record.checkpoints.map(toCheckpoint),
+    layers: record.layers,
+    engine: record.engine,
+    seconds: record.seconds,
+    queries: await Promise.all(
+      record.queries.map(async (query) => toCard(query, await preview(query))),
+    ),
+    changes: await fingerprints.changes(root, record, files),
+  };
+}
+
+/** A run that cannot be read, in the list all the same: its one change is what is wrong with it. */
+export function summarizeDamaged(id: string, error: TracInError): RunSummary {
+  return {
+    id,
+    kind: "explain",
+    created: new Date(0).toISOString(),
+    title: `${id} (cannot be read)`,
+    folder: runFolder(id),
+    examples: 0,
+    checkpoints: [],
+    layers: "",
+    engine: "",
+    seconds: 0,
+    queries: [],
+    changes: [error.describe()],
+  };
+}
+
+/** Preview of a query: its image straight from the file, anything else through the project. */
+export async function previewQuery(
+  root: string,
+  query: RunQuery,
+  useProject: (action: (project: Project) => Promise<Preview>) => Promise<Preview>,
+): Promise<Preview> {
+  const { image, file, line } = query.place;
+  try {
+    if (image !== undefined) {
+      return await imagePreview(root, image);
+    }
+    return await useProject((project) => previewOf(project, query.dataset, query.index));
+  } catch {
+    return { kind: "text", text: `${image ?? file}:${line + 1}` };
+  }
+}
+
+async function imagePreview(root: string, image: string): Promise<Preview> {
+  const path = await resolveInside(root, image);
+  const { size } = await stat(path);
+  const bytes = size <= largestPreview ? await readFile(path) : new Uint8Array();
+  const mime = imageType(bytes);
+  return mime === undefined
+    ? { kind: "text", text: image }
+    : { kind: "image", mime, bytes: new Uint8Array(bytes) };
+}
+
+function toCheckpoint(
+  checkpoint: RunRecord["checkpoints"][number],
+): RunSummary["checkpoints"][number] {
+  const { step, epoch, ...rest } = checkpoint;
+  return {
+    ...rest,
+    ...(step === undefined ? {} : { step }),
+    ...(epoch === undefined ? {} : { epoch }),
+  };
+}
+
+function toCard(query: RunQuery, preview: Preview): QueryCard {
+  return {
+    dataset: query.dataset,
+    index: query.index,
+    place: toPlace(query.place),
+    preview,
+    target: query.target,
+    prediction: query.prediction,
+    explained: query.explained,
+    losses: query.losses,
+  };
+}
+
+/** A place without absent fields. */
+export function toPlace(place: {
+  readonly file: string;
+  readonly line: number;
+  readonly lineCount: number;
+  readonly image?: string | undefined;
+}): Place {
+  const { file, line, lineCount, image } = place;
+  return { file, line, lineCount, ...(image === undefined ? {} : { image }) };
+}

@@ -1,0 +1,144 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { findCheckpoints } from "../core/checkpoints/discover.ts";
+import { configFile, sourceFiles } from "../core/config/load.ts";
+import { openProject } from "../core/config/open.ts";
+import type { Project } from "../core/config/project.ts";
+import { Scorer } from "../core/tracin/scorer.ts";
+import type { ScorerInUse } from "./scoring.ts";
+import { type ComputeSettings, createEngine, memoryPerProcess } from "./settings.ts";
+
+interface Entry {
+  readonly project: Project;
+  /** Sizes and times of all inputs when it was opened. */
+  readonly stamp: string;
+  /** Opened when first needed. */
+  scorer: Promise<Scorer> | undefined;
+  users: number;
+  isStale: boolean;
+}
+
+/**
+ * The open projects, one for each workspace folder. A project is opened when it is first used and opened again when
+ * `tracin.json` or one of its inputs has changed; requests that still use the old one finish with it.
+ */
+export class Workspaces {
+  private readonly entries = new Map<string, Promise<Entry>>();
+
+  constructor(private readonly settings: ComputeSettings) {}
+
+  /** Runs `action` with the project of a folder. */
+  async useProject<Result>(
+    root: string,
+    action: (project: Project) => Promise<Result>,
+  ): Promise<Result> {
+    return this.use(root, ({ project }) => action(project));
+  }
+
+  /** Runs `action` with the project of a folder and its compiled model. */
+  async useScorer<Result>(
+    root: string,
+    action: (opened: ScorerInUse) => Promise<Result>,
+  ): Promise<Result> {
+    return this.use(root, async (entry) => {
+      const { project } = entry;
+      const layers = project.config.layers ?? "all";
+      entry.scorer ??= Scorer.open(project, {
+        engine: createEngine(this.settings.engine),
+        memoryLimit: memoryPerProcess(this.settings),
+        layers,
+      });
+      try {
+        const scorer = await entry.scorer;
+        return await action({
+          project,
+          scorer,
+          layers,
+          settings: this.settings,
+          config: configFile,
+        });
+      } catch (error) {
+        // A scorer that failed to open must not be found again.
+        await entry.scorer?.catch(() => {
+          entry.scorer = undefined;
+        });
+        throw error;
+      }
+    });
+  }
+
+  private async use<Result>(
+    root: string,
+    action: (entry: Entry) => Promise<Result>,
+  ): Promise<Result> {
+    const entry = await this.current(root);
+    entry.users++;
+    try {
+      return await action(entry);
+    } finally {
+      entry.users--;
+      await closeUnused(entry);
+    }
+  }
+
+  private async current(root: string): Promise<Entry> {
+    const known = this.entries.get(root);
+    if (known !== undefined) {
+      const entry = await known.catch(() => undefined);
+      if (entry !== undefined && (await stampOf(entry.project).catch(() => "")) === entry.stamp) {
+        return entry;
+      }
+      // Another request may have opened it again meanwhile.
+      if (this.entries.get(root) === known) {
+        this.entries.delete(root);
+        if (entry !== undefined) {
+          entry.isStale = true;
+          await closeUnused(entry);
+        }
+      }
+      return this.current(root);
+    }
+    const opening = open(root);
+    this.entries.set(root, opening);
+    try {
+      return await opening;
+    } catch (error) {
+      if (this.entries.get(root) === opening) {
+        this.entries.delete(root);
+      }
+      throw error;
+    }
+  }
+}
+
+async function open(root: string): Promise<Entry> {
+  const project = await openProject(root);
+  return { project, stamp: await stampOf(project), scorer: undefined, users: 0, isStale: false };
+}
+
+async function closeUnused(entry: Entry): Promise<void> {
+  if (entry.isStale && entry.users === 0) {
+    await (await entry.scorer?.catch(() => undefined))?.close();
+    await entry.project.close();
+  }
+}
+
+/** Changes when an input is written, or when a checkpoint appears or goes. */
+async function stampOf({ root, config }: Project): Promise<string> {
+  const files = [
+    configFile,
+    config.model,
+    ...Object.values(config.data).flatMap(sourceFiles),
+    ...Object.values(config.features).flatMap((feature) =>
+      "text" in feature ? [feature.text.tokenizer] : [],
+    ),
+    ...(await findCheckpoints(root, config.checkpoints.files)),
+  ];
+  const stamps = await Promise.all(
+    files.map(async (file) => {
+      const { size, mtimeMs } = await stat(join(root, file));
+      return `${file}\0${size}\0${mtimeMs}`;
+    }),
+  );
+  return stamps.join("\n");
+}
