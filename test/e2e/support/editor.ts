@@ -127,6 +127,38 @@ export class Editor {
     return this.page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
   }
 
+  /** A ranked row of the panel, counted from 0. */
+  panelRow(index: number): Locator {
+    return this.panel.locator("tracin-row").nth(index);
+  }
+
+  /** Waits until the panel ranks examples. */
+  async ranked(): Promise<void> {
+    await this.panelRow(0).locator(".place button").waitFor({ timeout: 60_000 });
+  }
+
+  /** What decorations write before and behind the visible text of the editor, such as `▲ 1st proponent +0.182`. */
+  async marks(): Promise<readonly string[]> {
+    return this.page
+      .locator(".editor-instance .view-lines .view-line span")
+      .evaluateAll((spans) => spans.flatMap(pseudoTexts));
+
+    function pseudoTexts(span: Element): string[] {
+      return ["::before", "::after"]
+        .map((part) => getComputedStyle(span, part).content)
+        .filter((content) => /^".*\S.*"$/.test(content))
+        .map((content) => content.slice(1, -1));
+    }
+  }
+
+  /** The badge on a tab or on a row of the Explorer, `none` where there is none. */
+  async badge(where: Locator): Promise<string> {
+    return where
+      .locator(".monaco-icon-label")
+      .first()
+      .evaluate((label) => getComputedStyle(label, "::after").content.replaceAll('"', ""));
+  }
+
   notification(text: string | RegExp): Locator {
     return this.page
       .locator(".notifications-toasts .notification-toast", { hasText: text })

@@ -1,0 +1,206 @@
+import { mkdir, readFile, writeFile } from "node:fs/promises";
+import path from "node:path";
+import type { Browser } from "playwright-core";
+import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed } from "vitest";
+import { CodeServer } from "../support/code-server.ts";
+import { Editor, launch } from "../support/editor.ts";
+import { packagedExtension, ROOT } from "../support/paths.ts";
+import { computeProcesses } from "../support/processes.ts";
+
+const DIGITS = path.join(ROOT, "samples", "digits");
+/** So slow that there is time to cancel and to kill. */
+const SLOW = { "tracin.engine": "reference", "tracin.processes": 1 };
+
+let server: CodeServer;
+let browser: Browser;
+let editor: Editor;
+
+beforeAll(async () => {
+  server = await CodeServer.start({ extensions: [await packagedExtension()], name: "digits" });
+  browser = await launch();
+});
+
+afterEach(async () => {
+  await editor?.close();
+});
+
+afterAll(async () => {
+  await browser?.close();
+  await server?.stop();
+});
+
+/** A window on a copy of the digits sample. */
+async function openDigits(settings: Readonly<Record<string, unknown>> = {}): Promise<string> {
+  const folder = await server.copy(DIGITS);
+  await mkdir(path.join(folder, ".vscode"));
+  await writeFile(path.join(folder, ".vscode", "settings.json"), JSON.stringify(settings));
+  editor = await Editor.open(browser, server.url(folder));
+  onTestFailed(({ task }) => editor.screenshot(`failed ${task.name.replaceAll(/\W+/g, "-")}`));
+  return folder;
+}
+
+async function explainFromPalette(index: number): Promise<void> {
+  await editor.command("TracIn: Explain Prediction");
+  await editor.quickRow("test").click();
+  await editor.quickInput.locator("input.input").fill(String(index));
+  await editor.quickRow(`test/${String(index).padStart(4, "0")}.png`).waitFor();
+  await editor.page.keyboard.press("Enter");
+}
+
+describe("explaining a digit", () => {
+  it("works from the palette, and a click leads to the row, with marks and badges", async () => {
+    const folder = await openDigits();
+    await explainFromPalette(142);
+    await editor.ranked();
+    await expect.poll(() => editor.panel.locator("tracin-row").count()).toBeGreaterThan(5);
+
+    await editor.panelRow(0).locator(".place button").click();
+    await editor.tab("labels.csv").waitFor();
+    const place = (await editor.panelRow(0).locator(".place").textContent()).trim();
+    await expect
+      .poll(() => editor.marks())
+      .toContainEqual(expect.stringMatching(/^▲ 1st proponent \+/));
+    const status = await editor.page.locator('[id="status.editor.selection"]').textContent();
+    const line = Number(/Ln (\d+)/.exec(status)?.[1]);
+    const rows = (await readFile(path.join(folder, "train", "labels.csv"), "utf8")).split("\n");
+    const image = rows[line - 1]?.split(",")[0] ?? "no row";
+    expect(place).toContain(image);
+    await editor.screenshot("explain-light");
+
+    await editor.panelRow(0).locator(".thumbnail button").click();
+    await editor.tab(image).waitFor();
+    await expect.poll(() => editor.badge(editor.tab(image))).toBe("P1");
+    await editor.page.locator('.activitybar [aria-label^="Explorer"]').first().click();
+    await expect.poll(() => editor.badge(editor.file(image))).toBe("P1");
+    await editor.screenshot("badge-light");
+  });
+
+  it("works from the context menu on a row", async () => {
+    await openDigits();
+    await editor.openFile("test/labels.csv");
+    await editor.line(4).click({ button: "right", position: { x: 20, y: 8 } });
+    await editor.menuItem("Explain Prediction").click();
+    await editor.ranked();
+    await expect
+      .poll(() => editor.panel.locator("tracin-query-card .place").textContent())
+      .toContain("0002.png");
+    await expect.poll(() => editor.marks()).toContain("◆ query");
+  });
+
+  it("works from the context menu on an image in the Explorer", async () => {
+    await openDigits();
+    await editor.file("test").click();
+    await editor.file("0003.png").click({ button: "right" });
+    await editor.menuItem("Explain Prediction").click();
+    await editor.ranked();
+    await expect
+      .poll(() => editor.panel.locator("tracin-query-card .place").textContent())
+      .toContain("0003.png");
+    await editor.page.locator('.activitybar [aria-label^="Explorer"]').first().click();
+    await expect.poll(() => editor.badge(editor.file("0003.png"))).toBe("Q");
+  });
+
+  it("offers no menu entry where it does not apply", async () => {
+    await openDigits();
+    await editor.openFile("README.md");
+    await editor.line(3).click({ button: "right", position: { x: 20, y: 8 } });
+    await editor.menuItem("Command Palette").waitFor();
+    expect(await editor.menuItem("Explain Prediction").count()).toBe(0);
+  });
+
+  it("comes back after a reload without computing, and marks can be cleared", async () => {
+    const folder = await openDigits();
+    await explainFromPalette(7);
+    await editor.ranked();
+    await editor.openFile("train/labels.csv");
+    await editor.command("TracIn: Go to Next Influential Row");
+    await expect.poll(() => editor.marks()).not.toEqual([]);
+    await editor.page.reload();
+    await editor.page.locator(".monaco-workbench .part.statusbar").waitFor();
+    await expect.poll(() => editor.marks(), { timeout: 30_000 }).not.toEqual([]);
+    await editor.openSidebar();
+    await editor.ranked();
+    await editor.treeRow("Runs", "test 7").waitFor();
+    expect(folder).toContain("digits");
+    await editor.command("TracIn: Clear Annotations");
+    await expect.poll(() => editor.marks()).toEqual([]);
+  });
+});
+
+describe("while it computes", () => {
+  it("can be cancelled", async () => {
+    await openDigits(SLOW);
+    await explainFromPalette(3);
+    const toast = editor.notification("Explaining test 3");
+    await toast.waitFor();
+    await editor.panel.locator("tracin-computing").waitFor();
+    await editor.screenshot("computing-light");
+    const started = Date.now();
+    await toast.getByText("Cancel", { exact: true }).click();
+    await toast.waitFor({ state: "detached" });
+    expect(Date.now() - started).toBeLessThan(5000);
+    await editor.panel.locator("tracin-welcome").waitFor();
+  });
+
+  it("survives that the compute process is killed", async () => {
+    await openDigits(SLOW);
+    await explainFromPalette(3);
+    await editor.notification("Explaining test 3").waitFor();
+    await editor.panel.locator("tracin-computing").waitFor();
+    const before = await computeProcesses(server.home);
+    expect(before.length).toBeGreaterThan(0);
+    for (const pid of before) {
+      process.kill(pid, "SIGKILL");
+    }
+    await editor.notification("was ended by SIGKILL").waitFor();
+    await editor.screenshot("killed-light");
+    await editor.panel.locator("tracin-error").waitFor();
+
+    // VS Code goes on: a file opens and takes edits, and the new process answers.
+    await editor.openFile("test/labels.csv");
+    await editor.line(1).click();
+    await editor.page.keyboard.type("x");
+    await expect.poll(() => editor.line(1).textContent()).toContain("x");
+    await editor.openSidebar();
+    await editor.treeRow("Checkpoints", "epoch-6.pt").waitFor();
+    const after = await computeProcesses(server.home);
+    expect(after.filter((pid) => !before.includes(pid)).length).toBeGreaterThan(0);
+  });
+});
+
+describe("finding mislabelled digits", () => {
+  it("ranks suspects and marks them in the data file", async () => {
+    const folder = await openDigits({ "workbench.colorTheme": "Default Dark Modern" });
+    await editor.command("TracIn: Find Mislabelled Examples");
+    await editor.ranked();
+    await editor.panelRow(0).locator(".place button").click();
+    await expect
+      .poll(() => editor.marks())
+      .toContainEqual(expect.stringMatching(/^⚠ \d\? \(0\.\d+\)/));
+    await editor.screenshot("suspects-dark");
+
+    const planted = await readFile(path.join(folder, "planted.csv"), "utf8");
+    const places = await editor.panel.locator("tracin-row .place").allInnerTexts();
+    const wrong = places.slice(0, 8).filter((place) => {
+      const image = /\d{4}\.png/.exec(place)?.[0];
+      return image !== undefined && planted.includes(image);
+    });
+    expect(wrong.length).toBeGreaterThanOrEqual(5);
+  });
+
+  it("looks right in a narrow sidebar and in high contrast", async () => {
+    await openDigits({ "workbench.colorTheme": "Default High Contrast" });
+    await explainFromPalette(12);
+    await editor.ranked();
+    const sash = editor.page.locator(".monaco-sash.vertical").first();
+    const box = await sash.boundingBox();
+    if (box) {
+      await editor.page.mouse.move(box.x + 1, box.y + 300);
+      await editor.page.mouse.down();
+      await editor.page.mouse.move(230, box.y + 300, { steps: 5 });
+      await editor.page.mouse.up();
+    }
+    await editor.screenshot("narrow-high-contrast");
+    expect(await editor.panelRow(0).isVisible()).toBe(true);
+  });
+});
