@@ -2,6 +2,7 @@ import { open } from "node:fs/promises";
 import { extname } from "node:path";
 import { TracInError } from "../errors.ts";
 import type { Checkpoint, CheckpointFormat } from "./checkpoint.ts";
+import { withCompanions } from "./companions.ts";
 import { openOnnxCheckpoint } from "./onnx.ts";
 import { openPytorch } from "./pytorch/pytorch.ts";
 import { openSafetensors } from "./safetensors.ts";
@@ -50,7 +51,7 @@ export async function openCheckpoint(path: string, displayName: string): Promise
       "Save the weights too: torch.save(model.state_dict(), path).",
     );
   }
-  return checkpoint;
+  return withCompanions(path, checkpoint);
 }
 
 /** The format by the first bytes, where they tell. */

@@ -237,6 +237,13 @@ describe("lying archives", () => {
     return copy;
   }
 
+  it("zip64 entries are read, as torch writes them beyond 4 GB", async () => {
+    const file = torchZip(dictionary(tensorPickle(2, 0, [2], [1])), { "0": new Uint8Array(8) });
+    expect(await readBytes("zip64.pt", toZip64(file))).toBe(1);
+    const lying = toZip64(file, 2 ** 40);
+    expect((await refusal("zip64.pt", lying))?.message).toMatch(/outside the file|damaged/);
+  });
+
   it("packed entries are read", async () => {
     expect(honest.length).toBeLessThan(10_000);
     expect(await readBytes("packed.pt", honest)).toBe(1);
@@ -292,6 +299,38 @@ describe("lying archives", () => {
     expect((await refusal("bad.pt", file))?.describe()).toMatch(reason);
   });
 });
+
+/** Moves sizes and offsets of the central directory into zip64 fields (APPNOTE 4.5.3), as large files have them. */
+function toZip64(file: Uint8Array, addToSizes = 0): Uint8Array {
+  const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
+  const end = file.length - 22;
+  const [count, start] = [view.getUint16(end + 10, true), view.getUint32(end + 16, true)];
+  const parts: Uint8Array[] = [file.subarray(0, start)];
+  let at = start;
+  for (let entry = 0; entry < count; entry++) {
+    const nameLength = view.getUint16(at + 28, true);
+    const extra = new DataView(new ArrayBuffer(28));
+    extra.setUint16(0, 1, true);
+    extra.setUint16(2, 24, true);
+    extra.setBigUint64(4, BigInt(view.getUint32(at + 24, true) + addToSizes), true);
+    extra.setBigUint64(12, BigInt(view.getUint32(at + 20, true) + addToSizes), true);
+    extra.setBigUint64(20, BigInt(view.getUint32(at + 42, true)), true);
+    const header = file.slice(at, at + 46 + nameLength);
+    const out = new DataView(header.buffer);
+    for (const offset of [20, 24, 42]) {
+      out.setUint32(offset, 0xffffffff, true);
+    }
+    at += 46 + nameLength + view.getUint16(at + 30, true);
+    out.setUint16(30, 28, true);
+    parts.push(header, new Uint8Array(extra.buffer));
+  }
+  return bytes(...parts, file.subarray(end)).map((byte, index, all) => {
+    // The directory grew: write its new size into the end record.
+    const size = parts.slice(1).reduce((sum, part) => sum + part.length, 0);
+    const field = index - (all.length - 22 + 12);
+    return field >= 0 && field < 4 ? (size >>> (8 * field)) & 255 : byte;
+  });
+}
 
 describe("truncated files", () => {
   it.each([

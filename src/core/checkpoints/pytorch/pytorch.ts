@@ -40,7 +40,8 @@ async function describe(source: FileSource, saved: Saved): Promise<Checkpoint> {
   const { file } = source;
   const contents = findContents(saved.value);
   const views = contents.tensors;
-  if (views.size === 0) {
+  // Single numbers beside a pickled module (a best loss) are no weights.
+  if ([...views.values()].every(({ shape }) => shape.length === 0)) {
     refuse(file, contents.wholeModule, contents.unread);
   }
   const tensors = new Map<string, CheckpointTensor>();
