@@ -52,7 +52,11 @@ export function windowOf(context: RuleContext, kernel: readonly number[]): Windo
   });
   const reach = size.map((length, axis) => (span[axis] ?? 0) - length - (before[axis] ?? 0));
   const after = reach.map((needed, axis) =>
-    autoPad === "NOTSET" ? (pads[size.length + axis] ?? 0) : Math.max(0, needed),
+    autoPad === "NOTSET"
+      ? (pads[size.length + axis] ?? 0)
+      : autoPad === "VALID"
+        ? 0
+        : Math.max(0, needed),
   );
   return { kernel, strides, dilations, before, after, size, out, reach };
 }
