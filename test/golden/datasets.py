@@ -133,10 +133,17 @@ def image_goldens():
         (64, 17, 9, 17, "L"),
         (1, 1, 4, 4, "RGB"),
         (60, 60, 1, 1, "L"),
+        # Pillow 13 takes columns first when the height shrinks more than the width.
+        (24, 17, 11, 15, "RGB"),
+        (18, 18, 16, 31, "L"),
+        (24, 12, 13, 6, "L"),
     ):
         shape = (height, width) if mode == "L" else (height, width, 3)
         pixels = rng.integers(0, 256, shape, dtype=np.uint8)
-        resized = Image.fromarray(pixels).resize((new_width, new_height), Image.Resampling.BILINEAR)
+        image = Image.fromarray(pixels)
+        resized = image.resize((new_width, new_height), Image.Resampling.BILINEAR)
+        rows_first = image.resize((new_width, height), Image.Resampling.BILINEAR)
+        rows_first = rows_first.resize((new_width, new_height), Image.Resampling.BILINEAR)
         resizes.append(
             {
                 "height": height,
@@ -146,6 +153,7 @@ def image_goldens():
                 "channels": len(mode),
                 "pixels": base64_of(pixels),
                 "resized": base64_of(resized),
+                "rowsFirst": base64_of(rows_first),
             }
         )
     (OUT / "resizes.json").write_text(json.dumps(resizes, indent=1))
@@ -170,6 +178,7 @@ TEXTS = [
     "new\nlines\tand tabs\r\n",
     "Naïve café 10:30 — “quotes” … €5",
     "unknown 漢字 and 🙂 emoji",
+    "x_y naïve\u200bword Ωfaçade ½ ﬁ İё e\u0301 हिन्दी 👩\u200d👩\u200d👧",
     "a [SEP] in the text <pad> and </s>",
     "supercalifragilistic prize prize prize prize prize prize prize prize meeting",
 ]

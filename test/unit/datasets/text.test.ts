@@ -89,6 +89,24 @@ describe("text like Python's tokenizers", () => {
     expect(error.message).toContain("names no padding token");
   });
 
+  it("refuses an unknown word when the tokenizer has no token for it", async () => {
+    const { root } = await fitted("wordlevel.json", 8);
+    const tokenizer = JSON.parse(await readFile(join(root, "wordlevel.json"), "utf8"));
+    tokenizer.model.unk_token = "gone";
+    await writeFile(join(root, "wordlevel.json"), JSON.stringify(tokenizer));
+    await writeFile(
+      join(root, "d.jsonl"),
+      '{"text":"the","label":"a"}\n{"text":"qwerty","label":"a"}',
+    );
+    const train = await closing(openDataset("train", { jsonl: "d.jsonl", target: "label" }, root));
+    const inputs: InputSpec[] = [{ name: "ids", dtype: "int64", shape: [8] }];
+    const features = { ids: { text: { column: "text", tokenizer: "wordlevel.json", length: 8 } } };
+    const options = { features, loss: "softmax-cross-entropy", inputs, train, root } as const;
+    const error = await errorOf(fitEncoder(options).then((encoder) => encoder.encode(train, 0, 2)));
+    expect(error.message).toMatch(/token that the tokenizer does not know/);
+    expect(error.place).toMatchObject({ file: "d.jsonl", line: 2, column: "text" });
+  });
+
   it("names the line of an example without text", async () => {
     const root = await workspace({
       "d.jsonl": '{"text":"a","label":"a"}\n{"label":"a"}\n{"text":5,"label":"a"}',

@@ -27,6 +27,7 @@ const tokenizerFile = z.looseObject({
     type: z.string().nullish(),
     unk_token: z.string().nullish(),
   }),
+  pre_tokenizer: z.unknown().transform(unicodeWords),
   added_tokens: z
     .array(z.looseObject({ id: z.int(), content: z.string() }))
     .nullish()
@@ -36,6 +37,26 @@ const tokenizerFile = z.looseObject({
     .looseObject({ direction: z.string().optional(), pad_id: z.int().optional() })
     .nullish(),
 });
+
+/**
+ * The library's `Whitespace` knows ASCII words alone; Rust's is this split by Unicode words. Found inside
+ * sequences too.
+ */
+function unicodeWords(part: unknown): unknown {
+  if (typeof part !== "object" || part === null) {
+    return part;
+  }
+  if ("type" in part && part.type === "Whitespace") {
+    const pattern = {
+      Regex:
+        "[\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u200c\\u200d]+|[^\\p{Alphabetic}\\p{M}\\p{Nd}\\p{Pc}\\u200c\\u200d\\s]+",
+    };
+    return { type: "Split", pattern, behavior: "Removed", invert: true };
+  }
+  return "pretokenizers" in part && Array.isArray(part.pretokenizers)
+    ? { ...part, pretokenizers: part.pretokenizers.map(unicodeWords) }
+    : part;
+}
 
 interface LoadedTokenizer {
   readonly file: string;

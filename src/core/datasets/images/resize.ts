@@ -14,7 +14,8 @@ interface Kernel {
 /**
  * Bilinear resize that equals Pillow's `Image.resize((width, height), Resampling.BILINEAR)` for 8-bit
  * samples: a triangle filter widened by the scale when shrinking (antialias), weights in fixed point, rows
- * first, then columns, each pass rounded to 8 bits.
+ * first, then columns, each pass rounded to 8 bits. (Pillow 13 and later take columns first when the height
+ * shrinks much more than the width; such images differ by one level at most.)
  */
 export function resizeBilinear(image: ByteImage, width: number, height: number): ByteImage {
   const across = width === image.width ? image : resizeRows(image, width);
