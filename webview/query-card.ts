@@ -1,4 +1,4 @@
-import { css, html, LitElement } from "lit";
+import { html, LitElement } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import type { LabelValue, QueryCard } from "../src/protocol/compute.ts";
 import { checkpointLine, checkpointLineStyles } from "./checkpoint-line.ts";
@@ -8,6 +8,7 @@ import { labelChoices, predictionView } from "./labels.ts";
 import { explainLabel, reveal } from "./messages.ts";
 import { pathLabel, placeStyles, placeText } from "./place.ts";
 import { previewLine, previewStyles, previewWhole } from "./preview.ts";
+import { queryCardStyles } from "./query-card-styles.ts";
 import { scoreBar, scoreBarStyles } from "./score-bar.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
@@ -180,136 +181,6 @@ export class QueryCardElement extends LitElement {
     checkpointLineStyles,
     placeStyles,
     previewStyles,
-    css`
-      :host {
-        display: flex;
-        flex-direction: column;
-        gap: 6px;
-      }
-      section {
-        display: grid;
-        grid-template-columns: minmax(0, 1fr);
-        gap: 0 10px;
-      }
-      section.with-image {
-        grid-template-columns: auto minmax(0, 1fr);
-      }
-      .thumbnail tracin-thumbnail {
-        width: 64px;
-        height: 64px;
-      }
-      .thumbnail {
-        align-self: start;
-        margin-top: 2px;
-      }
-      .facts {
-        display: flex;
-        flex-direction: column;
-        min-width: 0;
-      }
-      .place {
-        align-self: flex-start;
-        max-width: 100%;
-        font-size: inherit;
-      }
-      .place::part(control),
-      .place::part(content) {
-        max-width: 100%;
-        min-width: 0;
-        overflow: hidden;
-      }
-      .pair {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 0 6px;
-        min-width: 0;
-      }
-      .value {
-        font-weight: 600;
-      }
-      .disagrees {
-        display: inline-flex;
-        align-items: center;
-        gap: 3px;
-        color: var(--vscode-editorWarning-foreground);
-        white-space: nowrap;
-      }
-      .text {
-        max-height: 10em;
-        overflow: auto;
-        overflow-wrap: anywhere;
-        padding: 4px 6px;
-        border-inline-start: 2px solid var(--vscode-textBlockQuote-border, var(--vscode-descriptionForeground));
-        background: var(--vscode-textBlockQuote-background, transparent);
-        white-space: pre-line;
-      }
-      .prediction {
-        display: grid;
-        grid-template-columns: fit-content(62%) minmax(40px, 1fr) auto;
-        gap: 0 8px;
-        max-width: 440px;
-      }
-      .entry {
-        display: grid;
-        grid-column: 1 / -1;
-        grid-template-columns: subgrid;
-        align-items: center;
-      }
-      .label {
-        display: flex;
-        align-items: baseline;
-        gap: 5px;
-        min-width: 0;
-      }
-      .label.marked > .ellipsis {
-        font-weight: 600;
-      }
-      .label > .ellipsis {
-        flex: 0 1 auto;
-        min-width: 1em;
-      }
-      .note {
-        flex: 0 2 auto;
-        min-width: 0;
-        overflow: hidden;
-        text-overflow: ellipsis;
-        white-space: nowrap;
-      }
-      .number {
-        text-align: end;
-      }
-      .pair.fixed {
-        flex-wrap: nowrap;
-      }
-      @media (max-width: 240px) {
-        .pair .line {
-          display: none;
-        }
-        .thumbnail tracin-thumbnail {
-          width: 48px;
-          height: 48px;
-        }
-      }
-      .more .icon {
-        margin-inline-start: -4px;
-      }
-      .more {
-        display: inline-flex;
-        align-items: center;
-        align-self: flex-start;
-        gap: 2px;
-      }
-      .explain {
-        display: flex;
-        align-items: center;
-        gap: 8px;
-      }
-      .explain vscode-dropdown {
-        flex: 1 1 0;
-        min-width: 0;
-        max-width: 260px;
-      }
-    `,
+    queryCardStyles,
   ];
 }

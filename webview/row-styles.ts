@@ -162,6 +162,21 @@ export const rowStyles = css`
     display: none;
   }
 
+  @media (max-width: 240px) {
+    :host([layout="compact"][kind="image"]) .grid {
+      gap: 0 5px;
+      grid-template-columns: auto 38px minmax(0, 1fr) auto;
+    }
+    :host([layout="compact"][kind="image"]) .thumbnail {
+      width: 38px;
+      height: 38px;
+    }
+    :host([layout="compact"][kind="image"]) .line {
+      width: 42px;
+      height: 14px;
+    }
+  }
+
   :host([layout="medium"]) .grid {
     grid-template-areas: "rank twist label label score" ". . text text text" ". . text text text" ". . place bar line";
     grid-template-columns: auto 1.1em minmax(0, 1fr) minmax(80px, 26%) 5.6em;

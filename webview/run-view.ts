@@ -1,4 +1,4 @@
-import { css, html, LitElement, type PropertyValues, type TemplateResult } from "lit";
+import { html, LitElement, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { keyed } from "lit/directives/keyed.js";
 import type { RankedView, RunSummary, SuspectOrder } from "../src/protocol/compute.ts";
@@ -8,14 +8,13 @@ import { PageCache } from "./page-cache.ts";
 import "./query-card.ts";
 import "./ranked-list.ts";
 import "./run-header.ts";
+import { runStyles, tabsHeight } from "./run-styles.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 import { listKey, stateForRun, toggleExpanded, type ViewState } from "./view-state.ts";
 
 /** From this width on, proponents and opponents stand side by side. */
 const sideBySide = 900;
-/** Height of the tabs, which stay in sight while the list scrolls. */
-const tabsHeight = 31;
 
 type TabName = RankedView | "influence";
 
@@ -273,109 +272,7 @@ export class RunView extends LitElement {
     });
   }
 
-  static override styles = [
-    baseStyles,
-    css`
-      :host {
-        display: block;
-      }
-      .above {
-        display: flex;
-        flex-direction: column;
-        gap: 8px;
-        padding: 8px 10px;
-      }
-      h2 {
-        margin: 0;
-        font-size: 1em;
-        font-weight: 600;
-      }
-      .stepper {
-        display: flex;
-        align-items: center;
-        gap: 4px;
-      }
-      vscode-panels {
-        display: block;
-        overflow: visible;
-      }
-      vscode-panels::part(tablist) {
-        position: sticky;
-        top: 0;
-        z-index: 2;
-        width: 100%;
-        height: ${tabsHeight}px;
-        column-gap: 14px;
-        justify-content: start;
-        padding: 0 8px;
-        grid-template-rows: 1fr auto;
-        border-bottom: 1px solid
-          var(--vscode-sideBarSectionHeader-border, var(--vscode-widget-border, transparent));
-        background: var(--vscode-sideBar-background, var(--vscode-editor-background));
-      }
-      vscode-panels::part(activeIndicator) {
-        background: var(--vscode-panelTitle-activeBorder, currentcolor);
-      }
-      vscode-panel-tab {
-        height: 100%;
-      }
-      vscode-panel-view {
-        display: block;
-        padding: 0;
-        border: 0;
-      }
-      vscode-panel-view[hidden] {
-        display: none;
-      }
-      .pair {
-        display: grid;
-        grid-template-columns: minmax(0, 1fr) minmax(0, 1fr);
-      }
-      .pair > .list + .list {
-        border-inline-start: 1px solid
-          var(--vscode-sideBarSectionHeader-border, var(--vscode-widget-border, transparent));
-      }
-      .caption {
-        display: flex;
-        flex-wrap: wrap;
-        align-items: center;
-        gap: 4px 14px;
-        padding: 6px 10px;
-      }
-      p.caption {
-        display: block;
-      }
-      .caption > p {
-        flex: 1 1 16em;
-      }
-      .order {
-        display: flex;
-        flex: 0 1 260px;
-        flex-wrap: wrap;
-        min-width: 0;
-        max-width: 100%;
-        align-items: center;
-        gap: 2px 8px;
-      }
-      .order label {
-        flex: none;
-      }
-      .order vscode-dropdown {
-        flex: 1 1 132px;
-        min-width: 0;
-        max-width: 200px;
-      }
-      @media (max-width: 240px) {
-        vscode-panels::part(tablist) {
-          column-gap: 4px;
-          padding: 0 5px;
-        }
-        vscode-panel-tab {
-          font-size: 0.86em;
-        }
-      }
-    `,
-  ];
+  static override styles = [baseStyles, runStyles];
 }
 
 function viewsOf(run: RunSummary): readonly RankedView[] {

@@ -10,6 +10,7 @@ export const strings = {
       "See which training examples pushed your model towards a prediction, which pushed it away, and which labels look wrong. Nothing leaves this machine.",
     setUp:
       "First, say what belongs together in this folder: the model, its checkpoints and the data. Most of it is found by itself.",
+    setUpAgain: "Other model, checkpoints or data in this folder?",
     setUpButton: "Set Up Workspace",
     sample: "Nothing trained yet? Try it on a small example with checkpoints and data.",
     sampleButton: "Open Sample",

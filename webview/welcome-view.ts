@@ -19,14 +19,14 @@ export class WelcomeView extends LitElement {
       ${button("tracin.findMislabelled", welcome.suspectsButton, this.hasConfig)}
     `;
     const setUp = html`
-      <p>${welcome.setUp}</p>
+      <p>${this.hasConfig ? welcome.setUpAgain : welcome.setUp}</p>
       ${button("tracin.setUpWorkspace", welcome.setUpButton, !this.hasConfig)}
       <p>${welcome.sample}</p>
       ${button("tracin.openSample", welcome.sampleButton, false)}
     `;
     return html`
       <p>${welcome.intro}</p>
-      ${this.hasConfig ? html`${explain}${html`<hr />`}${setUp}` : html`${setUp}<hr />${explain}`}
+      ${this.hasConfig ? html`${explain}<hr />${setUp}` : html`${setUp}<hr />${explain}`}
     `;
   }
 

@@ -116,7 +116,6 @@ function highContrast(
     "--vscode-inputValidation-warningBackground": background,
     "--vscode-inputValidation-warningBorder": border,
     "--vscode-progressBar-background": border,
-    "--vscode-button-foreground": foreground,
     "--vscode-button-border": border,
     "--vscode-button-secondaryForeground": foreground,
     "--vscode-badge-background": background,
@@ -136,21 +135,30 @@ export const themes = {
   light: { className: "vscode-light", variables: light },
   "hc-dark": {
     className: "vscode-high-contrast",
-    variables: highContrast("#ffffff", "#000000", "#6fc3df", "#f38518", {
-      green: "#89d185",
-      red: "#f48771",
-      blue: "#21a6ff",
-      warning: "#ffd370",
-    }),
+    variables: {
+      "--vscode-button-background": "#000000",
+      "--vscode-button-foreground": "#ffffff",
+      ...highContrast("#ffffff", "#000000", "#6fc3df", "#f38518", {
+        green: "#89d185",
+        red: "#f48771",
+        blue: "#21a6ff",
+        warning: "#ffd370",
+      }),
+    },
   },
   "hc-light": {
     className: "vscode-high-contrast vscode-high-contrast-light",
-    variables: highContrast("#292929", "#ffffff", "#0f4a85", "#006bbd", {
-      green: "#374e06",
-      red: "#b5200d",
-      blue: "#0f4a85",
-      warning: "#895503",
-    }),
+    variables: {
+      "--vscode-button-background": "#0f4a85",
+      "--vscode-button-foreground": "#ffffff",
+      "--vscode-button-secondaryBackground": "#ffffff",
+      ...highContrast("#292929", "#ffffff", "#0f4a85", "#006bbd", {
+        green: "#374e06",
+        red: "#b5200d",
+        blue: "#0f4a85",
+        warning: "#895503",
+      }),
+    },
   },
 } as const;
 

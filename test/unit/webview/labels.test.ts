@@ -1,0 +1,95 @@
+import { describe, expect, it } from "vitest";
+import type { QueryCard } from "../../../src/protocol/compute.ts";
+import { labelChoices, predictionView } from "../../../webview/labels.ts";
+
+const digits: QueryCard = {
+  dataset: "test",
+  index: 142,
+  place: { file: "test.csv", line: 143, lineCount: 1 },
+  preview: { kind: "text", text: "" },
+  target: "1",
+  prediction: [0.5, 0.2, 0.1, 0.08, 0.06, 0.04, 0.02].map((value, at) => ({
+    label: ["7", "2", "3", "4", "5", "6", "1"][at] ?? "",
+    value,
+  })),
+  explained: "1",
+  losses: [1, 0.5],
+};
+const names = ["0", "1", "2", "3", "4", "5", "6", "7"];
+
+describe("labelChoices", () => {
+  it("puts target and prediction first and names the others by their class", () => {
+    const choices = labelChoices(digits, names);
+    expect(choices.map((choice) => [choice.label, choice.explain])).toEqual([
+      ["1", "target"],
+      ["7", "prediction"],
+      ["0", 0],
+      ["2", 2],
+      ["3", 3],
+      ["4", 4],
+      ["5", 5],
+      ["6", 6],
+    ]);
+    expect(choices.filter((choice) => choice.selected).map((choice) => choice.label)).toEqual([
+      "1",
+    ]);
+  });
+
+  it("takes classes without names by number", () => {
+    const query = {
+      ...digits,
+      prediction: digits.prediction.slice(0, 3),
+      target: "3",
+      explained: "3",
+    };
+    expect(labelChoices(query, undefined).map((choice) => choice.label)).toEqual(["3", "7", "2"]);
+    expect(labelChoices(query, undefined)[2]?.explain).toBe(0);
+  });
+
+  it("offers several labels at once as the target", () => {
+    const query = { ...digits, target: "1, 4", explained: undefined };
+    expect(labelChoices(query, names)[0]).toMatchObject({
+      label: "1, 4",
+      explain: "target",
+      selected: true,
+    });
+  });
+
+  it("offers nothing for outputs without labels", () => {
+    const query = { ...digits, explained: undefined, prediction: [{ label: "price", value: 231 }] };
+    expect(labelChoices(query, undefined)).toEqual([]);
+  });
+});
+
+describe("predictionView", () => {
+  it("shows the highest labels and always the target", () => {
+    const view = predictionView(digits, names, false);
+    expect(view.shown.map((entry) => entry.label)).toEqual(["7", "2", "3", "4", "1"]);
+    expect(view.hidden).toBe(2);
+    expect(view.predicted?.label).toBe("7");
+    expect(view.disagrees).toBe(true);
+  });
+
+  it("shows all on demand, and one more rather than a button for one", () => {
+    expect(predictionView(digits, names, true)).toMatchObject({ hidden: 0 });
+    expect(predictionView(digits, names, false, 5).shown).toHaveLength(7);
+  });
+
+  it("agrees when the target is the most probable label", () => {
+    expect(predictionView({ ...digits, target: "7" }, names, false).disagrees).toBe(false);
+  });
+
+  it("compares nothing for outputs and for several labels at once", () => {
+    const outputs = {
+      ...digits,
+      explained: undefined,
+      prediction: [{ label: "price", value: 231 }],
+    };
+    expect(predictionView(outputs, undefined, false)).toMatchObject({
+      probabilities: false,
+      predicted: undefined,
+      disagrees: undefined,
+    });
+    expect(predictionView({ ...digits, target: "1, 4" }, names, false).disagrees).toBeUndefined();
+  });
+});
