@@ -24,17 +24,9 @@ export function tensorFromBytes(
   const length = bytes.byteLength / width;
   switch (dtype) {
     case "float16":
-      return float32(
-        shape,
-        new Uint16Array(aligned.buffer, aligned.byteOffset, length),
-        halfToFloat,
-      );
+      return halfTensor(shape, new Uint16Array(aligned.buffer, aligned.byteOffset, length));
     case "bfloat16":
-      return float32(
-        shape,
-        new Uint16Array(aligned.buffer, aligned.byteOffset, length),
-        bfloatToFloat,
-      );
+      return bfloatTensor(shape, new Uint16Array(aligned.buffer, aligned.byteOffset, length));
     case "float64":
       return {
         dtype: "float32",
@@ -53,20 +45,20 @@ export function readType(dtype: DataType): DataType {
   return dtype === "float16" || dtype === "bfloat16" || dtype === "float64" ? "float32" : dtype;
 }
 
-function float32(
-  shape: Shape,
-  bits: Uint16Array,
-  convert: (bits: number) => number,
-): Tensor<"float32"> {
+/** Every half as a float: a look-up is some 50 times faster than the arithmetic. */
+let halves: Float32Array | undefined;
+
+function halfTensor(shape: Shape, bits: Uint16Array): Tensor<"float32"> {
+  halves ??= Float32Array.from({ length: 65_536 }, (_, half) => halfToFloat(half));
   const data = new Float32Array(bits.length);
   for (let index = 0; index < bits.length; index++) {
-    data[index] = convert(bits[index] ?? 0);
+    data[index] = halves[bits[index] ?? 0] ?? 0;
   }
   return { dtype: "float32", shape, data };
 }
 
 /** IEEE 754 binary16: 1 sign, 5 exponent and 10 fraction bits. */
-export function halfToFloat(bits: number): number {
+function halfToFloat(bits: number): number {
   const sign = bits & 0x8000 ? -1 : 1;
   const exponent = (bits >> 10) & 0x1f;
   const fraction = bits & 0x3ff;
@@ -78,12 +70,13 @@ export function halfToFloat(bits: number): number {
     : sign * (1 + fraction / 1024) * 2 ** (exponent - 15);
 }
 
-const word = new DataView(new ArrayBuffer(4));
-
-/** bfloat16: the upper half of a binary32. */
-function bfloatToFloat(bits: number): number {
-  word.setUint32(0, bits << 16);
-  return word.getFloat32(0);
+/** bfloat16 is the upper half of a binary32. */
+function bfloatTensor(shape: Shape, bits: Uint16Array): Tensor<"float32"> {
+  const words = new Uint32Array(bits.length);
+  for (let index = 0; index < bits.length; index++) {
+    words[index] = (bits[index] ?? 0) << 16;
+  }
+  return { dtype: "float32", shape, data: new Float32Array(words.buffer) };
 }
 
 function swapBytes(bytes: Uint8Array, width: number): void {

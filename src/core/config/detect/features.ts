@@ -62,7 +62,8 @@ export function planFeatures(
       return undefined;
     }
   }
-  if (columnsInput?.width !== undefined && facts.length <= columnsInput.width && !canWiden(facts)) {
+  const width = columnsInput?.width;
+  if (width !== undefined && !isWideEnough(facts, width)) {
     return undefined;
   }
   if (data.imageColumn !== undefined) {
@@ -71,8 +72,12 @@ export function planFeatures(
   return { data, features, used, facts, ...(columnsInput ? { columnsInput } : {}) };
 }
 
-function canWiden(facts: readonly ColumnFacts[]): boolean {
-  return facts.filter((fact) => !fact.numeric && fact.distinct > 1).length > 1;
+/** True when some column can be the target and others fill the input, or there are more numbers than it takes. */
+function isWideEnough(facts: readonly ColumnFacts[], width: number): boolean {
+  return (
+    facts.filter((fact) => fact.numeric).length > width ||
+    facts.some(({ name }) => chooseColumns(facts, [name], width) !== undefined)
+  );
 }
 
 function isMask(input: ValueInfo): boolean {
