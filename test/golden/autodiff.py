@@ -180,6 +180,15 @@ case("elu at 0", [node("Elu", "x", "y", alpha=0.5)], corners, lambda x: F.elu(x,
 case("prelu at 0", [node("PRelu", "x slope", "y")], dict(corners, slope=torch.tensor([0.25])), lambda x, slope: F.prelu(x, slope))
 case("square at 0", [node("Pow", "x p", "y")], dict(corners, p=torch.tensor(2.0)), lambda x, p: x**2, ["x"])
 
+case("hard swish and beyond", [node("HardSwish", "x", "y")], dict(x=rand(4, 5) * 4), lambda x: F.hardswish(x))
+case("hard sigmoid and beyond", [node("HardSigmoid", "x", "y", alpha=1 / 6, beta=0.5)], dict(x=rand(4, 5) * 4), lambda x: F.hardsigmoid(x))
+case(
+    "layer norm over two axes",
+    [node("LayerNormalization", "x gamma beta", "y", axis=-2, epsilon=1e-5)],
+    dict(x=rand(2, 3, 4, 5), gamma=rand(4, 5), beta=rand(4, 5)),
+    lambda x, gamma, beta: F.layer_norm(x, (4, 5), gamma, beta, 1e-5),
+)
+
 # Losses and embeddings.
 case("log softmax over classes", [node("LogSoftmax", "x", "y", axis=1)], dict(x=rand(4, 5, 3) * 8), lambda x: F.log_softmax(x, 1))
 case("softmax", [node("Softmax", "x", "y", axis=-1)], dict(x=rand(4, 5) * 8), lambda x: F.softmax(x, -1))

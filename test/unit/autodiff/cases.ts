@@ -34,6 +34,19 @@ export const cases: Readonly<Record<string, (draw: Draw) => OperatorCase>> = {
     const slope = [to[1] ?? 1, ...to.slice(2).map(() => 1)];
     return { inputs: [tensor(draw, to), tensor(draw, slope)], checked: [0, 1] };
   },
+  HardSigmoid: unary(tensor, () => ({ alpha: float(0.5), beta: float(0.4375) })),
+  HardSwish: (draw) => {
+    const x = tensor(draw, shape(draw));
+    return {
+      inputs: [
+        float64(
+          x.shape,
+          x.data.map((element) => element * 2.123),
+        ),
+      ],
+      checked: [0],
+    };
+  },
   Sigmoid: unary(tensor),
   Tanh: unary(tensor),
   Softplus: unary(tensor),
@@ -237,6 +250,20 @@ export const cases: Readonly<Record<string, (draw: Draw) => OperatorCase>> = {
       ],
       checked: [0, 1, 2],
       attributes: { epsilon: float(0.125) },
+    };
+  },
+
+  LayerNormalization: (draw) => {
+    // Two to four elements vary enough for a smooth deviation; one element has none.
+    const x = [...shape(draw, 0, 2), integer(draw, 2, 4)];
+    const axis = integer(draw, 0, x.length - 1);
+    const inner = x.slice(axis);
+    const bias = chance(draw) ? [tensor(draw, inner)] : [];
+    const inputs = [tensor(draw, x), tensor(draw, inner), ...bias];
+    return {
+      inputs,
+      checked: inputs.length === 3 ? [0, 1, 2] : [0, 1],
+      attributes: { axis: chance(draw) ? axis : axis - x.length, epsilon: float(0.125) },
     };
   },
 

@@ -119,6 +119,21 @@ export const elementwise: Readonly<Record<string, GradientRule>> = {
     });
   },
 
+  /** y = min(max(alpha x + beta, 0), 1): dx = g alpha where 0 < y < 1. */
+  HardSigmoid: unary((c, g) => {
+    const alpha = scalar(c, floatAttribute(c.node, "alpha", 0.2));
+    return keepWhere(c, between(c, output(c), 0, 1), c.builder.mul(g, alpha));
+  }),
+
+  /** y = x min(max(x / 6 + 1/2, 0), 1): dx = g where x >= 3, g (x / 3 + 1/2) where -3 < x < 3, else 0. */
+  HardSwish: unary((c, g) => {
+    const x = input(c, 0);
+    const slope = c.builder.add2(c.builder.div(x, scalar(c, 3)), scalar(c, 0.5));
+    const middle = keepWhere(c, between(c, x, -3, 3), c.builder.mul(g, slope));
+    const top = keepWhere(c, c.builder.op("GreaterOrEqual", [x, scalar(c, 3)]), g);
+    return c.builder.add2(middle, top);
+  }),
+
   /** y = exp(x): dx = g y. */
   Exp: unary((c, g) => c.builder.mul(g, output(c))),
 
@@ -217,6 +232,12 @@ function reduced(context: RuleContext, gradient: string, index: number): string 
 
 function keepWhere(context: RuleContext, condition: string, g: string): string {
   return context.builder.mul(g, mask(context, condition));
+}
+
+function between(context: RuleContext, value: string, low: number, high: number): string {
+  const { builder } = context;
+  const above = builder.op("Greater", [value, scalar(context, low)]);
+  return builder.op("And", [above, builder.op("Less", [value, scalar(context, high)])]);
 }
 
 /** g split in two: where x > 0, and the rest. */

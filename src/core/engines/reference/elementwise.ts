@@ -34,6 +34,11 @@ export const elementwise: Kernels = {
   Relu: map((x) => Math.max(x, 0)),
   LeakyRelu: map((x, node) => (x > 0 ? x : floatAttribute(node, "alpha", 0.01) * x)),
   Elu: map((x, node) => (x > 0 ? x : floatAttribute(node, "alpha", 1) * Math.expm1(x))),
+  HardSigmoid: map((x, node) => {
+    const line = floatAttribute(node, "alpha", 0.2) * x + floatAttribute(node, "beta", 0.5);
+    return Math.min(Math.max(line, 0), 1);
+  }),
+  HardSwish: map((x) => x * Math.min(Math.max(x / 6 + 0.5, 0), 1)),
   Not: map((x) => (x === 0 ? 1 : 0)),
 
   Add: zip((a, b) => a + b),
