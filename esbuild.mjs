@@ -1,10 +1,20 @@
 // Builds every bundle of the project into dist/. `--watch` builds again on changes, `--bench` adds the
-// programs of the bench, `--production` minifies.
-import { chmod, rm } from "node:fs/promises";
+// programs of the bench, `--production` minifies, `--programs FOLDER` builds only the CLI and the compute
+// processes, into that folder (for tests).
+import { chmod } from "node:fs/promises";
+import { parseArgs } from "node:util";
 import { context } from "esbuild";
 
-const watch = process.argv.includes("--watch");
-const production = process.argv.includes("--production");
+const { values } = parseArgs({
+  options: {
+    watch: { type: "boolean", default: false },
+    bench: { type: "boolean", default: false },
+    production: { type: "boolean", default: false },
+    programs: { type: "string" },
+  },
+});
+const { watch, production } = values;
+const output = values.programs ?? "dist";
 
 /** Packages with native parts; they stay in node_modules. */
 const native = ["onnxruntime-node", "@duckdb/node-api"];
@@ -33,26 +43,31 @@ const node = {
 };
 
 const bundles = [
-  { ...node, entryPoints: ["src/extension.ts"], outfile: "dist/extension.js" },
-  { ...node, entryPoints: ["src/compute/main.ts"], outfile: "dist/compute.js" },
-  { ...node, entryPoints: ["src/compute/shard.ts"], outfile: "dist/shard.js" },
+  { ...node, entryPoints: ["src/compute/main.ts"], outfile: `${output}/compute.js` },
+  { ...node, entryPoints: ["src/compute/shard.ts"], outfile: `${output}/shard.js` },
   {
     ...node,
     entryPoints: ["src/cli/main.ts"],
-    outfile: "dist/cli.js",
+    outfile: `${output}/cli.js`,
     banner: { js: `#!/usr/bin/env node\n${bundleUrl}` },
-  },
-  {
-    ...common,
-    platform: "browser",
-    format: "iife",
-    target: "es2022",
-    entryPoints: ["webview/main.ts"],
-    outfile: "dist/webview/main.js",
   },
 ];
 
-if (process.argv.includes("--bench")) {
+if (values.programs === undefined) {
+  bundles.push(
+    { ...node, entryPoints: ["src/extension.ts"], outfile: "dist/extension.js" },
+    {
+      ...common,
+      platform: "browser",
+      format: "iife",
+      target: "es2022",
+      entryPoints: ["webview/main.ts"],
+      outfile: "dist/webview/main.js",
+    },
+  );
+}
+
+if (values.bench) {
   bundles.push({
     ...node,
     entryPoints: ["test/bench/bench.ts", "test/bench/score.ts"],
@@ -60,12 +75,11 @@ if (process.argv.includes("--bench")) {
   });
 }
 
-await rm("dist", { recursive: true, force: true });
 const contexts = await Promise.all(bundles.map((options) => context(options)));
 if (watch) {
   await Promise.all(contexts.map((build) => build.watch()));
 } else {
   await Promise.all(contexts.map((build) => build.rebuild()));
   await Promise.all(contexts.map((build) => build.dispose()));
-  await chmod("dist/cli.js", 0o755);
+  await chmod(`${output}/cli.js`, 0o755);
 }

@@ -6,6 +6,8 @@ import { createEngine } from "./settings.ts";
 import type { ShardApi, ShardReport } from "./shards.ts";
 
 process.once("disconnect", () => process.exit());
+// Ctrl-C in a terminal reaches this process too; its parent decides what happens.
+process.on("SIGINT", () => undefined);
 
 serve<ShardApi, ShardReport>(connectTo(process), {
   async score(job, { report, signal }) {

@@ -58,7 +58,7 @@ export class TracInError extends Error {
   /** One text with what, where and what to do: `message (train.csv, line 3). Remedy.` */
   describe(): string {
     const place = describePlace(this.place);
-    const message = place ? `${this.message} (${place})` : this.message;
+    const message = place ? `${this.message.replace(/\.$/, "")} (${place})` : this.message;
     return this.remedy ? `${endSentence(message)} ${this.remedy}` : message;
   }
 

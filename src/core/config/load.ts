@@ -36,7 +36,7 @@ export async function loadConfig(root: string, file = configFile): Promise<Confi
     }
     throw new TracInError(
       "config",
-      isMissing(error) ? `There is no ${file} in ${root}.` : `${file} cannot be read.`,
+      isMissing(error) ? `There is no configuration in ${root}.` : `${file} cannot be read.`,
       { file },
       "Write one with the command TracIn: Set Up Workspace, or copy one from a sample.",
       { cause: error },

@@ -16,7 +16,10 @@ export async function resolveInside(root: string, path: string): Promise<string>
   ) {
     throw outside(path);
   }
-  if (!isInside(await realpath(root), await realpathOfNearest(absolute))) {
+  const realRoot = await realpath(root).catch(() => {
+    throw new TracInError("config", `The folder ${root} does not exist or cannot be read.`);
+  });
+  if (!isInside(realRoot, await realpathOfNearest(absolute))) {
     throw outside(path);
   }
   return absolute;

@@ -1,0 +1,281 @@
+import { spawn } from "node:child_process";
+import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { listRuns } from "../../../src/core/store/reader.ts";
+import { buildPrograms, type Programs } from "../support/programs.ts";
+
+interface Outcome {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+let programs: Programs;
+let folder: string;
+let iris: string;
+
+beforeAll(async () => {
+  programs = await buildPrograms();
+  folder = await mkdtemp(join(tmpdir(), "tracin-cli-"));
+  iris = join(folder, "iris");
+  await cp("samples/iris", iris, { recursive: true });
+});
+afterAll(async () => {
+  await programs.dispose();
+  await rm(folder, { recursive: true, force: true });
+});
+
+function tracin(args: readonly string[], options: { cwd?: string; interruptAt?: RegExp } = {}) {
+  return new Promise<Outcome>((resolve, reject) => {
+    const child = spawn(process.execPath, [programs.cli, ...args], { cwd: options.cwd ?? iris });
+    let out = "";
+    let err = "";
+    child.stdout.on("data", (data) => {
+      out += data;
+    });
+    child.stderr.on("data", (data) => {
+      err += data;
+      if (options.interruptAt?.test(err)) {
+        child.kill("SIGINT");
+      }
+    });
+    child.once("error", reject);
+    child.once("close", (code) => resolve({ code, out, err }));
+  });
+}
+
+/** Shape and values of a float32 .npy file. */
+async function readNpy(path: string): Promise<{ shape: number[]; data: Float32Array }> {
+  const bytes = await readFile(path);
+  const start = 10 + bytes.readUInt16LE(8);
+  const header = bytes.toString("latin1", 10, start);
+  expect(header).toContain("'<f4'");
+  const shape = /\(([^)]*)\)/.exec(header)?.[1] ?? "";
+  return {
+    shape: shape
+      .split(",")
+      .filter((size) => size.trim() !== "")
+      .map(Number),
+    data: new Float32Array(new Uint8Array(bytes.subarray(start)).buffer),
+  };
+}
+
+describe("tracin explain and suspects", () => {
+  it("prints the query, ranked lists and places, and saves the run", async () => {
+    const { code, out, err } = await tracin(["explain", "test:3", "--top", "4"]);
+    expect(err).toMatch(/Scoring the training examples: 100%/);
+    expect(code).toBe(0);
+    expect(out).toMatch(/test:3 {2}test\.csv:5/);
+    expect(out).toMatch(/prediction {2}\w+ \(/);
+    expect(out).toMatch(/Proponents[\s\S]*\+[\d.]+[\s\S]*train\.csv:\d+/);
+    expect(out).toMatch(/Opponents[\s\S]*-[\d.]+/);
+    expect(out).toMatch(/Suspects/);
+    expect(out).toMatch(
+      /\d+ examples · \d+ checkpoints · all layers · onnxruntime · 1 process · [\d.]+ s/,
+    );
+    const id = /Run written to \.tracin\/runs\/(\S+)/.exec(out)?.[1];
+    const runs = await listRuns(iris);
+    expect(runs.map((run) => run.ok && run.record.id)).toContain(id);
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are for terminals
+    expect(out + err).not.toMatch(/\u001B/);
+  });
+
+  it("prints JSON that agrees with the training data", async () => {
+    const { code, out, err } = await tracin([
+      "explain",
+      "test:0-1",
+      "--json",
+      "--quiet",
+      "--label",
+      "prediction",
+    ]);
+    expect([code, err]).toEqual([0, ""]);
+    const answer = JSON.parse(out);
+    expect(answer.queries.map(({ index }: { index: number }) => index)).toEqual([0, 1]);
+    const lines = (await readFile(join(iris, "train.csv"), "utf8")).trimEnd().split(/\r?\n/);
+    for (const { proponents, opponents } of answer.queries) {
+      expect(proponents).toHaveLength(10);
+      for (const row of [...proponents, ...opponents]) {
+        expect(row.file).toBe("train.csv");
+        expect(row.line).toBe(row.index + 2);
+        expect(lines[row.line - 1]).toContain(row.target);
+        const sum = row.parts.reduce((total: number, part: number) => total + part, 0);
+        // The parts are float32; their sum is rounded once.
+        expect(sum).toBeCloseTo(row.score, 5);
+      }
+      const scores = proponents.map(({ score }: { score: number }) => score);
+      expect(scores).toEqual(scores.toSorted((a: number, b: number) => b - a));
+      expect(Math.min(...scores)).toBeGreaterThan(0);
+    }
+  });
+
+  it("ranks suspects by either number", async () => {
+    for (const order of ["selfInfluence", "loss"] as const) {
+      const { code, out } = await tracin([
+        "suspects",
+        "--order",
+        order,
+        "--top",
+        "7",
+        "--json",
+        "--quiet",
+      ]);
+      expect(code).toBe(0);
+      const { suspects } = JSON.parse(out);
+      const values = suspects.rows.map((row: Record<typeof order, number>) => row[order]);
+      expect(values).toHaveLength(7);
+      expect(values).toEqual(values.toSorted((a: number, b: number) => b - a));
+    }
+  });
+});
+
+describe("tracin inspect", () => {
+  it("shows parameters, sites, checkpoints with rates, and data", async () => {
+    const { code, out } = await tracin(["inspect", "--quiet"]);
+    expect(code).toBe(0);
+    for (const text of [
+      "weight",
+      "factorised",
+      "checkpoints",
+      "rate",
+      "train.csv",
+      "test.csv",
+      "Loss ",
+    ]) {
+      expect(out).toContain(text);
+    }
+    const json = JSON.parse(
+      (await tracin(["inspect", "--quiet", "--json", "--layers", "last"])).out,
+    );
+    const counted = json.model.parameters.filter(
+      (parameter: { counted: boolean }) => parameter.counted,
+    );
+    expect(counted.length).toBeGreaterThan(0);
+    expect(counted.length).toBeLessThan(json.model.parameters.length);
+  });
+});
+
+describe("tracin scores and self-influence", () => {
+  it("writes matrices whose checkpoints sum to the whole, and an aggregate that is the sum of its queries", async () => {
+    const write = async (name: string, args: readonly string[]) => {
+      const path = join(folder, name);
+      const { code, err } = await tracin([...args, "--out", path, "--quiet"]);
+      expect([code, err]).toEqual([0, ""]);
+      return readNpy(path);
+    };
+    const queries = ["scores", "--queries", "test:0-2,5", "--queries", "test:7"];
+    const whole = await write("s.npy", queries);
+    const parts = await write("sp.npy", [...queries, "--per-checkpoint"]);
+    const sum = await write("sa.npy", [...queries, "--aggregate"]);
+    const self = await write("i.npy", ["self-influence"]);
+    const selfParts = await write("ip.npy", ["self-influence", "--per-checkpoint"]);
+    const [checkpoints = 0, count = 0, examples = 0] = parts.shape;
+    expect(whole.shape).toEqual([5, examples]);
+    expect(count).toBe(5);
+    expect(sum.shape).toEqual([1, examples]);
+    expect(self.shape).toEqual([examples]);
+    expect(selfParts.shape).toEqual([checkpoints, examples]);
+    const scale = Math.max(...whole.data.map(Math.abs));
+    const selfScale = Math.max(...self.data);
+    for (let example = 0; example < examples; example++) {
+      let aggregate = 0;
+      for (let query = 0; query < count; query++) {
+        const place = query * examples + example;
+        let total = 0;
+        for (let c = 0; c < checkpoints; c++) {
+          total += parts.data[c * count * examples + place] ?? Number.NaN;
+        }
+        // Both are sums of the same float32 parts in double precision, rounded once to float32.
+        expect(Math.abs(total - (whole.data[place] ?? 0))).toBeLessThanOrEqual(1e-7 * scale);
+        aggregate += whole.data[place] ?? Number.NaN;
+      }
+      // The aggregate's gradient is summed in float32 before the product: another order of rounding.
+      expect(Math.abs(aggregate - (sum.data[example] ?? 0))).toBeLessThanOrEqual(2e-5 * scale);
+      let total = 0;
+      for (let c = 0; c < checkpoints; c++) {
+        total += selfParts.data[c * examples + example] ?? Number.NaN;
+      }
+      expect(Math.abs(total - (self.data[example] ?? 0))).toBeLessThanOrEqual(1e-7 * selfScale);
+    }
+  });
+});
+
+describe("what goes wrong", () => {
+  it.each([
+    ["an unknown command", ["frobnicate"], 2, /unknown command/],
+    ["no query", ["explain"], 2, /missing required argument/],
+    ["a query that is none", ["explain", "test"], 2, /DATASET:INDEX/],
+    ["a range that runs backwards", ["explain", "test:5-2"], 2, /no example number or range/],
+    ["no output file", ["scores", "--queries", "test:0"], 2, /--out/],
+    ["an order that is none", ["suspects", "--order", "x"], 2, /Allowed choices/],
+    ["a number that is none", ["suspects", "--processes", "many"], 2, /whole number/],
+    [
+      "a dataset that is not there",
+      ["explain", "tset:0"],
+      1,
+      /no dataset "tset"\. The datasets are: train, test/,
+    ],
+    [
+      "an example that is not there",
+      ["explain", "test:0-9999"],
+      1,
+      /has no example 9999 \(test\.csv\)/,
+    ],
+    [
+      "a label that is none",
+      ["explain", "test:0", "--label", "versicolour"],
+      1,
+      /Did you mean "versicolor"/,
+    ],
+    ["layers that match nothing", ["suspects", "--layers", "nope*"], 1, /matches no parameter/],
+    [
+      "no configuration",
+      ["suspects", "--config", "none.json"],
+      1,
+      /no configuration in .* \(none\.json\)/,
+    ],
+    ["a folder that is not there", ["suspects", "--root", "none"], 1, /does not exist/],
+    [
+      "a folder that cannot be written",
+      ["self-influence", "--out", "none/x.npy"],
+      1,
+      /cannot be written/,
+    ],
+  ])("says so: %s", async (_, args, expected, message) => {
+    const { code, out, err } = await tracin(
+      [...args, "--quiet"].filter((text) => args[0] !== "frobnicate" || text !== "--quiet"),
+    );
+    expect(err).toMatch(message);
+    expect(err).not.toMatch(/^\s+at /m);
+    expect([code, out]).toEqual([expected, ""]);
+  });
+
+  it("names the line of a broken configuration and of a broken row", async () => {
+    const broken = join(folder, "broken");
+    await cp("samples/iris", broken, { recursive: true });
+    await writeFile(join(broken, "wrong.json"), '{\n  "model": 3\n}\n');
+    const config = await tracin(["inspect", "--config", "wrong.json"], { cwd: broken });
+    expect(config.err).toMatch(/"model" is 3; expected text.*wrong\.json, line 2/);
+    const rows = (await readFile(join(broken, "train.csv"), "utf8")).split("\n");
+    rows[6] = (rows[6] ?? "").replace(/^[^,]*/, "wide");
+    await writeFile(join(broken, "train.csv"), rows.join("\n"));
+    const data = await tracin(["suspects", "--quiet"], { cwd: broken });
+    expect(data.err).toMatch(/train\.csv, line 7/);
+    expect(data.code).toBe(1);
+    expect(await readdir(broken)).not.toContain(".tracin");
+  });
+
+  it("ends with 130 on Ctrl-C and leaves nothing behind", async () => {
+    const digits = join(folder, "digits");
+    await cp("samples/digits", digits, { recursive: true });
+    const { code, out, err } = await tracin(["explain", "test:0"], {
+      cwd: digits,
+      interruptAt: /\d0%/,
+    });
+    expect(err).toMatch(/cancelled/);
+    expect([code, out]).toEqual([130, ""]);
+    expect(await readdir(join(digits, ".tracin", "runs"))).toEqual([]);
+  });
+});
