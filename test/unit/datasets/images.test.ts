@@ -164,7 +164,7 @@ describe("damaged and hostile images", () => {
         bytes.writeUInt8(bytes.readUInt8(60) ^ 4, 60);
         return bytes;
       },
-      /damaged|CRC/i,
+      /damaged/,
     ],
     ["a cut JPEG", async () => (await imageFile("444.jpg")).subarray(0, 700), /cannot be read/],
     [
@@ -184,7 +184,6 @@ describe("damaged and hostile images", () => {
       /too many/,
     ],
     ["a CMYK JPEG", () => imageFile("cmyk.jpg"), /only grey and RGB/],
-    ["interlaced 4-bit grey", () => imageFile("grey4-interlaced.png"), /interlaced/],
   ])("%s", async (_, make, message) => {
     const bytes = await make();
     const before = process.memoryUsage().rss;
