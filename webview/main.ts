@@ -4,6 +4,7 @@
  * The page around it needs `<meta property="csp-nonce" content="...">` for the toolkit and a policy of
  * `default-src 'none'; img-src blob:; style-src ${cspSource} 'nonce-...'; script-src 'nonce-...'`.
  */
+import "./main.css";
 import "./toolkit.ts";
 import "./app.ts";
 

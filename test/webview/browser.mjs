@@ -1,6 +1,5 @@
 // Builds the panel and its harness and opens them in Chromium, under the policy that the extension sets.
 import { accessSync, constants } from "node:fs";
-import { readFile } from "node:fs/promises";
 import { delimiter, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -62,23 +61,38 @@ function findChromium() {
   throw new Error("No Chromium found: set CHROMIUM to its path.");
 }
 
+/** The text of a bundle's file of one kind. */
+function outputOf(result, extension) {
+  const file = result.outputFiles.find(({ path }) => path.endsWith(extension));
+  if (!file) {
+    throw new Error(`The bundle has no ${extension} file.`);
+  }
+  return file.text;
+}
+
 /** Bundles the panel as the extension's build does, and the harness as a script that runs before it. */
 async function bundle() {
   const common = {
     bundle: true,
     write: false,
+    outdir: "memory",
     logLevel: "warning",
-    target: "chrome130",
+    target: "es2022",
     platform: "browser",
   };
   const [panel, harness] = await Promise.all([
-    build({ ...common, entryPoints: [join(root, "webview/main.ts")], format: "esm", minify: true }),
+    build({
+      ...common,
+      entryPoints: [join(root, "webview/main.ts")],
+      format: "iife",
+      minify: true,
+    }),
     build({ ...common, entryPoints: [join(root, "test/webview/harness.ts")], format: "iife" }),
   ]);
   return {
-    "/main.js": [panel.outputFiles[0].text, "text/javascript"],
-    "/harness.js": [harness.outputFiles[0].text, "text/javascript"],
-    "/main.css": [await readFile(join(root, "webview/main.css"), "utf8"), "text/css"],
+    "/main.js": [outputOf(panel, ".js"), "text/javascript"],
+    "/harness.js": [outputOf(harness, ".js"), "text/javascript"],
+    "/main.css": [outputOf(panel, ".css"), "text/css"],
     "/": [shell, "text/html"],
   };
 }

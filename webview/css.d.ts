@@ -1,0 +1,2 @@
+/** Style sheets become a file beside the bundle that imports them. */
+declare module "*.css";
