@@ -38,9 +38,11 @@ def chunk(kind, data):
 
 
 def pack_rows(samples, depth):
-    """Lines of a [height, width, channels] array of samples, each with filter type 0."""
+    """Lines of a [height, width, channels] array of samples, filtered by each of the five types in turn."""
     lines = []
-    for row in samples:
+    pixel = max(1, depth * samples.shape[2] // 8)
+    above = None
+    for number, row in enumerate(samples):
         flat = row.reshape(-1)
         if depth == 16:
             data = flat.astype(">u2").tobytes()
@@ -50,8 +52,26 @@ def pack_rows(samples, depth):
             bits = "".join(format(int(value), f"0{depth}b") for value in flat)
             bits += "0" * (-len(bits) % 8)
             data = bytes(int(bits[i : i + 8], 2) for i in range(0, len(bits), 8))
-        lines.append(b"\0" + data)
+        above = above or bytes(len(data))
+        lines.append(bytes([number % 5]) + filtered(number % 5, data, above, pixel))
+        above = data
     return b"".join(lines)
+
+
+def filtered(kind, data, above, pixel):
+    def paeth(a, b, c):
+        return min((a, b, c), key=lambda value: abs(a + b - c - value))
+
+    left = bytes(pixel) + data
+    corner = bytes(pixel) + above
+    guess = {
+        0: lambda a, b, c: 0,
+        1: lambda a, b, c: a,
+        2: lambda a, b, c: b,
+        3: lambda a, b, c: (a + b) // 2,
+        4: paeth,
+    }[kind]
+    return bytes((x - guess(a, b, c)) & 255 for x, a, b, c in zip(data, left, above, corner))
 
 
 def write_png(path, samples, depth, colour, interlaced=False, extra=()):
