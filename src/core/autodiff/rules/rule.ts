@@ -133,7 +133,7 @@ export function expandTo(context: RuleContext, value: string, from: Shape, to: S
 
 /**
  * 1 where a condition holds, else 0, as floats; a number counts as true where it is not 0. Products with it stand where
- * `Where` would read better: onnxruntime's takes ten times as long.
+ * `Where` would read better: onnxruntime's takes five to ten times as long.
  */
 export function mask(context: RuleContext, condition: string): string {
   const { dtype } = context.type(input(context, context.node.op === "Where" ? 1 : 0));
