@@ -52,7 +52,13 @@ export async function previewOf(project: Project, name: string, index: number): 
 }
 
 function toPreview(preview: CorePreview): Preview {
-  return preview.kind === "fields"
-    ? { kind: "fields", entries: preview.entries.map(({ name, value }) => [name, value]) }
-    : preview;
+  switch (preview.kind) {
+    case "fields":
+      return { kind: "fields", entries: preview.entries.map(({ name, value }) => [name, value]) };
+    case "image":
+      // Node's Buffer would reach the webview as JSON: only plain typed arrays are handed on as bytes.
+      return { ...preview, bytes: new Uint8Array(preview.bytes) };
+    case "text":
+      return preview;
+  }
 }

@@ -40,6 +40,8 @@ export class Editor {
       .locator(".explorer-folders-view .monaco-list-row")
       .first()
       .waitFor({ timeout: 60_000 });
+    // Commands and views are there once the extensions are read.
+    await page.locator('.activitybar [aria-label^="TracIn"]').first().waitFor({ timeout: 60_000 });
     return new Editor(page);
   }
 
@@ -112,6 +114,14 @@ export class Editor {
     }
   }
 
+  /** Opens one of the trees in the TracIn container, which are folded at first. */
+  async unfold(view: string): Promise<void> {
+    const header = this.page.locator(`.pane-header[aria-label^="${view}"]`);
+    if ((await header.getAttribute("aria-expanded")) === "false") {
+      await header.click();
+    }
+  }
+
   /** A row of one of the trees in the TracIn container. */
   treeRow(view: string, text: string | RegExp): Locator {
     return this.page
@@ -139,16 +149,13 @@ export class Editor {
 
   /** What decorations write before and behind the visible text of the editor, such as `▲ 1st proponent +0.182`. */
   async marks(): Promise<readonly string[]> {
-    return this.page
-      .locator(".editor-instance .view-lines .view-line span")
-      .evaluateAll((spans) => spans.flatMap(pseudoTexts));
-
-    function pseudoTexts(span: Element): string[] {
-      return ["::before", "::after"]
-        .map((part) => getComputedStyle(span, part).content)
+    return this.page.locator(".editor-instance .view-lines .view-line span").evaluateAll((spans) =>
+      spans
+        .flatMap((span) => [getComputedStyle(span, "::before"), getComputedStyle(span, "::after")])
+        .map((style) => style.content)
         .filter((content) => /^".*\S.*"$/.test(content))
-        .map((content) => content.slice(1, -1));
-    }
+        .map((content) => content.slice(1, -1)),
+    );
   }
 
   /** The badge on a tab or on a row of the Explorer, `none` where there is none. */

@@ -6,11 +6,9 @@ export default class Summary implements Reporter {
   private failed = 0;
 
   onTestCaseResult(test: TestCase): void {
-    if (test.result().state === "passed") {
-      this.passed++;
-    } else {
-      this.failed++;
-    }
+    const { state } = test.result();
+    this.passed += state === "passed" ? 1 : 0;
+    this.failed += state === "failed" ? 1 : 0;
   }
 
   onTestRunEnd(modules: readonly unknown[], errors: readonly unknown[]): void {

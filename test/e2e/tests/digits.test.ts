@@ -1,7 +1,7 @@
 import { mkdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it, onTestFailed } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
 import { CodeServer } from "../support/code-server.ts";
 import { Editor, launch } from "../support/editor.ts";
 import { packagedExtension, ROOT } from "../support/paths.ts";
@@ -20,7 +20,10 @@ beforeAll(async () => {
   browser = await launch();
 });
 
-afterEach(async () => {
+afterEach(async ({ task }) => {
+  if (task.result?.state === "fail") {
+    await editor?.screenshot(`failed ${task.name.replaceAll(/\W+/g, "-")}`);
+  }
   await editor?.close();
 });
 
@@ -35,7 +38,6 @@ async function openDigits(settings: Readonly<Record<string, unknown>> = {}): Pro
   await mkdir(path.join(folder, ".vscode"));
   await writeFile(path.join(folder, ".vscode", "settings.json"), JSON.stringify(settings));
   editor = await Editor.open(browser, server.url(folder));
-  onTestFailed(({ task }) => editor.screenshot(`failed ${task.name.replaceAll(/\W+/g, "-")}`));
   return folder;
 }
 
@@ -56,12 +58,12 @@ describe("explaining a digit", () => {
 
     await editor.panelRow(0).locator(".place button").click();
     await editor.tab("labels.csv").waitFor();
-    const place = (await editor.panelRow(0).locator(".place").textContent()).trim();
+    const place = await editor.panelRow(0).locator(".place").textContent();
     await expect
       .poll(() => editor.marks())
       .toContainEqual(expect.stringMatching(/^▲ 1st proponent \+/));
     const status = await editor.page.locator('[id="status.editor.selection"]').textContent();
-    const line = Number(/Ln (\d+)/.exec(status)?.[1]);
+    const line = Number(/Ln (\d+)/.exec(status ?? "")?.[1]);
     const rows = (await readFile(path.join(folder, "train", "labels.csv"), "utf8")).split("\n");
     const image = rows[line - 1]?.split(",")[0] ?? "no row";
     expect(place).toContain(image);
@@ -120,6 +122,7 @@ describe("explaining a digit", () => {
     await expect.poll(() => editor.marks(), { timeout: 30_000 }).not.toEqual([]);
     await editor.openSidebar();
     await editor.ranked();
+    await editor.unfold("Runs");
     await editor.treeRow("Runs", "test 7").waitFor();
     expect(folder).toContain("digits");
     await editor.command("TracIn: Clear Annotations");
@@ -162,6 +165,7 @@ describe("while it computes", () => {
     await editor.page.keyboard.type("x");
     await expect.poll(() => editor.line(1).textContent()).toContain("x");
     await editor.openSidebar();
+    await editor.unfold("Checkpoints");
     await editor.treeRow("Checkpoints", "epoch-6.pt").waitFor();
     const after = await computeProcesses(server.home);
     expect(after.filter((pid) => !before.includes(pid)).length).toBeGreaterThan(0);
