@@ -76,7 +76,9 @@ export async function runJob(
     });
     report({ phase: "writing", done: 0, total: 1 });
     const files = project.config.checkpoints.files;
-    const record: RunRecord = {
+    const fingerprints = await inputs;
+    throwIfAborted(signal);
+    return await writer.finish(() => ({
       version: 1,
       id,
       kind: selection.length === 0 ? "suspects" : "explain",
@@ -99,11 +101,8 @@ export async function runJob(
       ...(project.encoder.labels === undefined ? {} : { labels: [...project.encoder.labels] }),
       aggregate,
       queries,
-      inputs: await inputs,
-    };
-    throwIfAborted(signal);
-    await writer.finish(record);
-    return record;
+      inputs: fingerprints,
+    }));
   } catch (error) {
     await writer.discard();
     throw error;

@@ -99,8 +99,11 @@ export class RunWriter {
     return this.queue;
   }
 
-  /** Writes the table and the record and gives the folder its name. */
-  async finish(record: RunRecord): Promise<void> {
+  /**
+   * Writes the table and then the record, and gives the folder its name.
+   * @param describeRun called when the table is written, so that the record can say how long all of it took
+   */
+  async finish(describeRun: () => RunRecord): Promise<RunRecord> {
     await this.queue;
     const { examples, root, id, shape } = this.options;
     if (this.written !== examples) {
@@ -116,8 +119,10 @@ export class RunWriter {
       );
       this.database.close();
       await rm(join(this.folder, "spill"), { recursive: true, force: true });
+      const record = describeRun();
       await writeFile(join(this.folder, recordFile), `${JSON.stringify(record, null, 2)}\n`);
       await publishRunFolder(root, id, this.folder);
+      return record;
     } catch (error) {
       throw storeError(error, this.folder);
     }

@@ -109,7 +109,7 @@ function createWriter(id: string, examples: number): Promise<RunWriter> {
 async function writeRun(id: string, examples: number, ranges: readonly [number, number][]) {
   const writer = await createWriter(id, examples);
   await Promise.all(ranges.map(([start, end]) => writer.add(chunk(start, end - start))));
-  await writer.finish(record(id, examples));
+  await writer.finish(() => record(id, examples));
 }
 
 const sum = (i: number, m: number) => Math.fround(part(i, m, 0) + part(i, m, 1));
@@ -188,7 +188,7 @@ describe("a run on disk", () => {
     const writer = await createWriter("run-1", 10);
     await writer.add(chunk(0, 5));
     expect(await listRuns(root)).toEqual([]);
-    await expect(writer.finish(record("run-1", 10))).rejects.toThrow(/Only 5 of 10/);
+    await expect(writer.finish(() => record("run-1", 10))).rejects.toThrow(/Only 5 of 10/);
     await writer.discard();
     expect(await readdir(join(root, ".tracin", "runs"))).toEqual([]);
   });
