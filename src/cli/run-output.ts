@@ -71,7 +71,7 @@ function printScored(
   }
   const lines = rows.map((row) => [
     String(row.rank),
-    paint(out, style, signed(row.score)),
+    { text: signed(row.score), style },
     row.target,
     row.predicted,
     String(row.index),
@@ -93,7 +93,10 @@ export function printSuspects({ out }: Terminal, rows: Rows, order: Ranking["ord
     row.target,
     row.suggested === undefined
       ? ""
-      : paint(out, "yellow", `${row.suggested.label} (${probability(row.suggested.value)})`),
+      : {
+          text: `${row.suggested.label} (${probability(row.suggested.value)})`,
+          style: "yellow" as const,
+        },
     String(row.index),
     place(row),
   ]);

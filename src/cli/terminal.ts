@@ -30,11 +30,14 @@ export function printable(text: string): string {
   return text.replace(/[\u0000-\u001F\u007F-\u009F\u2028\u2029]+/g, " ");
 }
 
+/** A cell of a table; its text is made printable before it is coloured. */
+export type Cell = string | { readonly text: string; readonly style: Style };
+
 /** A borderless table; numbers (columns named in `right`) are aligned to the right. */
 export function table(
   stream: { readonly isTTY?: boolean },
   head: readonly string[],
-  rows: readonly (readonly string[])[],
+  rows: readonly (readonly Cell[])[],
   right: readonly number[] = [],
 ): string {
   const border = { top: "", "top-mid": "", "top-left": "", "top-right": "" };
@@ -57,7 +60,15 @@ export function table(
     },
     style: { head: [], border: [], compact: true },
   });
-  content.push(...rows.map((row) => row.map(printable)));
+  for (const row of rows) {
+    content.push(
+      row.map((cell) =>
+        typeof cell === "string"
+          ? printable(cell)
+          : paint(stream, cell.style, printable(cell.text)),
+      ),
+    );
+  }
   return content.toString().replace(/ +$/gm, "");
 }
 

@@ -44,6 +44,20 @@ describe("what is printed", () => {
     expect(table({}, ["a"], [["x\u001B[2J"]])).not.toContain("\u001B");
   });
 
+  it("colours cells on a terminal, after their text is made printable", () => {
+    const { NO_COLOR, TERM } = process.env;
+    Object.assign(process.env, { NO_COLOR: "", TERM: "xterm" });
+    try {
+      const rows = [[{ text: "+1\u001B[2J", style: "green" as const }]];
+      expect(table({ isTTY: true }, ["score"], rows)).toContain("\u001B[32m+1 [2J\u001B[39m");
+      expect(table({ isTTY: false }, ["score"], rows)).not.toContain("\u001B");
+      process.env["NO_COLOR"] = "1";
+      expect(table({ isTTY: true }, ["score"], rows)).not.toContain("\u001B");
+    } finally {
+      Object.assign(process.env, { NO_COLOR: NO_COLOR ?? "", TERM: TERM ?? "" });
+    }
+  });
+
   it.each([
     [0.12345, "+0.123"],
     [-2, "-2.00"],
