@@ -36,7 +36,7 @@ export function arrayFeature(state: State): Feature {
       }
       const size = data.length / Math.max(1, batch.size);
       const values = over === under ? data : data.map((value) => (value * over) / under);
-      const wrong = values.findIndex((value) => !Number.isFinite(value));
+      const wrong = firstNotFinite(values);
       if (wrong !== -1) {
         throw batch.error(
           Math.floor(wrong / size),
@@ -48,4 +48,14 @@ export function arrayFeature(state: State): Feature {
       return { values };
     },
   };
+}
+
+/** Position of the first NaN or infinity, or -1. A plain loop: every number of the dataset passes through here. */
+function firstNotFinite(values: Float32Array): number {
+  for (let index = 0; index < values.length; index++) {
+    if (!Number.isFinite(values[index])) {
+      return index;
+    }
+  }
+  return -1;
 }
