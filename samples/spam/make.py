@@ -129,24 +129,29 @@ def scrub(text):
 
 
 def vocabulary(bodies, named):
-    """Words that the corpus writes in lower case in several mails and that are nobody's name."""
+    """(words to keep, words that are dropped where they begin with a capital).
+
+    Kept is what the corpus writes in lower case in several mails and what is nobody's name; of the words that are both,
+    such as mark, the capital tells.
+    """
     lower, upper = Counter(), Counter()
     for body in bodies:
         lower.update({word for word in WORD.findall(body) if word.islower()})
         upper.update({word.lower() for word in INSIDE.findall(body)})
     common = {word for word, count in lower.items() if count >= MAILS_WITH_WORD}
-    return {"i"} | {
+    known = {"i"} | {
         word for word in common if named[word] < 2 or lower[word] > max(MAILS_OF_COMMON_WORD, upper[word])
     }
+    return known, {word for word in known if named[word] * 5 > lower[word]}
 
 
-def without_names(text, known, named):
+def without_names(text, known, capitals, named):
     def keep(found):
         word = found[0]
         if word in ("URL", "NUMBER"):
             return word
         inside = INSIDE.match(text, found.start()) is not None
-        if word.lower() not in known or (inside and named[word.lower()] >= 2):
+        if word.lower() not in known or (word.istitle() and word.lower() in capitals) or (inside and named[word.lower()] >= 2):
             return ""
         return word
 
@@ -166,13 +171,14 @@ def make_data(package):
     mails = list(read_mails(package))
     bodies = [scrub("\n".join(own_lines(plain_text(message)))) for _, message in mails]
     named = Counter(word for label, message in mails if label == 0 for word in set(people(message)))
-    known = vocabulary(bodies, named)
+    known, capitals = vocabulary(bodies, named)
     texts = {0: [], 1: []}
     seen = set()
     for (label, _), body in zip(mails, bodies):
-        text = cut(without_names(body, known, named))
+        text = cut(without_names(body, known, capitals, named))
         start = text[:60].lower()
-        readable = re.sub(r"\b\w{1,2}\b|[^a-zA-Z ]", "", text).count(" ") > 15 and not re.search(r"\bu0\w{3}\b|\$\S{0,3}\$", body)
+        words = re.findall(r"[A-Za-z]{3,}", text)
+        readable = len(words) > 12 and sum(map(len, words)) > 0.6 * len(text)
         if len(text) < SHORTEST or start in seen or not readable or COARSE.search(body) or HONORIFIC.search(text):
             continue
         seen.add(start)
