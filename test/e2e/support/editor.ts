@@ -34,15 +34,23 @@ export class Editor {
   ): Promise<Editor> {
     const page = await browser.newPage({ viewport: size });
     page.setDefaultTimeout(20_000);
+    const editor = new Editor(page);
     await page.goto(url);
-    await page.locator(".monaco-workbench .part.statusbar").waitFor({ timeout: 60_000 });
-    await page
-      .locator(".explorer-folders-view .monaco-list-row")
-      .first()
-      .waitFor({ timeout: 60_000 });
+    await editor.ready();
+    return editor;
+  }
+
+  /** Loads the window again, as a person does with Reload Window. */
+  async reload(): Promise<void> {
+    await this.page.reload();
+    await this.ready();
+  }
+
+  private async ready(): Promise<void> {
+    const wait = { timeout: 60_000 };
+    await this.page.locator(".monaco-workbench .part.statusbar").waitFor(wait);
     // Commands and views are there once the extensions are read.
-    await page.locator('.activitybar [aria-label^="TracIn"]').first().waitFor({ timeout: 60_000 });
-    return new Editor(page);
+    await this.page.locator('.activitybar [aria-label^="TracIn"]').first().waitFor(wait);
   }
 
   async close(): Promise<void> {
@@ -97,6 +105,22 @@ export class Editor {
       .locator(".explorer-folders-view .monaco-list-row")
       .filter({ has: this.page.getByText(name, { exact: true }) })
       .first();
+  }
+
+  /** Chooses from the context menu; an entry may come a moment after the window, once the extension has started. */
+  async contextMenu(where: Locator, entry: string): Promise<void> {
+    const deadline = Date.now() + 20_000;
+    do {
+      await where.click({ button: "right", position: { x: 20, y: 8 } });
+      await this.menuItem("Copy").waitFor();
+      if ((await this.menuItem(entry).count()) > 0) {
+        await this.menuItem(entry).click();
+        return;
+      }
+      await this.page.keyboard.press("Escape");
+      await this.page.waitForTimeout(300);
+    } while (Date.now() < deadline);
+    throw new Error(`The context menu has no entry "${entry}".`);
   }
 
   /** An entry of the open context menu. */
