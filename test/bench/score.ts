@@ -27,15 +27,8 @@ async function main(): Promise<void> {
     aggregate: false,
     signal: new AbortController().signal,
     onChunk: ({ start, size, scoreParts, selfParts }) => {
-      for (let at = 0; at < scoreParts.length; at++) {
-        const row = Math.floor(at / count) % size;
-        const place = (start + row) * count + (at % count);
-        scores[place] = (scores[place] as number) + (scoreParts[at] as number);
-      }
-      for (let at = 0; at < selfParts.length; at++) {
-        const place = start + (at % size);
-        self[place] = (self[place] as number) + (selfParts[at] as number);
-      }
+      addParts(scores, scoreParts, start * count, size * count);
+      addParts(self, selfParts, start, size);
     },
   });
   if (out !== undefined) {
@@ -46,6 +39,15 @@ async function main(): Promise<void> {
   const checkpoints = opened.project.checkpoints.length;
   const line = { examples, checkpoints, processes, cost: plan.cost };
   process.stdout.write(`${JSON.stringify(line)}\n`);
+}
+
+/** Adds the parts of all checkpoints, [C, length], to a stretch of the sums. */
+function addParts(sums: Float32Array, parts: Float32Array, start: number, length: number): void {
+  for (let part = 0; part < parts.length; part += length) {
+    for (let at = 0; at < length; at++) {
+      sums[start + at] = (sums[start + at] as number) + (parts[part + at] as number);
+    }
+  }
 }
 
 main().catch((error: unknown) => {

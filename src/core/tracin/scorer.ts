@@ -37,7 +37,7 @@ export interface ScoreOptions {
 }
 
 /** Bytes of intermediate values of one batch that keep the processor's caches and the memory both content. */
-const bytesPerBatch = 24 * 2 ** 20;
+const bytesPerBatch = 10 * 2 ** 20;
 const largestBatch = 1024;
 
 /**
