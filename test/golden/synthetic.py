@@ -441,6 +441,113 @@ class Merged(nn.Module):
         return self.out(x.flatten(1))
 
 
+class PositionIds(nn.Module):
+    """A position table read by arange: a Gather of a weight by a Range that only the length decides."""
+
+    inputs = staticmethod(lambda: {"ids": tokens(9, 5)})
+
+    def __init__(self):
+        super().__init__()
+        self.word = nn.Embedding(9, 6)
+        self.position = nn.Embedding(8, 6)
+        self.out = nn.Linear(6, CLASSES)
+
+    def forward(self, ids):
+        return self.out(torch.tanh(self.word(ids) + self.position(torch.arange(ids.shape[1]))).mean(1))
+
+
+class ClassToken(nn.Module):
+    """Learned tokens for every example, by expand and by repeat, before positions; learned queries of an attention."""
+
+    inputs = staticmethod(lambda: {"x": normal(3, 6)})
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Parameter(torch.randn(1, 1, 6))
+        self.last = nn.Parameter(torch.randn(1, 1, 6))
+        self.position = nn.Parameter(torch.randn(1, 5, 6))
+        self.asked = nn.Parameter(torch.randn(2, 6))
+        self.out = nn.Linear(12, CLASSES)
+
+    def forward(self, x):
+        batch = x.shape[0]
+        x = torch.cat([self.first.expand(batch, -1, -1), x, self.last.repeat(batch, 1, 1)], 1) + self.position
+        asked = self.asked.unsqueeze(0).expand(batch, -1, -1)
+        return self.out(((asked @ x.transpose(1, 2)).softmax(-1) @ torch.tanh(x)).flatten(1))
+
+
+class VectorWeight(nn.Module):
+    """Products with a vector: attention pooling, a product from the left, one output without a last axis."""
+
+    inputs = staticmethod(lambda: {"x": normal(3, 6)})
+
+    def __init__(self):
+        super().__init__()
+        self.asked = nn.Parameter(torch.randn(6))
+        self.rows = nn.Parameter(torch.randn(3))
+        self.gate = nn.Parameter(torch.randn(6))
+        self.out = nn.Linear(6, CLASSES)
+
+    def forward(self, x):
+        pooled = ((x @ self.asked).softmax(1).unsqueeze(2) * x).sum(1) + torch.tanh(self.rows @ x)
+        return self.out(pooled) * torch.sigmoid(pooled @ self.gate).unsqueeze(1)
+
+
+class PositionsFirst(nn.Module):
+    """Positions and batch as one axis, positions outside, as nn.MultiheadAttention has them: every kind of site on it."""
+
+    inputs = staticmethod(lambda: {"x": normal(3, 6), "ids": tokens(5, 3)})
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(6, 8)
+        self.word = nn.Embedding(5, 8)
+        self.scale = nn.Parameter(torch.randn(8))
+        self.conv = nn.Conv1d(2, 3, 2, groups=1)
+        self.grouped = nn.Conv1d(4, 4, 2, groups=2)
+        self.out = nn.Linear(9 + 4, CLASSES)
+
+    def forward(self, x, ids):
+        x = x.transpose(0, 1).reshape(-1, 6)
+        ids = ids.t().reshape(-1)
+        x = torch.tanh(self.hidden(x) + self.word(ids)) * self.scale
+        a = torch.tanh(self.conv(x.view(-1, 2, 4))).view(-1, 9)
+        b = torch.tanh(self.grouped(x.view(-1, 4, 2))).view(-1, 4)
+        return self.out(torch.cat([a, b], 1).view(3, -1, 13).mean(0))
+
+
+class Probabilities(nn.Module):
+    """Exported with its sigmoid and an axis dropped after it, trained on the logits."""
+
+    inputs = staticmethod(lambda: {"x": normal(6)})
+    exported = False
+
+    def __init__(self):
+        super().__init__()
+        self.hidden = nn.Linear(6, 7)
+        self.out = nn.Linear(7, 3)
+
+    def forward(self, x):
+        x = self.out(torch.tanh(self.hidden(x)))[:, 1:2]
+        return x.sigmoid().squeeze(1) if self.exported else x
+
+
+class ClassProbabilities(nn.Module):
+    """Exported with a softmax over the classes of a 1x1 map, trained on the logits."""
+
+    inputs = staticmethod(lambda: {"x": normal(2, 3, 3)})
+    exported = False
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 5, 2)
+        self.out = nn.Conv2d(5, CLASSES, 2)
+
+    def forward(self, x):
+        x = self.out(torch.tanh(self.conv(x)))
+        return (x.softmax(1) if self.exported else x).flatten(1)
+
+
 SOFTMAX = ("softmax-cross-entropy", "sum")
 MODELS = {
     "tied-linear": (TiedLinear, SOFTMAX),
@@ -468,6 +575,12 @@ MODELS = {
     "mse-sum": (Perceptron, ("mse", "sum")),
     "mse-mean": (Perceptron, ("mse", "mean")),
     "mse-one-output": (lambda: Perceptron(1), ("mse", "sum")),
+    "position-ids": (PositionIds, SOFTMAX),
+    "class-token": (ClassToken, SOFTMAX),
+    "vector-weight": (VectorWeight, SOFTMAX),
+    "positions-first": (PositionsFirst, SOFTMAX),
+    "probabilities": (Probabilities, ("sigmoid-cross-entropy", "sum")),
+    "class-probabilities": (ClassProbabilities, SOFTMAX),
 }
 
 
@@ -536,6 +649,7 @@ def make(name, number):
     inputs = model.inputs()
     folder = OUT / name
     folder.mkdir(parents=True, exist_ok=True)
+    model.exported = True
     export(model, inputs, folder / "model.onnx")
     if name == "pools":
         use_global_max_pool(folder / "model.onnx")
@@ -546,6 +660,10 @@ def make(name, number):
     (found,) = session.run(None, {key: tensor.numpy() for key, tensor in inputs.items()})
     difference = np.abs(found - output.numpy()).max()
     assert difference < 1e-5 * max(1, np.abs(found).max()), (name, difference)
+
+    model.exported = False
+    with torch.no_grad():
+        output = model(*inputs.values())
 
     fixed = getattr(model, "fixed_targets", None)
     targets = fixed() if fixed else targets_for(kind, output.shape[1])

@@ -7,6 +7,8 @@ export type Values = ReadonlyMap<string, Tensor>;
 export interface CompileOptions {
   /** Threads inside one operator; 1 unless told (processes over examples scale better). */
   readonly threads?: number;
+  /** False runs the graph's nodes as they stand, for a graph that runs only once; true unless told. */
+  readonly optimise?: boolean;
 }
 
 /** A graph that is ready to run. */

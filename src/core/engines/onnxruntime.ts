@@ -68,7 +68,7 @@ async function createSession(
       intraOpNumThreads: options.threads ?? 1,
       interOpNumThreads: 1,
       executionMode: "sequential",
-      graphOptimizationLevel: "all",
+      graphOptimizationLevel: options.optimise === false ? "disabled" : "all",
       // Measured on three 3x3 convolutions (256 x 28 x 28, 32 channels): 192 MB at the peak, the fastest of the four;
       // with patterns 271 MB, with neither 426 MB, with patterns alone 176 MB and 1.5 times slower.
       enableCpuMemArena: true,
