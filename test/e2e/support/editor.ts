@@ -67,13 +67,22 @@ export class Editor {
     return this.quickInput.locator(".quick-input-list .monaco-list-row", { hasText: text }).first();
   }
 
-  /** Runs a command by its title in the palette. */
+  /** Runs a command by its title in the palette; the palette lists what there was when it opened, so it may take two. */
   async command(title: string): Promise<void> {
-    await this.page.keyboard.press("F1");
-    const input = this.quickInput.locator("input.input");
-    await input.waitFor();
-    await input.fill(`>${title}`);
-    await this.quickRow(title).click();
+    const deadline = Date.now() + 20_000;
+    do {
+      await this.page.keyboard.press("F1");
+      const input = this.quickInput.locator("input.input");
+      await input.waitFor();
+      await input.fill(`>${title}`);
+      const row = this.quickRow(title);
+      if (await appears(row, 2000)) {
+        await row.click();
+        return;
+      }
+      await this.page.keyboard.press("Escape");
+    } while (Date.now() < deadline);
+    throw new Error(`The palette has no command "${title}".`);
   }
 
   /** Opens a file by its path in the workspace. */
@@ -113,8 +122,11 @@ export class Editor {
     do {
       await where.click({ button: "right", position: { x: 20, y: 8 } });
       await this.menuItem("Copy").waitFor();
-      if ((await this.menuItem(entry).count()) > 0) {
-        await this.menuItem(entry).click();
+      const item = this.menuItem(entry);
+      if ((await item.count()) > 0) {
+        // A menu takes no click in its first moments, so that the click that opened it chooses nothing.
+        await this.page.waitForTimeout(500);
+        await item.click();
         return;
       }
       await this.page.keyboard.press("Escape");
@@ -190,6 +202,18 @@ export class Editor {
       .evaluate((label) => getComputedStyle(label, "::after").content.replaceAll('"', ""));
   }
 
+  /** Drags the edge of the sidebar until it is `width` wide. */
+  async resizeSidebar(width: number): Promise<void> {
+    const edge = await this.page.locator(".part.sidebar").boundingBox();
+    if (edge) {
+      const y = edge.y + edge.height / 2;
+      await this.page.mouse.move(edge.x + edge.width + 1, y);
+      await this.page.mouse.down();
+      await this.page.mouse.move(edge.x + width, y, { steps: 8 });
+      await this.page.mouse.up();
+    }
+  }
+
   notification(text: string | RegExp): Locator {
     return this.page
       .locator(".notifications-toasts .notification-toast", { hasText: text })
@@ -197,6 +221,14 @@ export class Editor {
   }
 
   async screenshot(name: string): Promise<void> {
+    await this.page.waitForTimeout(500); // what slides in has come to rest
     await this.page.screenshot({ path: path.join(OUTPUT, `${name}.png`) });
   }
+}
+
+function appears(what: Locator, timeout: number): Promise<boolean> {
+  return what.waitFor({ timeout }).then(
+    () => true,
+    () => false,
+  );
 }

@@ -1,0 +1,163 @@
+import assert from "node:assert/strict";
+import { setTimeout as sleep } from "node:timers/promises";
+import {
+  commands,
+  extensions,
+  languages,
+  Position,
+  Selection,
+  Uri,
+  type Uri as UriType,
+  window,
+  workspace,
+} from "vscode";
+
+/** The host tests by name; they run in this order in one window on a copy of the iris sample. */
+export const tests: Readonly<Record<string, () => Promise<void>>> = {
+  "TracIn starts by itself where there is a tracin.json": async () => {
+    const tracin = extensions.getExtension("tracin.tracin");
+    assert.ok(tracin, "TracIn is not installed");
+    await until(() => tracin.isActive, "TracIn is not active");
+  },
+
+  "every command of the manifest is registered": async () => {
+    const manifest: Manifest = extensions.getExtension("tracin.tracin")?.packageJSON;
+    const registered = new Set(await commands.getCommands(true));
+    const missing = manifest.contributes.commands
+      .map(({ command }) => command)
+      .filter((command) => !registered.has(command));
+    assert.deepEqual(missing, []);
+  },
+
+  "nothing native is loaded into the extension host": async () => {
+    const report: Report = JSON.parse(JSON.stringify(process.report.getReport()));
+    const native = report.sharedObjects.filter((file) => /onnxruntime|duckdb/.test(file));
+    assert.deepEqual(native, []);
+  },
+
+  "tracin.json is JSON with comments, and its schema completes and warns": async () => {
+    const uri = file("tracin.json");
+    const document = await workspace.openTextDocument(uri);
+    assert.equal(document.languageId, "jsonc");
+    const editor = await window.showTextDocument(document);
+    const text = document.getText();
+    await editor.edit((edit) => edit.insert(new Position(0, 1), '\n  "modle": "x",'));
+    await until(() => languages.getDiagnostics(uri).length > 0, "no warning about a wrong name");
+    assert.match(languages.getDiagnostics(uri)[0]?.message ?? "", /modle/);
+    const list: { items: { label: unknown }[] } = await commands.executeCommand(
+      "vscode.executeCompletionItemProvider",
+      uri,
+      new Position(1, 3),
+    );
+    const labels = list.items.map(({ label }) => String(label));
+    assert.ok(labels.includes("layers"), `completions: ${labels.join(", ")}`);
+    await commands.executeCommand("undo");
+    assert.equal(document.getText(), text);
+    await document.save();
+  },
+
+  "the row under the cursor is explained, and a run is written": async () => {
+    const data = await contentOf("train.csv");
+    const editor = await window.showTextDocument(file("test.csv"));
+    editor.selection = new Selection(5, 0, 5, 0);
+    await commands.executeCommand("tracin.explainPrediction", editor.document.uri);
+    const [run, ...others] = await runs();
+    assert.ok(run, "no run was written");
+    assert.deepEqual(others, []);
+    const summary = JSON.parse(await contentOf(`.tracin/runs/${run}/run.json`));
+    assert.match(JSON.stringify(summary), /"index":\s*4/, "the fifth example stands on line 6");
+    const scores = await workspace.fs.stat(file(`.tracin/runs/${run}/scores.parquet`));
+    assert.ok(scores.size > 1000, `scores.parquet has ${scores.size} bytes`);
+    assert.equal(await contentOf("train.csv"), data, "the training data was touched");
+  },
+
+  "the marked rows of the training data are reached one after the other": async () => {
+    const editor = await window.showTextDocument(file("train.csv"));
+    editor.selection = new Selection(0, 0, 0, 0);
+    const lines: number[] = [];
+    for (let step = 0; step < 3; step++) {
+      await commands.executeCommand("tracin.nextInfluential");
+      lines.push(window.activeTextEditor?.selection.active.line ?? -1);
+    }
+    assert.deepEqual(
+      lines,
+      [...new Set(lines)].sort((a, b) => a - b),
+      `lines ${lines.join(", ")}`,
+    );
+    assert.ok(lines.every((line) => line > 0));
+    await commands.executeCommand("tracin.previousInfluential");
+    assert.equal(window.activeTextEditor?.selection.active.line, lines[1]);
+  },
+
+  "suspects are ranked and saved as a second run": async () => {
+    await commands.executeCommand("tracin.findMislabelled");
+    assert.equal((await runs()).length, 2);
+  },
+
+  "the export script is put into the workspace, opened and never overwritten": async () => {
+    await commands.executeCommand("tracin.exportPyTorchModel");
+    const document = window.activeTextEditor?.document;
+    assert.ok(document);
+    assert.match(document.uri.path, /\/export_to_tracin\.py$/);
+    assert.match(document.getText(), /torch\.onnx\.export/);
+    await workspace.fs.writeFile(document.uri, new TextEncoder().encode("# mine\n"));
+    await commands.executeCommand("tracin.exportPyTorchModel");
+    assert.equal(await contentOf("export_to_tracin.py"), "# mine\n");
+  },
+
+  "a broken tracin.json harms nothing, and works again when it is mended": async () => {
+    const text = await contentOf("tracin.json");
+    const uri = file("tracin.json");
+    await workspace.fs.writeFile(uri, new TextEncoder().encode('{ "model": '));
+    await commands.executeCommand("tracin.findMislabelled");
+    assert.equal((await runs()).length, 2);
+    await workspace.fs.writeFile(uri, new TextEncoder().encode(text));
+    await commands.executeCommand("tracin.findMislabelled");
+    assert.equal((await runs()).length, 3);
+  },
+
+  "settings have the documented defaults": async () => {
+    const settings = workspace.getConfiguration("tracin");
+    for (const kind of ["afterText", "overviewRuler", "hover", "badges"]) {
+      assert.equal(settings.get(`annotations.${kind}`), true, kind);
+    }
+    assert.equal(settings.get("engine"), "onnxruntime");
+    assert.equal(settings.get("processes"), 0);
+    assert.equal(settings.get("memoryLimit"), 0);
+  },
+};
+
+interface Manifest {
+  readonly contributes: { readonly commands: readonly { readonly command: string }[] };
+}
+
+interface Report {
+  readonly sharedObjects: readonly string[];
+}
+
+function file(path: string): UriType {
+  const folder = workspace.workspaceFolders?.[0];
+  assert.ok(folder, "no folder is open");
+  return Uri.joinPath(folder.uri, path);
+}
+
+async function contentOf(path: string): Promise<string> {
+  return new TextDecoder().decode(await workspace.fs.readFile(file(path)));
+}
+
+async function runs(): Promise<readonly string[]> {
+  try {
+    const entries = await workspace.fs.readDirectory(file(".tracin/runs"));
+    return entries.map(([name]) => name).filter((name) => !name.startsWith("."));
+  } catch {
+    return [];
+  }
+}
+
+async function until(holds: () => boolean, complaint: string): Promise<void> {
+  const deadline = Date.now() + 20_000;
+  while (!holds()) {
+    assert.ok(Date.now() < deadline, complaint);
+    await sleep(100);
+  }
+}
