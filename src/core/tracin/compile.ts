@@ -1,5 +1,6 @@
 import { differentiate } from "../autodiff/differentiate.ts";
 import type { Engine } from "../engines/engine.ts";
+import { TracInError } from "../errors.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
 import { sizeOf } from "../graph/tensor.ts";
@@ -128,6 +129,14 @@ async function differentiated(
     const factors = groupFactors(forward, group, gradients);
     return factors === undefined ? [] : [{ group, factors }];
   });
+  if (groups.length === 0) {
+    throw new TracInError(
+      "config",
+      "The loss does not depend on any of the parameters that count.",
+      {},
+      `Change "layers" or "loss.output" in tracin.json. What counts: ${[...options.counted].join(", ")}.`,
+    );
+  }
   // An aggregate has no factors to which a bias could be joined.
   return { forward, groups: aggregate ? groups : withBiases(groups) };
 }

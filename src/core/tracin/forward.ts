@@ -2,9 +2,10 @@ import type { LossSpec } from "../config/project.ts";
 import { TracInError } from "../errors.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import { floatAttribute, type Graph, type Node, type ValueType } from "../graph/graph.ts";
+import { pruneGraph } from "../graph/prune.ts";
 import { float32, type Shape, sizeOf } from "../graph/tensor.ts";
 import type { ProbedModel } from "../models/probe.ts";
-import { appendLoss, type LossValues, logitsOf } from "./loss.ts";
+import { appendLoss, type LossValues, withLogits } from "./loss.ts";
 import { findSites, type Site } from "./sites.ts";
 
 /** The forward half of a question: the model at a fixed batch size with its loss, ready to be differentiated. */
@@ -35,19 +36,28 @@ export interface ForwardOptions {
   readonly batch: number;
 }
 
+/** The part of the model that the loss depends on, up to the logits or predictions, which are its only output. */
+export function lossGraph(probed: ProbedModel, loss: LossSpec): Graph {
+  const shape = (value: string, batch: number): Shape => probed.typeAt(value, batch).shape;
+  const { graph, output } = withLogits(probed.graph, loss, shape);
+  const { dtype } = probed.typeAt(output, 1);
+  return pruneGraph({ ...graph, outputs: [{ name: output, dtype, shape: [] }] });
+}
+
 /** Rewrites the folded model for one batch size and finds its sites. */
 export function buildForward(options: ForwardOptions): Forward {
   const { probed, counted, batch } = options;
+  const model = lossGraph(probed, options.loss);
   const types = new Map<string, ValueType>();
   const type = (value: string): ValueType => types.get(value) ?? probed.typeAt(value, batch);
   const layoutOf = new Map<string, string>();
   const batchAxis = (value: string) => batchAxisOf(probed, layoutOf.get(value) ?? value);
 
-  const builder = new GraphBuilder(withWeightInputs(probed.graph, options));
+  const builder = new GraphBuilder(withWeightInputs(model, options));
   const original = [...builder.nodes];
-  const dataInputs = probed.graph.inputs.map((input) => input.name);
-  const originalData = dataValues(probed.graph, dataInputs);
-  const originalCarriers = carriersOf(probed.graph, counted, originalData);
+  const dataInputs = model.inputs.map((input) => input.name);
+  const originalData = dataValues(model, dataInputs);
+  const originalCarriers = carriersOf(model, counted, originalData);
   builder.nodes.length = 0;
   for (const node of original) {
     if (node.op === "BatchNormalization" && isCounted(node, originalCarriers)) {
@@ -76,7 +86,7 @@ export function buildForward(options: ForwardOptions): Forward {
     0,
   );
   const graph = { ...builder.build(), nodes: [...builder.nodes] };
-  const output = logitsOf(probed.graph, options.loss);
+  const output = model.outputs[0]?.name ?? "";
   const loss = appendLoss(builder, options.loss, output, type(output), batch);
   return { builder, graph, sites, loss, batch, floatsPerExample, carriers, type, batchAxis };
 }

@@ -1,8 +1,9 @@
 import type { LossSpec } from "../config/project.ts";
 import { TracInError } from "../errors.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
-import type { Graph, ValueType } from "../graph/graph.ts";
-import { float32, formatShape, int64, sizeOf } from "../graph/tensor.ts";
+import { type Graph, intAttribute, type Node, type ValueType } from "../graph/graph.ts";
+import { placeOfNode } from "../graph/place.ts";
+import { float32, formatShape, int64, type Shape, sizeOf } from "../graph/tensor.ts";
 
 /** Names of the graph inputs that carry the targets. */
 export const targetInput = "tracin.target";
@@ -21,17 +22,75 @@ export interface LossValues {
   readonly prediction: string;
 }
 
+/** Operators that keep the order of all elements. */
+const reshaping = new Set(["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze"]);
+/** Operators of which each output element is one of the input's. */
+const moving = new Set([...reshaping, "Transpose", "Slice", "Gather"]);
+
 /**
- * The value that holds the logits: a Softmax or Sigmoid that ends the model is taken back to its input,
- * because the cross-entropies apply their own. (LogSoftmax may stay: it is idempotent.)
+ * The graph whose output for the loss holds logits: a Softmax or Sigmoid that ends the model, with nothing but moved
+ * elements after it (`sigmoid(x).squeeze(1)`), is left out, because the cross-entropies apply their own.
+ * (LogSoftmax may stay: it is idempotent.)
+ *
+ * @param shape of a value at a batch size
+ * @returns the graph, and the name of the value that holds the logits
+ * @throws kind `model` for a Softmax that is not over the outputs of one example
  */
-export function logitsOf(graph: Graph, loss: LossSpec): string {
-  if (loss.type === "mse") {
-    return loss.output;
+export function withLogits(
+  graph: Graph,
+  loss: LossSpec,
+  shape: (value: string, batch: number) => Shape,
+): { readonly graph: Graph; readonly output: string } {
+  const undone = {
+    "softmax-cross-entropy": "Softmax",
+    "sigmoid-cross-entropy": "Sigmoid",
+    mse: "",
+  };
+  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node])));
+  const after: Node[] = [];
+  let last = makers.get(loss.output);
+  while (last !== undefined && moving.has(last.op)) {
+    after.unshift(last);
+    last = makers.get(last.inputs[0] ?? "");
   }
-  const undone = loss.type === "softmax-cross-entropy" ? "Softmax" : "Sigmoid";
-  const producer = graph.nodes.find((node) => node.outputs.includes(loss.output));
-  return producer?.op === undone ? (producer.inputs[0] as string) : loss.output;
+  const [probabilities, logits] = [last?.outputs[0] ?? "", last?.inputs[0] ?? ""];
+  if (last === undefined || last.op !== undone[loss.type]) {
+    return { graph, output: loss.output };
+  }
+  const isOrdered = after.every((node) => reshaping.has(node.op));
+  if (last.op === "Softmax" && !(isOrdered && isOverClasses(last, loss, shape))) {
+    throw new TracInError(
+      "model",
+      `The output "${loss.output}" comes from a Softmax that is not over the classes of one example.`,
+      placeOfNode(last),
+      "Let the model end with the logits of each example, [batch, classes], and export it again.",
+    );
+  }
+  const first = after[0];
+  if (first === undefined) {
+    return { graph, output: logits };
+  }
+  // The values after it keep their names: nothing else of them reaches the loss.
+  const nodes = graph.nodes.map((node) =>
+    node === first
+      ? { ...node, inputs: node.inputs.map((name) => (name === probabilities ? logits : name)) }
+      : node,
+  );
+  return { graph: { ...graph, nodes }, output: loss.output };
+}
+
+/** True when each run of classes that the Softmax normalises is one row of the output [batch, classes]. */
+function isOverClasses(
+  node: Node,
+  loss: LossSpec,
+  shape: (value: string, batch: number) => Shape,
+): boolean {
+  return [2, 3].every((batch) => {
+    const own = shape(node.outputs[0] as string, batch);
+    const axis = intAttribute(node, "axis", -1);
+    const from = axis < 0 ? axis + own.length : axis;
+    return own[from] === shape(loss.output, batch)[1] && sizeOf(own.slice(from + 1)) === 1;
+  });
 }
 
 /** Outputs per example, O, of the value that the loss reads. @throws kind `model` when it is not [batch] or [batch, O] */

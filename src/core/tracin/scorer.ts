@@ -7,6 +7,7 @@ import { type ProbedModel, probeModel } from "../models/probe.ts";
 import { outputs, type Question } from "./compile.ts";
 import { ContextCache, QuerySide } from "./contexts.ts";
 import { chooseForms, type FormChooser, type QuestionSize } from "./cost.ts";
+import { lossGraph } from "./forward.ts";
 import { checkIndependence } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
 import { ProgramCache } from "./programs.ts";
@@ -72,7 +73,11 @@ export class Scorer {
       const feeds = [...sample].filter(([name]) => inputs.includes(name));
       return new Map(feeds.map(([name, rows]) => [name, repeatRows(rows, batch)]));
     });
-    const parameters = chooseParameters(probed.graph, project.parameters, options.layers);
+    const parameters = chooseParameters(
+      lossGraph(probed, project.loss),
+      project.parameters,
+      options.layers,
+    );
     const model = {
       probed,
       counted: new Set(parameters),
