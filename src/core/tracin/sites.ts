@@ -74,7 +74,7 @@ export function tapOf(site: Site): string {
   return site.kind === "broadcast" ? site.expanded : site.y;
 }
 
-/** Operators that broadcast two operands elementwise, so that a weight may have a copy per example. */
+/** Operators that broadcast their operands, so that a weight may have a copy per example. */
 const broadcasting = new Set([
   "Add",
   "Sub",
@@ -85,6 +85,7 @@ const broadcasting = new Set([
   "Max",
   "PRelu",
   "Where",
+  "Expand",
   "MatMul",
 ]);
 

@@ -1,0 +1,92 @@
+import type { Node } from "../graph/graph.ts";
+import { int64, type Shape, type Tensor, toNumbers } from "../graph/tensor.ts";
+import type { Observation, Pair } from "./observation.ts";
+
+/** Nodes in other words, with the constants and values that are new. */
+export interface Rewritten {
+  readonly nodes: readonly Node[];
+  readonly constants: ReadonlyMap<string, Tensor>;
+  readonly values: Observation;
+}
+
+/**
+ * The nodes with two operators said by others, so that what follows need not know them: a Tile that repeats axes of
+ * size 1 alone is an Expand; a MatMul with a vector is one with a matrix of one row or column.
+ */
+export function usePlainOperators(nodes: readonly Node[], observation: Observation): Rewritten {
+  const constants = new Map<string, Tensor>();
+  const values = new Map<string, Pair>();
+  const unique = (stem: string): string => {
+    let name = stem;
+    while (observation.has(name) || values.has(name) || constants.has(name)) {
+      name = `${name}_`;
+    }
+    return name;
+  };
+  const reshaped = (op: "Squeeze" | "Unsqueeze", input: string, axis: number, output: string) => {
+    const axes = unique(`${output}/axes`);
+    constants.set(axes, int64([1], [axis]));
+    return { op, name: output, inputs: [input, axes], outputs: [output], attributes: {} };
+  };
+  const plain = nodes.flatMap((node): readonly Node[] => {
+    if (node.op === "Tile" && repeatsOnly1(node, observation)) {
+      return [{ ...node, op: "Expand" }];
+    }
+    const [output = ""] = node.outputs;
+    const vector = node.op === "MatMul" ? vectorSlot(node, observation) : undefined;
+    const result = observation.get(output);
+    const operand = node.inputs[vector ?? 0] ?? "";
+    const weight = observation.get(operand);
+    if (vector === undefined || !result || !weight) {
+      return [node];
+    }
+    // [K] becomes [1, K] on the left and [K, 1] on the right; the result loses that axis again.
+    const axis = vector === 0 ? 0 : 1;
+    const fromEnd = vector === 0 ? -2 : -1;
+    const matrix = unique(`${node.name}/matrix`);
+    values.set(
+      matrix,
+      withAxis(weight, () => axis),
+    );
+    const product = unique(`${node.name}/product`);
+    values.set(
+      product,
+      withAxis(result, (rank) => rank + 1 + fromEnd),
+    );
+    return [
+      reshaped("Unsqueeze", operand, axis, matrix),
+      { ...node, inputs: node.inputs.with(vector, matrix), outputs: [product] },
+      { ...reshaped("Squeeze", product, fromEnd, output), name: unique(`${node.name}/vector`) },
+    ];
+  });
+  return { nodes: plain, constants, values };
+}
+
+/** Which operand of a product is a vector, if just one is. */
+function vectorSlot(node: Node, observation: Observation): 0 | 1 | undefined {
+  const [left, right] = node.inputs.map((input) => observation.get(input)?.atTwo.shape.length);
+  if (left === undefined || right === undefined) {
+    return undefined;
+  }
+  return left === 1 && right > 1 ? 0 : left > 1 && right === 1 ? 1 : undefined;
+}
+
+function repeatsOnly1(node: Node, observation: Observation): boolean {
+  const [input, repeats] = node.inputs.map((name) => observation.get(name));
+  return (["atTwo", "atThree"] as const).every((batch) => {
+    const counts = repeats && toNumbers(repeats[batch]);
+    return input?.[batch].shape.every((size, axis) => size === 1 || counts?.[axis] === 1) === true;
+  });
+}
+
+function withAxis({ atTwo, atThree }: Pair, axisOf: (rank: number) => number): Pair {
+  const grown = (tensor: Tensor): Tensor => ({
+    ...tensor,
+    shape: inserted(tensor.shape, axisOf(tensor.shape.length)),
+  });
+  return { atTwo: grown(atTwo), atThree: grown(atThree) };
+}
+
+function inserted(shape: Shape, axis: number): Shape {
+  return [...shape.slice(0, axis), 1, ...shape.slice(axis)];
+}
