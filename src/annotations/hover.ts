@@ -1,28 +1,28 @@
 import { l10n, MarkdownString } from "vscode";
 import type { Mark } from "../protocol/compute.ts";
 import { formatNumber, formatScore, ordinal } from "../views/format.ts";
+import { escapeMarkdown } from "../views/markdown.ts";
 
 /** Explains the numbers of the marks on one row. Everything from files is escaped; no command can run from it. */
 export function hoverText(marks: readonly Mark[], notes: readonly string[]): MarkdownString {
   const text = new MarkdownString("", true);
   for (const mark of marks) {
-    text
-      .appendMarkdown(`${ICONS[mark.kind]} **`)
-      .appendText(heading(mark))
-      .appendMarkdown("**\n\n");
+    text.appendMarkdown(`${ICONS[mark.kind]} **${escapeMarkdown(heading(mark))}**\n\n`);
     const sentence = meaning(mark);
     if (sentence !== undefined) {
-      text.appendText(sentence).appendMarkdown("\n\n");
+      text.appendMarkdown(`${escapeMarkdown(sentence)}\n\n`);
     }
   }
   const first = marks[0];
   if (first !== undefined) {
-    for (const line of facts(first)) {
-      text.appendMarkdown("- ").appendText(line).appendMarkdown("\n");
-    }
+    text.appendMarkdown(
+      facts(first)
+        .map((line) => `- ${escapeMarkdown(line)}\n`)
+        .join(""),
+    );
   }
   for (const note of notes) {
-    text.appendMarkdown("\n\n$(warning) ").appendText(note);
+    text.appendMarkdown(`\n\n$(warning) ${escapeMarkdown(note)}`);
   }
   return text;
 }

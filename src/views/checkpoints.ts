@@ -16,6 +16,7 @@ import { Owner } from "../project/disposable.ts";
 import type { ProjectFolder, Projects } from "../project/projects.ts";
 import type { CheckpointSummary, ProjectSummary } from "../protocol/compute.ts";
 import { formatNumber } from "./format.ts";
+import { escapeMarkdown } from "./markdown.ts";
 
 type Node =
   | { readonly kind: "project"; readonly folder: ProjectFolder }
@@ -134,10 +135,10 @@ function checkpointTooltip(checkpoint: CheckpointSummary): MarkdownString {
     ...(step === undefined ? [] : [l10n.t("Step {0}", step)]),
   ];
   for (const line of lines) {
-    text.appendText(line).appendMarkdown("\n\n");
+    text.appendMarkdown(`${escapeMarkdown(line)}\n\n`);
   }
   for (const warning of warnings) {
-    text.appendMarkdown("$(warning) ").appendText(warning).appendMarkdown("\n\n");
+    text.appendMarkdown(`$(warning) ${escapeMarkdown(warning)}\n\n`);
   }
   return text;
 }

@@ -18,6 +18,13 @@ const FLAGS = [
   "--disable-sync",
 ];
 
+/** Text that a decoration writes, its colour, and how far down it stands. */
+interface Decoration {
+  readonly text: string;
+  readonly color: string;
+  readonly top: number;
+}
+
 /** A browser without a window. */
 export function launch(): Promise<Browser> {
   return browserType.launch({ executablePath: chromium(), headless: true, args: FLAGS });
@@ -122,17 +129,23 @@ export class Editor {
     do {
       await where.click({ button: "right", position: { x: 20, y: 8 } });
       await this.menuItem("Copy").waitFor();
-      const item = this.menuItem(entry);
-      if ((await item.count()) > 0) {
-        // A menu takes no click in its first moments, so that the click that opened it chooses nothing.
-        await this.page.waitForTimeout(500);
-        await item.click();
+      if ((await this.menuItem(entry).count()) > 0) {
+        await this.choose(entry);
         return;
       }
       await this.page.keyboard.press("Escape");
       await this.page.waitForTimeout(300);
     } while (Date.now() < deadline);
     throw new Error(`The context menu has no entry "${entry}".`);
+  }
+
+  /** Chooses from the menu that is open. */
+  async choose(entry: string): Promise<void> {
+    const item = this.menuItem(entry);
+    await item.waitFor();
+    // A menu takes no click in its first moments, so that the click that opened it chooses nothing.
+    await this.page.waitForTimeout(500);
+    await item.click();
   }
 
   /** An entry of the open context menu. */
@@ -183,14 +196,48 @@ export class Editor {
     await this.panelRow(0).locator(".place button").waitFor({ timeout: 60_000 });
   }
 
+  /** Takes the first answer to every question until `end` shows. */
+  async answerUntil(end: Locator): Promise<void> {
+    for (let question = 0; question < 20; question++) {
+      if (await appears(end, 3000)) {
+        return;
+      }
+      await this.quickInput.locator("input.input").waitFor();
+      await this.page.keyboard.press("Enter");
+    }
+    throw new Error("There is no end to the questions.");
+  }
+
+  /** The line of the cursor, counted from 1. */
+  async cursorLine(): Promise<number> {
+    const status = await this.page.locator('[id="status.editor.selection"]').textContent();
+    return Number(/Ln (\d+)/.exec(status ?? "")?.[1]);
+  }
+
   /** What decorations write before and behind the visible text of the editor, such as `▲ 1st proponent +0.182`. */
   async marks(): Promise<readonly string[]> {
+    return (await this.decorations()).map(({ text }) => text);
+  }
+
+  /** What decorations write on the line of the cursor, and in which colour. */
+  async cursorMarks(): Promise<readonly Decoration[]> {
+    const cursor = await this.page.locator(".editor-instance .cursor").first().boundingBox();
+    const decorations = await this.decorations();
+    return decorations.filter(({ top }) => Math.abs(top - (cursor?.y ?? 0)) < 5);
+  }
+
+  private decorations(): Promise<readonly Decoration[]> {
     return this.page.locator(".editor-instance .view-lines .view-line span").evaluateAll((spans) =>
       spans
-        .flatMap((span) => [getComputedStyle(span, "::before"), getComputedStyle(span, "::after")])
-        .map((style) => style.content)
-        .filter((content) => /^".*\S.*"$/.test(content))
-        .map((content) => content.slice(1, -1)),
+        .flatMap((span) => {
+          const { top } = span.getBoundingClientRect();
+          return ["::before", "::after"].map((part) => {
+            const { content, color } = getComputedStyle(span, part);
+            return { text: content, color, top };
+          });
+        })
+        .filter(({ text }) => /^".*\S.*"$/.test(text))
+        .map((decoration) => ({ ...decoration, text: decoration.text.slice(1, -1) })),
     );
   }
 

@@ -1,57 +1,22 @@
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+import { readFile } from "node:fs/promises";
 import path from "node:path";
-import type { Browser } from "playwright-core";
-import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { CodeServer } from "../support/code-server.ts";
-import { Editor, launch } from "../support/editor.ts";
-import { packagedExtension, ROOT } from "../support/paths.ts";
+import { describe, expect, it } from "vitest";
 import { computeProcesses } from "../support/processes.ts";
+import { useVSCode } from "../support/session.ts";
 
-const DIGITS = path.join(ROOT, "samples", "digits");
 /** So slow that there is time to cancel and to kill. */
 const SLOW = { "tracin.engine": "reference", "tracin.processes": 1 };
 
-let server: CodeServer;
-let browser: Browser;
-let editor: Editor;
+const vscode = useVSCode("digits");
 
-beforeAll(async () => {
-  server = await CodeServer.start({ extensions: [await packagedExtension()], name: "digits" });
-  browser = await launch();
-});
-
-afterEach(async ({ task }) => {
-  if (task.result?.state === "fail") {
-    await editor?.screenshot(`failed ${task.name.replaceAll(/\W+/g, "-")}`);
-  }
-  await editor?.close();
-});
-
-afterAll(async () => {
-  await browser?.close();
-  await server?.stop();
-});
-
-/** A window on a copy of the digits sample. */
-async function openDigits(settings: Readonly<Record<string, unknown>> = {}): Promise<string> {
-  const folder = await server.copy(DIGITS);
-  await mkdir(path.join(folder, ".vscode"));
-  await writeFile(path.join(folder, ".vscode", "settings.json"), JSON.stringify(settings));
-  editor = await Editor.open(browser, server.url(folder));
-  return folder;
-}
-
-async function explainFromPalette(index: number): Promise<void> {
-  await editor.command("TracIn: Explain Prediction");
-  await editor.quickRow("test").click();
-  await editor.quickInput.locator("input.input").fill(String(index));
-  await editor.quickRow(`test/${String(index).padStart(4, "0")}.png`).waitFor();
-  await editor.page.keyboard.press("Enter");
+function explainFromPalette(index: number): Promise<void> {
+  return vscode.explain(index, `test/${String(index).padStart(4, "0")}.png`);
 }
 
 describe("explaining a digit", () => {
   it("works from the palette, and a click leads to the row, with marks and badges", async () => {
-    const folder = await openDigits();
+    const folder = await vscode.openSample("digits");
+    const { editor } = vscode;
     await explainFromPalette(142);
     await editor.ranked();
     await expect.poll(() => editor.panel.locator("tracin-row").count()).toBeGreaterThan(5);
@@ -78,7 +43,8 @@ describe("explaining a digit", () => {
   });
 
   it("works from the context menu on a row", async () => {
-    await openDigits();
+    await vscode.openSample("digits");
+    const { editor } = vscode;
     await editor.openFile("test/labels.csv");
     await editor.contextMenu(editor.line(4), "Explain Prediction");
     await editor.ranked();
@@ -94,7 +60,8 @@ describe("explaining a digit", () => {
   });
 
   it("works from the context menu on an image in the Explorer", async () => {
-    await openDigits();
+    await vscode.openSample("digits");
+    const { editor } = vscode;
     await editor.file("test").click();
     await editor.contextMenu(editor.file("0003.png"), "Explain Prediction");
     await editor.ranked();
@@ -106,7 +73,8 @@ describe("explaining a digit", () => {
   });
 
   it("comes back after a reload without computing, and marks can be cleared", async () => {
-    await openDigits();
+    await vscode.openSample("digits");
+    const { editor } = vscode;
     await explainFromPalette(7);
     await editor.ranked();
     await editor.openFile("train/labels.csv");
@@ -127,10 +95,12 @@ describe("explaining a digit", () => {
 
 describe("while it computes", () => {
   it("can be cancelled", async () => {
-    await openDigits(SLOW);
+    await vscode.openSample("digits", SLOW);
+    const { editor } = vscode;
     await explainFromPalette(3);
     const toast = editor.notification("Explaining test 3");
     await toast.waitFor();
+    await editor.notification("Scoring").waitFor();
     await editor.panel.locator("tracin-computing").waitFor();
     await editor.screenshot("computing-light");
     const started = Date.now();
@@ -141,11 +111,12 @@ describe("while it computes", () => {
   });
 
   it("survives that the compute process is killed", async () => {
-    await openDigits(SLOW);
+    await vscode.openSample("digits", SLOW);
+    const { editor } = vscode;
     await explainFromPalette(3);
     await editor.notification("Explaining test 3").waitFor();
     await editor.panel.locator("tracin-computing").waitFor();
-    const before = await computeProcesses(server.home);
+    const before = await computeProcesses(vscode.server.home);
     expect(before.length).toBeGreaterThan(0);
     for (const pid of before) {
       process.kill(pid, "SIGKILL");
@@ -162,14 +133,17 @@ describe("while it computes", () => {
     await editor.openSidebar();
     await editor.unfold("Checkpoints");
     await editor.treeRow("Checkpoints", "epoch-6.pt").waitFor();
-    const after = await computeProcesses(server.home);
+    const after = await computeProcesses(vscode.server.home);
     expect(after.filter((pid) => !before.includes(pid)).length).toBeGreaterThan(0);
   });
 });
 
 describe("finding mislabelled digits", () => {
   it("ranks suspects and marks them in the data file", async () => {
-    const folder = await openDigits({ "workbench.colorTheme": "Default Dark Modern" });
+    const folder = await vscode.openSample("digits", {
+      "workbench.colorTheme": "Default Dark Modern",
+    });
+    const { editor } = vscode;
     await editor.command("TracIn: Find Mislabelled Examples");
     await editor.ranked();
     await editor.panelRow(0).locator(".place button").click();
@@ -190,7 +164,8 @@ describe("finding mislabelled digits", () => {
   });
 
   it("looks right in a narrow sidebar and in high contrast", async () => {
-    await openDigits({ "workbench.colorTheme": "Default High Contrast" });
+    await vscode.openSample("digits", { "workbench.colorTheme": "Default High Contrast" });
+    const { editor } = vscode;
     await explainFromPalette(12);
     await editor.ranked();
     await editor.resizeSidebar(200);

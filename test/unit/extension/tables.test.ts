@@ -108,7 +108,7 @@ describe("marks in words", () => {
     );
     expect(text.value).toContain("\\[x\\]\\(command:workbench.action.quit\\)");
     expect(text.value).toContain("\\<b\\>changed");
-    expect(text.value).toContain("0.94");
+    expect(text.value).toContain("0\\.94");
     expect(text.isTrusted).toBeUndefined();
   });
 });

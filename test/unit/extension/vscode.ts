@@ -51,10 +51,6 @@ class Uri {
 
 class MarkdownString {
   constructor(public value = "") {}
-  appendText(text: string): this {
-    this.value += text.replace(/[\\`*_{}[\]()#+\-!~<>]/g, "\\$&");
-    return this;
-  }
   appendMarkdown(text: string): this {
     this.value += text;
     return this;
