@@ -30,9 +30,11 @@ export interface MatchOptions {
  * their shape is taken, unless it is configured.
  *
  * A weight that is missing is an error, with one exception, since exporters store constants of the architecture
- * as initializers too: a name that no module gives (`onnx::Mul_7`, `/Constant_output_0`, `val_3`) is taken for a
- * constant when no unused floating tensor of the checkpoint has as many elements. So a trained weight that the
- * exporter renamed (`onnx::MatMul_12` for a transposed `fc.weight`) is reported and never silently frozen.
+ * as initializers too: a single number under a name that no module gives (`onnx::Mul_7`, `val_3`) is taken for a
+ * constant when no unused floating tensor of the checkpoint has one element. So a trained weight that the exporter
+ * renamed or computed from others (`onnx::MatMul_12` for a transposed `fc.weight`, `onnx::Add_3` for rows of a
+ * position table) is reported and never silently frozen. So is batch normalisation that it merged into another layer:
+ * that layer has its name, but no longer its meaning.
  *
  * Throws kind `checkpoint`, naming the tensor, both shapes and the file.
  */
@@ -64,6 +66,7 @@ export function matchCheckpoint(
     throw missingError(absent, wanted, surplus, naming, model, checkpoint);
   }
   checkShapes(wanted, names, model, checkpoint);
+  checkFused(surplus, used, naming, model, checkpoint, options);
   return { names, constants: missing.map(({ name }) => name), surplus, prefix: naming.prefix };
 }
 
@@ -99,15 +102,47 @@ function isConstant(
   surplus: readonly string[],
   checkpoint: Checkpoint,
 ): boolean {
+  const isNumber = (shape: readonly number[]): boolean => sizeOf(shape) === 1;
   return (
+    isNumber(weight.shape) &&
     exporterName.test(weight.name) &&
     !surplus.some((name) => {
       const tensor = checkpoint.tensors.get(name);
-      return (
-        tensor?.dtype.includes("float") === true && sizeOf(tensor.shape) === sizeOf(weight.shape)
-      );
+      return tensor?.dtype.includes("float") === true && isNumber(tensor.shape);
     })
   );
+}
+
+/**
+ * Running statistics that the model does not use, beside weights that it does: an exporter multiplied batch
+ * normalisation into the layer before it, which keeps its name. (A module that is not used at all is no trouble.)
+ */
+function checkFused(
+  surplus: readonly string[],
+  used: ReadonlySet<string>,
+  naming: Naming,
+  model: Model,
+  checkpoint: Checkpoint,
+  options: MatchOptions,
+): void {
+  const statistics = /(?:^|\.)([^.]+\.)running_(?:mean|var)$/;
+  const fused = surplus.find((name) => {
+    const own = name.startsWith(naming.prefix) ? statistics.exec(name) : null;
+    const parent = own && name.slice(0, name.lastIndexOf(own[1] as string));
+    return (
+      parent !== null &&
+      options.optional?.(name.slice(naming.prefix.length)) !== true &&
+      [...used].some((other) => other.startsWith(parent))
+    );
+  });
+  if (fused !== undefined) {
+    throw new TracInError(
+      "checkpoint",
+      `The checkpoint has running statistics that the model ${model.file} does not use: the exporter has merged batch normalisation into another layer, whose weights are no longer those of the checkpoint.`,
+      { file: checkpoint.file, tensor: fused },
+      'Export the model again with the script of TracIn: Export PyTorch Model, which keeps the layers apart; if the model never calls this layer, name it under "frozen" in tracin.json.',
+    );
+  }
 }
 
 function missingError(
@@ -137,7 +172,7 @@ function missingError(
     `The model ${model.file} has the weight "${first?.name}" of shape ${formatShape(first?.shape ?? [])}, but the checkpoint has no tensor of that name.${absent.length > 1 ? ` Also missing: ${list(absent.slice(1).map(({ name }) => name))}.` : ""}${unused}`,
     place,
     renamed
-      ? "The exporter renamed this weight: export the model again with the script of TracIn: Export PyTorch Model, which keeps the names."
+      ? 'The exporter renamed this weight or computed it from others: export the model again with the script of TracIn: Export PyTorch Model, which keeps the weights apart; if it is a constant, name it under "frozen" in tracin.json.'
       : "Export the model from the same code that wrote the checkpoint.",
   );
 }

@@ -13,9 +13,9 @@ import { toOurOpset } from "./opsets.ts";
  *   checkpoints find it.
  * - `Constant` nodes become initializers.
  * - Roles of the floating initializers: read only as running mean or variance of batch normalisation: `buffer`.
- *   From a `Constant` node, named as a value of the exporter's (starting with `/`), or named `onnx::...` without
- *   being the weight of a matrix product or convolution: `constant`. (Constant folding renames weights to
- *   `onnx::MatMul_12`; they stay candidates, so that a checkpoint without them is an error instead of a silent gap.)
+ *   From a `Constant` node, or a single number under a name of the exporter's (`/Mul_output_0`, `onnx::Mul_7`):
+ *   `constant`. (Constant folding renames and precomputes weights, `onnx::MatMul_12`; they stay candidates, so that a
+ *   checkpoint without them is an error instead of a silent gap.)
  *   All others: `parameter`, until the checkpoints are compared.
  *
  * Throws kind `model` with `file`: see `decodeModel` and `toOurOpset`.
@@ -105,10 +105,7 @@ function findWeights(
       if (used.length > 0 && used.every(isRunningStatistic)) {
         return { name, shape, role: "buffer" };
       }
-      const internal =
-        constants.has(name) ||
-        name.startsWith("/") ||
-        (name.startsWith("onnx::") && (sizeOf(shape) === 1 || !used.some(isLayerWeight)));
+      const internal = constants.has(name) || (sizeOf(shape) === 1 && /^(\/|onnx::)/.test(name));
       return { name, shape, role: internal ? "constant" : "parameter" };
     });
 }
@@ -120,8 +117,4 @@ interface Use {
 
 function isRunningStatistic({ op, position }: Use): boolean {
   return op === "BatchNormalization" && position >= 3;
-}
-
-function isLayerWeight({ op, position }: Use): boolean {
-  return ["MatMul", "Gemm", "Conv", "ConvTranspose"].includes(op) && position >= 1;
 }

@@ -158,9 +158,62 @@ describe("tensors that do not fit", () => {
 });
 
 describe("weights that no checkpoint holds", () => {
-  it("an exporter's constant stays with the model file", () => {
-    const match = matchCheckpoint(model({ ...shapes, "onnx::Mul_7": [3] }), checkpoint(shapes));
+  it("an exporter's number stays with the model file", () => {
+    const match = matchCheckpoint(model({ ...shapes, "onnx::Mul_7": [] }), checkpoint(shapes));
     expect(match.constants).toEqual(["onnx::Mul_7"]);
+  });
+
+  it("an exporter's number is an error when the checkpoint has a number that the model lacks", () => {
+    const error = failure(() =>
+      matchCheckpoint(
+        model({ ...shapes, "onnx::Mul_7": [1] }),
+        checkpoint({ ...shapes, temperature: [] }),
+      ),
+    );
+    expect(error.describe()).toMatch(/"onnx::Mul_7".*"temperature"/);
+  });
+
+  it.each(["onnx::Add_7", "/Slice_output_0", "val_3"])(
+    "what the exporter computed is an error, whether or not weights are left over: %s",
+    (name) => {
+      // Rows of a table that the checkpoint holds whole, or a second use of a weight.
+      const grown = model({ ...shapes, [name]: [3] });
+      for (const tensors of [shapes, { ...shapes, table: [9] }]) {
+        const error = failure(() => matchCheckpoint(grown, checkpoint(tensors)));
+        expect(error.place.tensor).toBe(name);
+        expect(error.describe()).toMatch(/computed it from others.*Export PyTorch Model/);
+      }
+      const optional = (other: string) => other === name;
+      expect(matchCheckpoint(grown, checkpoint(shapes), { optional }).constants).toEqual([name]);
+    },
+  );
+
+  describe("running statistics that the model does not use", () => {
+    const norm = { "norm.running_mean": [3], "norm.running_var": [3] };
+
+    it.each(["", "module.", "model.net."])(
+      'are an error beside used weights, prefix "%s"',
+      (prefix) => {
+        const error = failure(() =>
+          matchCheckpoint(model(shapes), checkpoint(prefixed(prefix, { ...shapes, ...norm }))),
+        );
+        expect(error.place.tensor).toBe(`${prefix}norm.running_mean`);
+        expect(error.message).toMatch(/merged batch normalisation/);
+      },
+    );
+
+    it("are surplus in a module that is not used, in another copy of the weights, or when they are named", () => {
+      const unused = { ...shapes, ...prefixed("aux.", norm), "aux.conv.weight": [1] };
+      const copy = { ...shapes, ...prefixed("ema.", { ...shapes, ...norm }) };
+      for (const tensors of [unused, copy]) {
+        expect(matchCheckpoint(model(shapes), checkpoint(tensors)).names.size).toBe(4);
+      }
+      const chosen = checkpoint({ ...shapes, ...norm, ...prefixed("ema.") });
+      expect(matchCheckpoint(model(shapes), chosen, { prefix: "ema." }).names.size).toBe(4);
+      const optional = (name: string) => name.startsWith("norm.");
+      const both = checkpoint(prefixed("module.", { ...shapes, ...norm }));
+      expect(matchCheckpoint(model(shapes), both, { optional }).names.size).toBe(4);
+    });
   });
 
   it("a weight that the exporter renamed is an error, never a constant", () => {
@@ -183,9 +236,9 @@ describe("weights that no checkpoint holds", () => {
   });
 
   it("what only some checkpoints hold is an error", () => {
-    const grown = model({ ...shapes, val_3: [7] });
+    const grown = model({ ...shapes, val_3: [] });
     const error = failure(() =>
-      matchCheckpoints(grown, [checkpoint({ ...shapes, val_3: [7] }), checkpoint(shapes)]),
+      matchCheckpoints(grown, [checkpoint({ ...shapes, val_3: [] }), checkpoint(shapes)]),
     );
     expect(error.message).toMatch(/"val_3" is missing here/);
   });
