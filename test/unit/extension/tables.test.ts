@@ -106,7 +106,7 @@ describe("marks in words", () => {
       [mark({ target: "[x](command:workbench.action.quit)", suggested: setosa })],
       ["<b>changed</b>"],
     );
-    expect(text.value).toContain("\\[x\\]\\(command:workbench.action.quit\\)");
+    expect(text.value).toContain("\\[x\\]\\(command:workbench\\.action\\.quit\\)");
     expect(text.value).toContain("\\<b\\>changed");
     expect(text.value).toContain("0\\.94");
     expect(text.isTrusted).toBeUndefined();
