@@ -7,6 +7,7 @@ import {
   type LogOutputChannel,
   l10n,
   window,
+  workspace,
 } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { ComputeApi, Progress } from "../protocol/compute.ts";
@@ -39,6 +40,8 @@ interface Running {
  */
 export class Compute extends Owner {
   private running: Running | undefined;
+  private pending = 0;
+  private outdated = false;
   private readonly restarts = new RestartLimit(3, 60_000);
   private readonly ended = this.own(new EventEmitter<void>());
   /** The process ended and everything that it had opened is gone. */
@@ -50,6 +53,12 @@ export class Compute extends Owner {
   ) {
     super();
     this.own({ dispose: () => this.stop() });
+    this.own(
+      workspace.onDidChangeConfiguration((event) => {
+        const ofProcess = ["tracin.engine", "tracin.processes", "tracin.memoryLimit"];
+        this.outdated ||= ofProcess.some((setting) => event.affectsConfiguration(setting));
+      }),
+    );
   }
 
   /** The process id while the process runs. */
@@ -63,8 +72,12 @@ export class Compute extends Owner {
     params: Params<M>,
     options: RequestOptions = {},
   ): Promise<Result<M>> {
+    if (this.outdated && this.pending === 0) {
+      this.stop(); // the next process starts with the new settings
+    }
     const running = this.running ?? this.start();
     const started = performance.now();
+    this.pending++;
     try {
       const result = await running.client.request(method, params, options);
       this.log.debug(`${method}: ${Math.round(performance.now() - started)} ms`);
@@ -79,6 +92,8 @@ export class Compute extends Owner {
       }
       this.log[problem.kind === "cancelled" ? "info" : "error"](`${method}: ${problem.describe()}`);
       throw problem;
+    } finally {
+      this.pending--;
     }
   }
 
@@ -97,6 +112,7 @@ export class Compute extends Owner {
         l10n.t("See the log for the reason, then run TracIn: Refresh to try again."),
       );
     }
+    this.outdated = false;
     const settings = computeSettings();
     const child = fork(this.program, [], {
       // VS Code's own binary acts as Node; no debugger flags of the extension host are passed on.

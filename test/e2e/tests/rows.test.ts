@@ -110,6 +110,20 @@ describe("the trees", () => {
 });
 
 describe("setting up", () => {
+  it("copies a sample to a folder of the person's choice", async () => {
+    const folder = await vscode.openSample("iris");
+    const { editor } = vscode;
+    await editor.command("TracIn: Open Sample Workspace");
+    await editor.quickRow("Spam").click();
+    const input = editor.quickInput.locator("input.input");
+    await editor.quickInput.getByText("Copy Here").waitFor();
+    await input.fill(`${path.dirname(folder)}/`);
+    await editor.quickInput.getByText("Copy Here").click();
+    await editor.notification("The sample was copied to").waitFor();
+    const copy = path.join(path.dirname(folder), "tracin-spam", "tracin.json");
+    expect(JSON.parse(await readFile(copy, "utf8"))).toHaveProperty("model");
+  });
+
   it("finds the parts of a folder and writes tracin.json", async () => {
     const folder = await vscode.openSample("iris");
     const { editor } = vscode;

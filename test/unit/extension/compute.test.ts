@@ -50,6 +50,18 @@ describe("the compute client", () => {
     });
   });
 
+  it("starts anew with changed settings", async () => {
+    await open("a");
+    const first = compute.pid;
+    stub.changeConfiguration("tracin.annotations.badges");
+    await open("b");
+    expect(compute.pid).toBe(first);
+    stub.changeConfiguration("tracin.engine");
+    await open("c");
+    expect(compute.pid).not.toBe(first);
+    expect(stub.recorded.messages).toEqual([]);
+  });
+
   it("rejects what was pending when the process dies, says so once, and starts again", async () => {
     const pending = open("never");
     const failed = expect(pending).rejects.toBeInstanceOf(ComputeEnded);

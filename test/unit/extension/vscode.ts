@@ -12,6 +12,8 @@ export interface Stub {
   readonly recorded: Recorded;
   /** What the next messages with buttons answer. */
   answers: (string | undefined)[];
+  /** Tells listeners that a setting changed. */
+  changeConfiguration(name: string): void;
 }
 
 class EventEmitter {
@@ -77,7 +79,14 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
     contexts: new Map(),
     messages: [],
   };
-  const stub: Stub = { recorded, answers: [], api: {} };
+  const configuration = new EventEmitter();
+  const stub: Stub = {
+    recorded,
+    answers: [],
+    api: {},
+    changeConfiguration: (name) =>
+      configuration.fire({ affectsConfiguration: (section: string) => section === name }),
+  };
   const message = (text: string) => {
     recorded.messages.push(text);
     return Promise.resolve(stub.answers.shift());
@@ -146,7 +155,7 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
       getConfiguration: () => ({
         get: (key: string, fallback: unknown) => settings[key] ?? fallback,
       }),
-      onDidChangeConfiguration: event,
+      onDidChangeConfiguration: configuration.event,
       onDidChangeTextDocument: event,
       onDidChangeWorkspaceFolders: event,
       onDidCloseTextDocument: event,
