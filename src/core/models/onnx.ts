@@ -1,7 +1,7 @@
 import { TracInError } from "../errors.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { decodeModel } from "../graph/onnx.ts";
-import { float32, int64, sizeOf, type Tensor } from "../graph/tensor.ts";
+import { float32, int64, type Tensor } from "../graph/tensor.ts";
 import type { Model, ModelWeight } from "./model.ts";
 import { toOurOpset } from "./opsets.ts";
 
@@ -13,9 +13,8 @@ import { toOurOpset } from "./opsets.ts";
  *   checkpoints find it.
  * - `Constant` nodes become initializers.
  * - Roles of the floating initializers: read only as running mean or variance of batch normalisation: `buffer`.
- *   From a `Constant` node, or a single number under a name of the exporter's (`/Mul_output_0`, `onnx::Mul_7`):
- *   `constant`. (Constant folding renames and precomputes weights, `onnx::MatMul_12`; they stay candidates, so that a
- *   checkpoint without them is an error instead of a silent gap.)
+ *   From a `Constant` node: `constant`. Names do not tell: constant folding renames and precomputes weights
+ *   (`onnx::MatMul_12`), which stay candidates, so that a checkpoint without them is an error instead of a silent gap.
  *   All others: `parameter`, until the checkpoints are compared.
  *
  * Throws kind `model` with `file`: see `decodeModel` and `toOurOpset`.
@@ -105,8 +104,7 @@ function findWeights(
       if (used.length > 0 && used.every(isRunningStatistic)) {
         return { name, shape, role: "buffer" };
       }
-      const internal = constants.has(name) || (sizeOf(shape) === 1 && /^(\/|onnx::)/.test(name));
-      return { name, shape, role: internal ? "constant" : "parameter" };
+      return { name, shape, role: constants.has(name) ? "constant" : "parameter" };
     });
 }
 

@@ -97,7 +97,7 @@ describe("roles", () => {
       scale: "parameter",
       made: "constant",
       "onnx::Sum_3": "parameter",
-      "/k": "constant",
+      "/k": "parameter",
     });
   });
 });
