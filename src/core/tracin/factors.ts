@@ -1,6 +1,7 @@
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { Shape } from "../graph/tensor.ts";
 import { float32 } from "../graph/tensor.ts";
+import { exampleMajor } from "./batch-axis.ts";
 import type { Forward } from "./forward.ts";
 import { type ConvolutionSite, convolutionGeometry, type Site } from "./sites.ts";
 
@@ -53,7 +54,8 @@ export function siteFactors(forward: Forward, site: Site, gradient: string): Sit
       const idsType = forward.type(site.ids);
       const delta = factorOf(forward, site.y, gradient, forward.type(site.y).shape.length - 1);
       const { axis } = forward.batchAxis(site.ids);
-      const front = builder.transpose(site.ids, toFront(idsType.shape.length, axis));
+      const ordered = ordinary(forward, site.ids, site.ids);
+      const front = builder.transpose(ordered, toFront(idsType.shape.length, axis));
       const ids = builder.reshape(front, [batch, delta.positions]);
       const wide = idsType.dtype === "int64" ? ids : builder.op("Cast", [ids], { to: 7 });
       const rows = forward.type(site.weight).shape[0] as number;
@@ -72,7 +74,9 @@ export function siteFactors(forward: Forward, site: Site, gradient: string): Sit
     case "broadcast": {
       const size = site.shape.reduce((product, n) => product * n, 1) / batch;
       const positions = (site.shape[site.batchAxis] as number) / batch;
-      const front = builder.transpose(gradient, toFront(site.shape.length, site.batchAxis));
+      const axis = forward.batchAxis(site.node.outputs[0] as string);
+      const ordered = exampleMajor(builder, gradient, site.shape, axis);
+      const front = builder.transpose(ordered, toFront(site.shape.length, site.batchAxis));
       if (positions === 1) {
         return { kind: "vector", value: builder.reshape(front, [batch, size]), size };
       }
@@ -109,13 +113,18 @@ function factorOf(forward: Forward, like: string, value: string, axis: number): 
     };
   }
   const others = shape.map((_, index) => index).filter((i) => i !== axis && i !== batchAxis);
-  const front = builder.transpose(value, [batchAxis, ...others, axis]);
+  const front = builder.transpose(ordinary(forward, like, value), [batchAxis, ...others, axis]);
   return {
     value: builder.reshape(front, [batch, positions, features]),
     layout: "PF",
     positions,
     features,
   };
+}
+
+/** A value that is laid out like another one, with the entries of each example side by side. */
+function ordinary(forward: Forward, like: string, value: string): string {
+  return exampleMajor(forward.builder, value, forward.type(like).shape, forward.batchAxis(like));
 }
 
 function toFront(rank: number, axis: number): number[] {
@@ -146,7 +155,8 @@ function convolutionFactors(
   const outputs = yShape[1] as number;
   const spatial = yShape.slice(2);
   const area = spatial.reduce((product, n) => product * n, 1);
-  const patches = patchSlices(builder, site.x, geometry, xShape, spatial);
+  const x = ordinary(forward, site.x, site.x);
+  const patches = patchSlices(builder, x, geometry, xShape, spatial);
   const taps = patches.length;
   const features = (taps * channels) / groups;
   // Concatenating along the channels gives [images, taps * channels, ...]; groups need their own channels together.
@@ -161,7 +171,7 @@ function convolutionFactors(
         );
   const perImage = images / batch;
   const u = toExample(builder, grouped, { batch, perImage, groups, features, area });
-  const delta = toExample(builder, gradient, {
+  const delta = toExample(builder, ordinary(forward, site.y, gradient), {
     batch,
     perImage,
     groups,

@@ -1,10 +1,10 @@
 import type { LossSpec } from "../config/project.ts";
-import { TracInError } from "../errors.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import { floatAttribute, type Graph, type Node, type ValueType } from "../graph/graph.ts";
 import { pruneGraph } from "../graph/prune.ts";
 import { float32, type Shape, sizeOf } from "../graph/tensor.ts";
 import type { ProbedModel } from "../models/probe.ts";
+import { type BatchAxis, batchAxes } from "./batch-axis.ts";
 import { appendLoss, type LossValues, withLogits } from "./loss.ts";
 import { findSites, type Site } from "./sites.ts";
 
@@ -21,8 +21,8 @@ export interface Forward {
   /** Values that depend on a counted parameter and on no model input. */
   readonly carriers: ReadonlySet<string>;
   type(value: string): ValueType;
-  /** Axis that carries the batch, and how many positions per example share it. */
-  batchAxis(value: string): { readonly axis: number; readonly positions: number };
+  /** Where the examples lie in a value. */
+  batchAxis(value: string): BatchAxis;
 }
 
 export interface ForwardOptions {
@@ -51,7 +51,8 @@ export function buildForward(options: ForwardOptions): Forward {
   const types = new Map<string, ValueType>();
   const type = (value: string): ValueType => types.get(value) ?? probed.typeAt(value, batch);
   const layoutOf = new Map<string, string>();
-  const batchAxis = (value: string) => batchAxisOf(probed, layoutOf.get(value) ?? value);
+  const axisOf = batchAxes(model, probed);
+  const batchAxis = (value: string) => axisOf(layoutOf.get(value) ?? value);
 
   const builder = new GraphBuilder(withWeightInputs(model, options));
   const original = [...builder.nodes];
@@ -89,23 +90,6 @@ export function buildForward(options: ForwardOptions): Forward {
   const output = model.outputs[0]?.name ?? "";
   const loss = appendLoss(builder, options.loss, output, type(output), batch);
   return { builder, graph, sites, loss, batch, floatsPerExample, carriers, type, batchAxis };
-}
-
-/** The axis along which a value grows with the batch, found by comparing two batch sizes. */
-function batchAxisOf(probed: ProbedModel, value: string): { axis: number; positions: number } {
-  const two = probed.typeAt(value, 2).shape;
-  const three = probed.typeAt(value, 3).shape;
-  const axes = two.flatMap((size, axis) => (size === three[axis] ? [] : [axis]));
-  const axis = axes[0];
-  if (axis === undefined || axes.length > 1) {
-    throw new TracInError(
-      "model",
-      `The value "${value}" mixes examples: ${axes.length === 0 ? "no axis of it grows" : "several of its axes grow"} with the batch.`,
-      { tensor: value },
-      "TracIn needs a model whose examples are independent; export it with a dynamic batch axis.",
-    );
-  }
-  return { axis, positions: (three[axis] as number) - (two[axis] as number) };
 }
 
 /** Moves the checkpoint's weights from the initializers to the graph inputs, and the batch size into the inputs' shapes. */

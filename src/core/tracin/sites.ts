@@ -8,6 +8,7 @@ import {
   stringAttribute,
   type ValueType,
 } from "../graph/graph.ts";
+import type { BatchAxis } from "./batch-axis.ts";
 import { layerOf } from "./layers.ts";
 
 /** One place in the model where a parameter tensor (or a view of one, `weight`) meets the data. */
@@ -95,8 +96,8 @@ export interface SiteContext {
   /** Values that depend on a counted parameter and on no model input. */
   readonly carriers: ReadonlySet<string>;
   type(value: string): ValueType;
-  /** The axis whose size grows with the batch, and its size per example. */
-  batchAxis(value: string): { readonly axis: number; readonly positions: number };
+  /** Where the examples lie in a value. */
+  batchAxis(value: string): BatchAxis;
   /** A name that no value of the graph has. */
   unique(stem: string): string;
 }
