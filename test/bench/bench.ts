@@ -11,7 +11,8 @@ import { join } from "node:path";
 import { parseArgs } from "node:util";
 import Table from "cli-table3";
 import { matrixProductPeak, runProcess } from "./measure.ts";
-import { type Architecture, modelCost, type Workload, writeWorkspace } from "./workspace.ts";
+import type { ScoreLine } from "./score.ts";
+import { type Workload, writeWorkspace } from "./workspace.ts";
 
 interface Row {
   readonly name: string;
@@ -57,7 +58,7 @@ async function main(): Promise<void> {
       `${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, Node ${process.version}; ` +
         `matrix product: ${(peak / 1e9).toFixed(1)} billion multiply-adds per second`,
     );
-    const digits = await ours("digits sample (cnn)", "samples/digits", "test", 10, folder);
+    const digits = await ours("digits sample (cnn)", "samples/digits", "test", 10, folder, peak);
     const rows = [digits.row];
     for (const workload of workloads) {
       rows.push(...(await compare(workload, join(folder, workload.architecture), peak, python)));
@@ -85,17 +86,8 @@ async function compare(
 ): Promise<Row[]> {
   const { architecture, queries } = workload;
   writeWorkspace(folder, workload);
-  const measured = await ours(
-    `${architecture} ${workload.examples} x ${workload.checkpoints}`,
-    folder,
-    "query",
-    queries,
-    folder,
-    {
-      peak,
-      architecture,
-    },
-  );
+  const name = `${architecture} ${workload.examples} x ${workload.checkpoints}`;
+  const measured = await ours(name, folder, "query", queries, folder, peak);
   const rows = [measured.row];
   for (const peer of python === undefined ? [] : peers) {
     const script = join("test/bench/peers", `${peer}_peer.py`);
@@ -133,7 +125,7 @@ async function ours(
   dataset: string,
   queries: number,
   out: string,
-  roof?: { readonly peak: number; readonly architecture: Architecture },
+  peak: number,
 ): Promise<Measured> {
   const program = join(__dirname, "score.js");
   const runs = [];
@@ -142,12 +134,9 @@ async function ours(
     runs.push(await runProcess(process.execPath, args));
   }
   const best = runs.reduce((a, b) => (b.seconds < a.seconds ? b : a));
-  const told = JSON.parse(best.lastLine) as {
-    examples: number;
-    checkpoints: number;
-    processes: number;
-    cost: number;
-  };
+  const told = JSON.parse(best.lastLine) as ScoreLine;
+  const work = await runProcess(process.execPath, [program, root, "--work", String(queries)]);
+  const { multiplyAdds } = JSON.parse(work.lastLine) as { multiplyAdds: number };
   const visits = told.examples * told.checkpoints;
   const bytes = readFileSync(join(out, "scores.bin"));
   return {
@@ -157,10 +146,7 @@ async function ours(
       seconds: best.seconds,
       examplesPerSecond: visits / best.seconds,
       peakMemory: Math.max(...runs.map((run) => run.peakMemory)),
-      shareOfPeak:
-        roof === undefined
-          ? null
-          : (visits * (modelCost(roof.architecture) + told.cost)) / best.seconds / roof.peak,
+      shareOfPeak: (visits * multiplyAdds) / best.seconds / peak,
       peer: null,
       ratio: null,
       difference: null,

@@ -3,15 +3,23 @@
  * the extension and the command line compute them. Prints one line of JSON.
  *
  *     node score.js FOLDER DATASET QUERIES [OUT]
+ *     node score.js FOLDER --work QUERIES        multiply-adds per example and checkpoint
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { openScorer, scoreAll } from "../../src/compute/scoring.ts";
 import { computeSettings } from "../../src/compute/settings.ts";
 import { trainingData } from "../../src/core/config/project.ts";
+import { onnxruntimeEngine } from "../../src/core/engines/onnxruntime.ts";
+import { planBatch } from "../../src/core/tracin/programs.ts";
+import { multiplyAdds } from "./work.ts";
 
 async function main(): Promise<void> {
   const [root = "", dataset = "", queries = "", out] = process.argv.slice(2);
+  if (dataset === "--work") {
+    await describeWork(root, Number(queries));
+    return;
+  }
   const opened = await openScorer({
     root,
     config: "tracin.json",
@@ -19,7 +27,6 @@ async function main(): Promise<void> {
   });
   const count = Number(queries);
   const examples = trainingData(opened.project).length;
-  const plan = await opened.scorer.plan(count);
   const scores = new Float32Array(examples * count);
   const self = new Float32Array(examples);
   const processes = await scoreAll(opened, {
@@ -35,10 +42,26 @@ async function main(): Promise<void> {
     writeFileSync(join(out, "scores.bin"), new Uint8Array(scores.buffer));
     writeFileSync(join(out, "self.bin"), new Uint8Array(self.buffer));
   }
-  await opened.close();
-  const checkpoints = opened.project.checkpoints.length;
-  const line = { examples, checkpoints, processes, cost: plan.cost };
+  const { checkpoints } = opened.project;
+  const line: ScoreLine = { examples, checkpoints: checkpoints.length, processes };
   process.stdout.write(`${JSON.stringify(line)}\n`);
+  await opened.close();
+}
+
+/** Prints how many multiply-adds one example costs at one checkpoint, without scoring anything. */
+async function describeWork(root: string, queries: number): Promise<void> {
+  const opened = await openScorer({ root, config: "tracin.json", settings: computeSettings({}) });
+  const { graph } = await opened.scorer.plan(queries);
+  const perBatch = await multiplyAdds(graph, onnxruntimeEngine());
+  process.stdout.write(`${JSON.stringify({ multiplyAdds: perBatch / planBatch })}\n`);
+  await opened.close();
+}
+
+/** What the program prints. */
+export interface ScoreLine {
+  readonly examples: number;
+  readonly checkpoints: number;
+  readonly processes: number;
 }
 
 /** Adds the parts of all checkpoints, [C, length], to a stretch of the sums. */

@@ -72,14 +72,6 @@ export function writeWorkspace(folder: string, workload: Workload): void {
   writeFileSync(join(folder, "tracin.json"), `${JSON.stringify(config, null, 2)}\n`);
 }
 
-/** Multiply-adds of forward and backward pass (without weight gradients) per example and checkpoint. */
-export function modelCost(architecture: Architecture): number {
-  const dense = (inputs: number, outputs: number) => inputs * outputs;
-  return architecture === "mlp"
-    ? dense(784, 128) + 2 * dense(128, 64) + 2 * dense(64, 10)
-    : 28 * 28 * 9 * 16 + 2 * (14 * 14 * 9 * 16 * 32) + 2 * dense(1568, 10);
-}
-
 interface Digit {
   readonly label: number;
   readonly pixels: Float32Array;

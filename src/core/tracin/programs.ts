@@ -32,6 +32,9 @@ export interface TrainingProgram {
 /** Batches per checkpoint below which a session with constant weights cannot pay for its making. */
 const fewestBatches = 8;
 
+/** Batch size of a plan, which is only looked at. */
+export const planBatch = 2;
+
 /** Compiles every program of a scorer once and keeps it. */
 export class ProgramCache {
   private readonly programs = new Map<string, Promise<Program>>();
@@ -49,7 +52,7 @@ export class ProgramCache {
 
   /** How a question would be computed: its sites, forms and cost. */
   plan(size: QuestionSize): Promise<Question> {
-    return compileScores(this.forwardOptions(2, true), size, this.choose, this.reference);
+    return compileScores(this.forwardOptions(planBatch, true), size, this.choose, this.reference);
   }
 
   /** Loss and prediction of a batch. */
