@@ -12,14 +12,16 @@ const tolerance = 1e-3;
  * Checks that loss and gradient norm of a small batch equal those of its examples one by one. They differ when the
  * model mixes examples (statistics over the batch, an operator across it, a batch axis laid out in another order).
  *
+ * @param sample feeds of the training examples with the numbers `examples`
  * @throws kind `model`
  */
 export async function checkIndependence(
   project: Project,
   programs: ProgramCache,
   sample: Feeds,
-  size: number,
+  examples: readonly number[],
 ): Promise<void> {
+  const size = examples.length;
   const checkpoint = project.checkpoints[0];
   if (checkpoint === undefined || size < 2) {
     return;
@@ -43,7 +45,7 @@ export async function checkIndependence(
       if (!(difference <= tolerance * scale) && Number.isFinite(scale)) {
         throw new TracInError(
           "model",
-          `The ${what} of training example ${row} changes when other examples are in its batch: the model mixes examples.`,
+          `The ${what} of training example ${examples[row]} changes when other examples are in its batch: the model mixes examples.`,
           { file: project.model.file },
           "Export it in evaluation mode with a dynamic batch axis first; operators across examples (batch statistics, in-batch negatives) are not supported.",
         );

@@ -66,8 +66,10 @@ export class Scorer {
    */
   static async open(project: Project, options: ScorerOptions): Promise<Scorer> {
     const train = trainingData(project);
-    const size = Math.min(3, train.length);
-    const sample = feedsOf(await project.encoder.encode(train, 0, size), project.loss);
+    // Far apart, because neighbours in a file may be copies, and copies hide that a model mixes examples.
+    const last = train.length - 1;
+    const examples = [...new Set([0, Math.floor(last / 2), last])];
+    const sample = feedsOf(await project.encoder.encodeAt(train, examples), project.loss);
     const inputs = project.model.graph.inputs.map((input) => input.name);
     const probed = await probeModel(project.model, options.engine, (batch) => {
       const feeds = [...sample].filter(([name]) => inputs.includes(name));
@@ -86,7 +88,7 @@ export class Scorer {
     };
     const choose = options.chooseForms ?? chooseForms;
     const programs = new ProgramCache(options.engine, referenceEngine(), model, choose);
-    await checkIndependence(project, programs, sample, size);
+    await checkIndependence(project, programs, sample, examples);
     return new Scorer(project, options, probed, parameters, programs);
   }
 
