@@ -1,6 +1,6 @@
 import { version } from "../../package.json";
 import { trainingData } from "../core/config/project.ts";
-import { TracInError } from "../core/errors.ts";
+import { throwIfAborted } from "../core/errors.ts";
 import { newRunId } from "../core/store/folder.ts";
 import { type Fingerprints, projectInputs } from "../core/store/inputs.ts";
 import { labelName, labelValues } from "../core/store/labels.ts";
@@ -148,10 +148,4 @@ function titleOf(queries: readonly RunQuery[], selection: readonly QuerySelectio
   }
   const what = typeof first.explain === "number" ? "label" : first.explain;
   return `${name}, ${what} ${query.explained ?? query.target}`;
-}
-
-function throwIfAborted(signal: AbortSignal): void {
-  if (signal.aborted) {
-    throw new TracInError("cancelled", "Cancelled.");
-  }
 }

@@ -1,6 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { findCheckpoints } from "../core/checkpoints/discover.ts";
-import { resolveInside } from "../core/config/paths.ts";
+import { resolveInside } from "../core/paths.ts";
 import type { Project } from "../core/config/project.ts";
 import { imageType } from "../core/datasets/images/decode.ts";
 import type { TracInError } from "../core/errors.ts";

@@ -88,6 +88,13 @@ export class TracInError extends Error {
   }
 }
 
+/** Ends work that was cancelled. @throws kind `cancelled` */
+export function throwIfAborted(signal: AbortSignal | undefined): void {
+  if (signal?.aborted) {
+    throw new TracInError("cancelled", "Cancelled.");
+  }
+}
+
 function describePlace(place: ErrorPlace): string {
   return [
     place.file,

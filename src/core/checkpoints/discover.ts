@@ -1,7 +1,7 @@
 import { stat } from "node:fs/promises";
 import { glob } from "tinyglobby";
-import { checkPattern, resolveInside, toWorkspacePath } from "../config/paths.ts";
 import { TracInError } from "../errors.ts";
+import { checkPattern, resolveInside, toWorkspacePath } from "../paths.ts";
 import { openCheckpoint } from "./open.ts";
 
 const natural = new Intl.Collator("en", { numeric: true });

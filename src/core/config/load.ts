@@ -7,9 +7,9 @@ import {
   printParseErrorCode,
 } from "jsonc-parser";
 import { TracInError } from "../errors.ts";
+import { checkPattern, resolveInside } from "../paths.ts";
 import { type Config, configSchema } from "./config.ts";
 import { explainIssues } from "./explain.ts";
-import { checkPattern, resolveInside } from "./paths.ts";
 
 /** Name of the configuration file in a workspace. */
 export const configFile = "tracin.json";

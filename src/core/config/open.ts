@@ -13,10 +13,10 @@ import { TracInError } from "../errors.ts";
 import { formatShape, sameShape, type Tensor } from "../graph/tensor.ts";
 import type { Model } from "../models/model.ts";
 import { importOnnx } from "../models/onnx.ts";
+import { resolveInside } from "../paths.ts";
 import { matches } from "../tracin/layers.ts";
 import type { Config } from "./config.ts";
 import { configFile, loadConfig } from "./load.ts";
-import { resolveInside } from "./paths.ts";
 import type { LossSpec, Project, ProjectCheckpoint } from "./project.ts";
 
 /** Protobuf cannot hold more. */

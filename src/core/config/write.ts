@@ -1,9 +1,9 @@
 import { randomUUID } from "node:crypto";
 import { rename, rm, writeFile } from "node:fs/promises";
 import { TracInError } from "../errors.ts";
+import { resolveInside } from "../paths.ts";
 import type { Config } from "./config.ts";
 import { configFile, parseConfig } from "./load.ts";
-import { resolveInside } from "./paths.ts";
 
 /** Lists that fit on a line stay on it, as a person writes them. */
 const lineWidth = 100;

@@ -2,9 +2,9 @@ import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { SourceConfig } from "../config/config.ts";
 import { TracInError } from "../errors.ts";
+import { type InsidePath, resolveExisting } from "../paths.ts";
 import type { Dataset } from "./dataset.ts";
 import { requireColumn } from "./field.ts";
-import { type InsidePath, resolveInside } from "./paths.ts";
 import { ArraysDataset } from "./readers/arrays.ts";
 import { CsvDataset } from "./readers/csv.ts";
 import { ImageFolder } from "./readers/image-folder.ts";
@@ -37,16 +37,20 @@ export async function openDataset(
 
 async function openSource(name: string, source: SourceConfig, root: string): Promise<Dataset> {
   if ("csv" in source) {
-    const path = await resolveInside(root, source.csv);
+    const path = await resolveExisting(root, source.csv);
     return CsvDataset.open(name, path, asList(source.target), source.delimiter);
   }
   if ("jsonl" in source) {
-    return JsonlDataset.open(name, await resolveInside(root, source.jsonl), asList(source.target));
+    return JsonlDataset.open(
+      name,
+      await resolveExisting(root, source.jsonl),
+      asList(source.target),
+    );
   }
   if ("npy" in source) {
     return ArraysDataset.open(name, root, source.npy, asList(source.target));
   }
-  const path = await resolveInside(root, source.images);
+  const path = await resolveExisting(root, source.images);
   const target = asList(source.target ?? "label");
   if ((await stat(path.absolute)).isDirectory()) {
     return ImageFolder.open(name, root, path, target);

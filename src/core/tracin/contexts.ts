@@ -1,5 +1,5 @@
 import type { Project, ProjectCheckpoint } from "../config/project.ts";
-import { TracInError } from "../errors.ts";
+import { TracInError, throwIfAborted } from "../errors.ts";
 import { float32, type Tensor } from "../graph/tensor.ts";
 import { outputs, type Question } from "./compile.ts";
 import type { FormChoice } from "./cost.ts";
@@ -180,10 +180,4 @@ function addAll(tensors: readonly Tensor[]): Tensor {
     }
   }
   return float32(first.shape, sum);
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) {
-    throw new TracInError("cancelled", "Cancelled.");
-  }
 }

@@ -1,7 +1,7 @@
 import { type Project, trainingData } from "../config/project.ts";
 import type { Engine, Values } from "../engines/engine.ts";
 import { referenceEngine } from "../engines/reference/engine.ts";
-import { TracInError } from "../errors.ts";
+import { throwIfAborted } from "../errors.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import { type ProbedModel, probeModel } from "../models/probe.ts";
 import { outputs, type Question } from "./compile.ts";
@@ -244,12 +244,6 @@ function scale(
 
 function batchRows(feeds: Feeds, row: number, rows: number, batch: number): Feeds {
   return new Map([...feeds].map(([name, all]) => [name, paddedRows(all, row, row + rows, batch)]));
-}
-
-function throwIfAborted(signal: AbortSignal | undefined): void {
-  if (signal?.aborted) {
-    throw new TracInError("cancelled", "Cancelled.");
-  }
 }
 
 /** Lets messages (a cancellation) in between two batches. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig, parseConfig } from "../../../src/core/config/load.ts";
-import { resolveInside } from "../../../src/core/config/paths.ts";
+import { resolveInside } from "../../../src/core/paths.ts";
 import { TracInError } from "../../../src/core/errors.ts";
 
 const valid = `{

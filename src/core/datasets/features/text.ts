@@ -4,7 +4,7 @@ import { Tokenizer } from "@huggingface/tokenizers";
 import { z } from "zod";
 import type { FeatureConfig } from "../../config/config.ts";
 import { TracInError } from "../../errors.ts";
-import { resolveInside } from "../paths.ts";
+import { resolveExisting } from "../../paths.ts";
 import type { Feature } from "./feature.ts";
 
 export const textState = z.strictObject({
@@ -164,7 +164,7 @@ function checkLength(tokenizer: LoadedTokenizer, length: number): void {
 }
 
 async function loadTokenizer(path: string, root: string): Promise<LoadedTokenizer> {
-  const { absolute, relative: file } = await resolveInside(root, path);
+  const { absolute, relative: file } = await resolveExisting(root, path);
   if ((await stat(absolute)).size > maxTokenizerBytes) {
     throw new TracInError("data", "The tokenizer is larger than 256 MiB.", { file });
   }

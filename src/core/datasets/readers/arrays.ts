@@ -1,6 +1,6 @@
 import { TracInError } from "../../errors.ts";
+import { resolveExisting } from "../../paths.ts";
 import type { Dataset, Example, FieldValue, Locator } from "../dataset.ts";
-import { resolveInside } from "../paths.ts";
 import { NpyFile } from "./npy.ts";
 
 /** NumPy arrays side by side: field name to .npy file, the first axis is the example. */
@@ -27,7 +27,7 @@ export class ArraysDataset implements Dataset {
     const fields = new Map<string, NpyFile>();
     try {
       for (const [field, path] of Object.entries(files)) {
-        const inside = await resolveInside(root, path);
+        const inside = await resolveExisting(root, path);
         fields.set(field, await NpyFile.open(inside.absolute, inside.relative));
       }
       const [first] = fields.values();

@@ -1,7 +1,7 @@
 import { parse } from "csv-parse/sync";
 import { TracInError } from "../../errors.ts";
+import type { InsidePath } from "../../paths.ts";
 import type { Dataset, Example, Locator } from "../dataset.ts";
-import type { InsidePath } from "../paths.ts";
 import { CsvScanner } from "./csv-scan.ts";
 import { RecordIndex } from "./record-index.ts";
 import { TextFile } from "./text-file.ts";

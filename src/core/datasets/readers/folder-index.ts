@@ -1,6 +1,6 @@
 import { readdir, realpath, stat } from "node:fs/promises";
 import { posix, resolve } from "node:path";
-import { isInside } from "../paths.ts";
+import { isInside } from "../../paths.ts";
 
 /** Answers whether many files exist, with one listing per folder instead of one look at each file. */
 export class FolderIndex {

@@ -1,8 +1,8 @@
 import { readdir, stat } from "node:fs/promises";
 import { posix, resolve } from "node:path";
 import { TracInError } from "../../errors.ts";
+import { forwardSlashes, type InsidePath } from "../../paths.ts";
 import type { Dataset, Example, Locator } from "../dataset.ts";
-import { forwardSlashes, type InsidePath } from "../paths.ts";
 import { FolderIndex } from "./folder-index.ts";
 import { readImageFile } from "./image-bytes.ts";
 

@@ -1,9 +1,9 @@
 import { posix, relative, resolve } from "node:path";
 import { TracInError } from "../../errors.ts";
+import { forwardSlashes, isInside } from "../../paths.ts";
 import { exampleError } from "../data-error.ts";
 import type { Dataset, Example, Locator } from "../dataset.ts";
 import { fieldOf, requireColumn } from "../field.ts";
-import { forwardSlashes, isInside } from "../paths.ts";
 import { FolderIndex } from "./folder-index.ts";
 import { readImageFile } from "./image-bytes.ts";
 

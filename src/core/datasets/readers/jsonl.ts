@@ -1,6 +1,6 @@
 import { TracInError } from "../../errors.ts";
+import type { InsidePath } from "../../paths.ts";
 import type { Dataset, Example, FieldValue, Locator } from "../dataset.ts";
-import type { InsidePath } from "../paths.ts";
 import { RecordIndex } from "./record-index.ts";
 import { TextFile } from "./text-file.ts";
 
