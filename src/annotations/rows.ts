@@ -42,6 +42,13 @@ export class RowAnnotations extends Owner {
     super();
     this.own({ dispose: () => clearTimeout(this.timer) });
     this.own(session.onDidChangeRun(() => this.reset()));
+    this.own(
+      session.onDidChangePanel((state) => {
+        if (state.kind === "run") {
+          this.schedule(); // what the run says about changed inputs is known by now
+        }
+      }),
+    );
     this.own(projects.onDidChange(() => this.schedule()));
     this.own(window.onDidChangeVisibleTextEditors(() => this.schedule()));
     this.own(window.onDidChangeTextEditorVisibleRanges(() => this.schedule()));

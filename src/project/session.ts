@@ -93,6 +93,7 @@ export class Session extends Owner {
       this.runsChanged.fire();
       if (this.job === job) {
         await this.showRun(root, run);
+        this.runChanged.fire(this.ref);
       }
       return run;
     } catch (error) {
@@ -121,6 +122,11 @@ export class Session extends Owner {
 
   /** Shows a saved run. */
   async open(ref: RunRef): Promise<void> {
+    await this.showRun(ref.root, await this.find(ref));
+    this.runChanged.fire(this.ref);
+  }
+
+  private async find(ref: RunRef): Promise<RunSummary> {
     const runs = await this.compute.request("listRuns", { root: ref.root });
     const run = runs.find(({ id }) => id === ref.runId);
     if (run === undefined) {
@@ -131,7 +137,7 @@ export class Session extends Owner {
         l10n.t("Choose another one in the Runs view."),
       );
     }
-    await this.showRun(ref.root, run);
+    return run;
   }
 
   /** Shows the run of before the reload, if it is still there. Computes nothing and opens no view. */
@@ -140,9 +146,12 @@ export class Session extends Owner {
       return;
     }
     try {
-      await this.open(this.ref);
-    } catch {
-      await this.close();
+      // The annotations know this run already, so they are not told that it changed.
+      await this.showRun(this.ref.root, await this.find(this.ref));
+    } catch (error) {
+      if (TracInError.from(error).kind === "store") {
+        await this.close(); // the run is gone
+      }
     }
   }
 
@@ -194,9 +203,12 @@ export class Session extends Owner {
   }
 
   private async showRun(root: string, run: RunSummary): Promise<void> {
-    const ref = { root, runId: run.id };
+    const shown = this.ref?.root === root && this.ref.runId === run.id ? this.ref : undefined;
+    const ref = shown ?? { root, runId: run.id };
+    if (shown === undefined) {
+      this.marked = undefined;
+    }
     this.ref = ref;
-    this.marked = undefined;
     this.projects.use(root);
     // Label names serve the panel's choice of labels only, so a project that no longer opens still shows its runs.
     const labels = await this.compute.request("open", { root }).then(
@@ -207,7 +219,6 @@ export class Session extends Owner {
       return;
     }
     this.show({ kind: "run", run, labels });
-    this.runChanged.fire(ref);
     await this.memento.update(REMEMBERED, ref);
   }
 

@@ -41,10 +41,12 @@ describe("rows of text", () => {
     await editor.screenshot("hover-light");
     await editor.page.keyboard.press("Escape");
 
+    await hover.waitFor({ state: "hidden" });
     const row = await editor.cursorLine();
     await editor.page.keyboard.press("Control+Shift+Enter");
+    await expect.poll(() => editor.cursorMarks()).toEqual([]);
     await editor.page.keyboard.press("ArrowDown");
-    expect(await editor.cursorLine()).toBe(row + 1);
+    await expect.poll(() => editor.cursorLine()).toBe(row + 1);
     const mark = async () => (await editor.cursorMarks())[0];
     await expect.poll(async () => (await mark())?.text).toEqual(proponent);
     const fresh = (await mark())?.color;
@@ -116,8 +118,9 @@ describe("setting up", () => {
     await editor.command("TracIn: Open Sample Workspace");
     await editor.quickRow("Spam").click();
     const input = editor.quickInput.locator("input.input");
-    await editor.quickInput.getByText("Copy Here").waitFor();
+    await editor.quickRow("checkpoints").waitFor(); // the dialog has read the workspace
     await input.fill(`${path.dirname(folder)}/`);
+    await editor.quickRow("iris").waitFor(); // the dialog has read the folder
     await editor.quickInput.getByText("Copy Here").click();
     await editor.notification("The sample was copied to").waitFor();
     const copy = path.join(path.dirname(folder), "tracin-spam", "tracin.json");
