@@ -1,7 +1,7 @@
 import { TracInError } from "../errors.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { decodeModel } from "../graph/onnx.ts";
-import { float32, int64, type Tensor } from "../graph/tensor.ts";
+import { float32, int64, sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Model, ModelWeight } from "./model.ts";
 import { toOurOpset } from "./opsets.ts";
 
@@ -17,12 +17,25 @@ import { toOurOpset } from "./opsets.ts";
  *   (`onnx::MatMul_12`), which stay candidates, so that a checkpoint without them is an error instead of a silent gap.
  *   All others: `parameter`, until the checkpoints are compared.
  *
- * Throws kind `model` with `file`: see `decodeModel` and `toOurOpset`.
+ * Throws kind `model` with `file`: see `decodeModel` and `toOurOpset`; also weights that are not float32.
  */
 export function importOnnx(bytes: Uint8Array, file: string): Model {
   const { graph: lifted, constants } = liftConstants(decodeModel(bytes, file), file);
   const graph = toOurOpset(lifted, file);
-  return { file, graph, weights: findWeights(graph, lifted, constants) };
+  const weights = findWeights(graph, lifted, constants);
+  for (const { name, role, shape } of weights) {
+    const dtype = lifted.initializers.get(name)?.dtype;
+    // A single number may be an exporter's, on its way through a Cast.
+    if (role !== "constant" && sizeOf(shape) > 1 && dtype !== "float32") {
+      throw new TracInError(
+        "model",
+        `The weight has the type ${dtype}; TracIn computes in float32.`,
+        { file, tensor: name },
+        "Export the model in 32 bits: call model.float() before torch.onnx.export. The checkpoints may stay as they are.",
+      );
+    }
+  }
+  return { file, graph, weights };
 }
 
 /** `Constant` nodes, and `Identity` nodes of initializers, as initializers; the names of those from constants. */

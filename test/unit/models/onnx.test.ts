@@ -102,6 +102,20 @@ describe("roles", () => {
   });
 });
 
+it.each(["float64", "float16"] as const)("weights of type %s are refused by name", (dtype) => {
+  const weight: Tensor =
+    dtype === "float64"
+      ? { dtype, shape: [2], data: new Float64Array(2) }
+      : { dtype, shape: [2], data: new Uint16Array(2) };
+  const graph = single("Add", 18, {}, { "fc.bias": weight });
+  expect(() => import_(graph)).toThrowError(
+    expect.objectContaining({
+      message: expect.stringContaining(dtype),
+      place: { file: "model.onnx", tensor: "fc.bias" },
+    }),
+  );
+});
+
 describe("operator sets", () => {
   const statistics = {
     g: float32([2], [1, 1]),
