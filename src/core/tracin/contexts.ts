@@ -6,8 +6,8 @@ import type { FormChoice } from "./cost.ts";
 import { queryParts } from "./forms.ts";
 import { targetInput } from "./loss.ts";
 import type { ProgramCache } from "./programs.ts";
-import { encodeQueries, explainedLabels, type Feeds, withLabels } from "./questions.ts";
-import { concatRows, floats, paddedRows, sliceRows } from "./rows.ts";
+import { batchOf, encodeQueries, explainedLabels, type Feeds, withLabels } from "./questions.ts";
+import { concatRows, floats, sliceRows } from "./rows.ts";
 import type { QueryResult, QuerySelection } from "./scores.ts";
 
 /** The weights of one checkpoint and the queries' side of the question there. */
@@ -93,7 +93,7 @@ export class QuerySide {
     const predictions: Tensor[] = [];
     for (let row = 0; row < count; row += batch) {
       const rows = Math.min(batch, count - row);
-      const values = await program.run(new Map([...rowsOf(feeds, row, rows, batch), ...weights]));
+      const values = await program.run(new Map([...batchOf(feeds, row, rows, batch), ...weights]));
       losses.push(sliceRows(values.get(outputs.loss) as Tensor, 0, rows));
       predictions.push(sliceRows(values.get(outputs.prediction) as Tensor, 0, rows));
     }
@@ -119,7 +119,7 @@ export class QuerySide {
     for (let row = 0; row < count; row += queryBatch) {
       const rows = Math.min(queryBatch, count - row);
       const program = await this.programs.queries(rows, forms, aggregate);
-      const values = await program.run(new Map([...rowsOf(feeds, row, rows, rows), ...weights]));
+      const values = await program.run(new Map([...batchOf(feeds, row, rows, rows), ...weights]));
       for (const [name, list] of pieces) {
         list.push(values.get(name) as Tensor);
       }
@@ -158,10 +158,6 @@ export class ContextCache {
     this.contexts.set(checkpoint.file, context);
     return context;
   }
-}
-
-function rowsOf(feeds: Feeds, row: number, rows: number, batch: number): Feeds {
-  return new Map([...feeds].map(([name, all]) => [name, paddedRows(all, row, row + rows, batch)]));
 }
 
 /** Sums in double precision: an aggregate may have thousands of parts. */

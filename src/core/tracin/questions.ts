@@ -3,7 +3,7 @@ import type { EncodedBatch } from "../datasets/encoder.ts";
 import { TracInError } from "../errors.ts";
 import { float32, type Tensor } from "../graph/tensor.ts";
 import { targetInput, targetMaskInput } from "./loss.ts";
-import { concatRows } from "./rows.ts";
+import { concatRows, paddedRows } from "./rows.ts";
 import type { QuerySelection } from "./scores.ts";
 
 /** Model inputs, targets and masks of some examples, by the names of the compiled graph. */
@@ -18,6 +18,11 @@ export function feedsOf(encoded: EncodedBatch, loss: LossSpec): Feeds {
     feeds.set(targetMaskInput, float32(shape, new Float32Array(data.length).fill(1)));
   }
   return feeds;
+}
+
+/** Feeds of `rows` examples from `row` on, filled up with zeros to a whole batch. */
+export function batchOf(feeds: Feeds, row: number, rows: number, batch: number): Feeds {
+  return new Map([...feeds].map(([name, all]) => [name, paddedRows(all, row, row + rows, batch)]));
 }
 
 /** Reads the queries' examples, in the order of the selection. */

@@ -1,7 +1,8 @@
 import { type Project, trainingData } from "../config/project.ts";
+import type { Dataset } from "../datasets/dataset.ts";
 import type { Engine, Values } from "../engines/engine.ts";
 import { referenceEngine } from "../engines/reference/engine.ts";
-import { throwIfAborted } from "../errors.ts";
+import { TracInError, throwIfAborted } from "../errors.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import { type ProbedModel, probeModel } from "../models/probe.ts";
 import { outputs, type Question } from "./compile.ts";
@@ -11,8 +12,8 @@ import { lossGraph } from "./forward.ts";
 import { checkIndependence } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
 import { ProgramCache } from "./programs.ts";
-import { type Feeds, feedsOf } from "./questions.ts";
-import { floats, paddedRows, repeatRows } from "./rows.ts";
+import { batchOf, feedsOf } from "./questions.ts";
+import { floats, repeatRows } from "./rows.ts";
 import type { QueryResult, QuerySelection, ScoreChunk, ScoreProgress } from "./scores.ts";
 
 export interface ScorerOptions {
@@ -156,10 +157,14 @@ export class Scorer {
           throwIfAborted(signal);
           const rows = Math.min(batch, chunk.size - row);
           const values = await training.run(checkpoint.file, context.weights, [
-            ...batchRows(feeds, row, rows, batch),
+            ...batchOf(feeds, row, rows, batch),
             ...context.queries,
           ]);
           chunk.put(values, index, checkpoint.weight, row, rows);
+          const broken = chunk.notFinite(index, row, rows);
+          if (broken !== undefined) {
+            throw notFinite(checkpoint.file, train, start + broken);
+          }
           done += rows;
           onProgress?.({ phase: "scoring", done, total });
           await yieldToEvents();
@@ -179,6 +184,7 @@ export class Scorer {
     return { queries, aggregate, queryFloats };
   }
 
+  /** Examples per batch that keep a batch's values within the memory limit and the processor's caches. */
   batchSize(plan: Question): number {
     const budget = Math.min(bytesPerBatch, this.options.memoryLimit / 4);
     const fitting = budget / (4 * plan.floatsPerExample);
@@ -216,12 +222,23 @@ class ChunkBuilder {
     this.losses.set(floats(values, outputs.loss).subarray(0, rows), at);
     if (checkpoint === this.checkpoints - 1) {
       const predictions = floats(values, outputs.prediction);
-      const width = (values.get(outputs.prediction)?.shape[1] as number) ?? 1;
+      const width = values.get(outputs.prediction)?.shape[1] ?? 1;
       if (this.predictions.length === 0) {
         this.predictions = new Float32Array(this.size * width);
       }
       this.predictions.set(predictions.subarray(0, rows * width), row * width);
     }
+  }
+
+  /** The first of some rows whose loss or gradient is NaN or infinite at a checkpoint. */
+  notFinite(checkpoint: number, row: number, rows: number): number | undefined {
+    for (let place = row; place < row + rows; place++) {
+      const at = checkpoint * this.size + place;
+      if (!Number.isFinite(this.losses[at]) || !Number.isFinite(this.selfParts[at])) {
+        return place;
+      }
+    }
+    return undefined;
   }
 
   finish(): ScoreChunk {
@@ -242,8 +259,14 @@ function scale(
   }
 }
 
-function batchRows(feeds: Feeds, row: number, rows: number, batch: number): Feeds {
-  return new Map([...feeds].map(([name, all]) => [name, paddedRows(all, row, row + rows, batch)]));
+function notFinite(checkpoint: string, train: Dataset, row: number): TracInError {
+  const { file, line } = train.locator(row);
+  return new TracInError(
+    "checkpoint",
+    `The loss or gradient of training example ${row} (${file}, line ${line + 1}) is not a finite number at this checkpoint.`,
+    { file: checkpoint },
+    'Training had diverged there, or the example is out of range. Leave the checkpoint out of "checkpoints" in tracin.json, or mend the example.',
+  );
 }
 
 /** Lets messages (a cancellation) in between two batches. */
