@@ -11,6 +11,7 @@ The exit code is 0 when every checkpoint fits the model.
 import argparse
 import glob
 import inspect
+import json
 import pathlib
 import re
 import sys
@@ -65,6 +66,41 @@ def export(path):
         options["dynamo"] = False  # the newer exporter renames weights
     torch.onnx.export(model, inputs, path, **options)
     print(f"Wrote {path} with the inputs {', '.join(names)}.")
+    record(path, model)
+
+
+def record(path, model):
+    """Appends to the ONNX file, as metadata, what its graph does not tell: what is not trained, and padding rows."""
+    state = tensors(model.state_dict(keep_vars=True))
+    is_parameter = lambda tensor: isinstance(tensor, torch.nn.Parameter)
+    embeddings = [module for module in model.modules() if isinstance(module, torch.nn.Embedding)]
+    padding = {}
+    for name, tensor in state.items():
+        rows = {module.padding_idx for module in embeddings if module.weight is tensor}
+        if len(rows) > 1:
+            print(f"{name} is the table of several embeddings, with padding_idx {rows}: it is recorded without.")
+        elif rows and rows != {None}:
+            padding[name] = rows.pop()
+    recorded = {
+        "version": 1,
+        "buffers": [name for name, value in state.items() if not is_parameter(value) and value.is_floating_point()],
+        "frozen": [name for name, value in state.items() if is_parameter(value) and not value.requires_grad],
+        "paddingRows": padding,
+    }
+    with open(path, "ab") as file:
+        # Protobuf messages may be joined: 14 is ModelProto.metadata_props, with 1 key and 2 value.
+        file.write(field(14, field(1, b"tracin") + field(2, json.dumps(recorded).encode())))
+    for what in ("buffers", "frozen", "paddingRows"):
+        print(f"Recorded {what}: {json.dumps(recorded[what])}")
+
+
+def field(number, content):
+    """One protobuf field of bytes: number and type 2, length, content."""
+    return varint(number << 3 | 2) + varint(len(content)) + content
+
+
+def varint(value):
+    return bytes([value]) if value < 128 else bytes([value & 127 | 128]) + varint(value >> 7)
 
 
 def compare(file):

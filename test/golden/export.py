@@ -1,4 +1,4 @@
-"""Runs the script of TracIn: Export PyTorch Model on an MLP and a batch-norm CNN, and keeps what it writes.
+"""Runs the script of TracIn: Export PyTorch Model on an MLP, a batch-norm CNN and a text model, and keeps what it writes.
 
     python test/golden/export.py
 
@@ -29,6 +29,26 @@ models = {
         " nn.Conv2d(3, 3, 3), nn.BatchNorm2d(3), nn.ReLU(), nn.Flatten(), nn.Dropout(0.5), nn.Linear(48, 2))",
         "example = torch.zeros(2, 1, 8, 8)",
     ),
+    # What the metadata is for: a padding row, a table with two names, a persistent buffer, a frozen layer.
+    "text": (
+        """
+from torch import nn
+class Text(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(7, 4, padding_idx=-7)
+        self.kind = nn.Embedding(7, 4)
+        self.tied = self.embedding
+        self.register_buffer("pe", torch.randn(5, 4))
+        self.frozen = nn.Linear(4, 4).requires_grad_(False)
+        self.head = nn.Linear(4, 2)
+    def forward(self, ids):
+        x = self.embedding(ids) + self.kind(ids) + self.pe[: ids.shape[1]]
+        return self.head(torch.tanh(self.frozen(x)).mean(1))
+model = Text()
+""",
+        "example = torch.zeros(2, 5, dtype=torch.long)",
+    ),
 }
 
 
@@ -51,7 +71,8 @@ def train(construct, example, target):
     torch.manual_seed(0)
     exec(construct, scope)
     exec(example, scope)
-    model, inputs = scope["model"], torch.randn_like(scope["example"].repeat(4, *[1] * (scope["example"].dim() - 1)))
+    model, inputs = scope["model"], scope["example"].repeat(4, *[1] * (scope["example"].dim() - 1))
+    inputs = torch.randint_like(inputs, 7) if inputs.dtype == torch.long else torch.randn_like(inputs)
     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
     for epoch in (1, 2):
         optimizer.zero_grad()

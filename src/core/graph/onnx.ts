@@ -19,6 +19,15 @@ const irVersion = 8;
 export interface EncodeOptions {
   /** `false` writes the outputs by name alone and leaves their types to the reader's inference. */
   readonly outputTypes?: boolean;
+  /** Entries of the file's metadata. */
+  readonly metadata?: ReadonlyMap<string, string>;
+}
+
+/** What an ONNX file holds. */
+export interface DecodedModel {
+  readonly graph: Graph;
+  /** `metadata_props` of the file. */
+  readonly metadata: ReadonlyMap<string, string>;
 }
 
 /** The graph as the bytes of an ONNX `ModelProto`; weights are copied once, as raw little-endian bytes. */
@@ -27,6 +36,7 @@ export function encodeGraph(graph: Graph, options: EncodeOptions = {}): Uint8Arr
     irVersion,
     producerName: "tracin",
     opsetImport: [{ domain: "", version: graph.opset }],
+    metadataProps: [...(options.metadata ?? [])].map(([key, value]) => ({ key, value })),
     graph: {
       name: "graph",
       node: graph.nodes.map(encodeNode),
@@ -40,7 +50,8 @@ export function encodeGraph(graph: Graph, options: EncodeOptions = {}): Uint8Arr
 }
 
 /**
- * The graph of an ONNX file, its operators as they are written (`importOnnx` converts them to our operator set).
+ * The graph of an ONNX file, its operators as they are written (`importOnnx` converts them to our operator set),
+ * and its metadata.
  *
  * Initializers that old files repeat as inputs are initializers only. Nodes without a name, or with a repeated
  * one, get a name of their own. An unnamed dimension gets the symbol `<value>.<axis>`; an output whose shape the
@@ -49,7 +60,7 @@ export function encodeGraph(graph: Graph, options: EncodeOptions = {}): Uint8Arr
  * Throws kind `model`, naming `file` and the tensor or node: damaged or truncated bytes, data in other files,
  * operators of other domains, functions, subgraphs, values that are used before they are made.
  */
-export function decodeModel(bytes: Uint8Array, file: string): Graph {
+export function decodeModel(bytes: Uint8Array, file: string): DecodedModel {
   const model = decodeBytes(bytes, file);
   const proto = model.graph;
   if (!proto || (proto.node ?? []).length === 0) {
@@ -83,7 +94,10 @@ export function decodeModel(bytes: Uint8Array, file: string): Graph {
     opset: toSafeNumber(version),
   };
   checkNames(graph, file);
-  return graph;
+  const metadata = new Map(
+    (model.metadataProps ?? []).map(({ key, value }) => [key ?? "", value ?? ""]),
+  );
+  return { graph, metadata };
 }
 
 const damaged = "The file is damaged or is not an ONNX model. Export it again.";

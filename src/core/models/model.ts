@@ -11,7 +11,7 @@ export interface ModelWeight {
   readonly shape: Shape;
   /**
    * `parameter`: trained by gradient descent. `buffer`: follows the checkpoint but has no gradient
-   * (running mean and variance). `constant`: part of the architecture; never in a checkpoint.
+   * (running statistics, positional encodings, frozen weights). `constant`: part of the architecture; never in a checkpoint.
    */
   readonly role: "parameter" | "buffer" | "constant";
 }
@@ -26,8 +26,15 @@ export interface Model {
    */
   readonly graph: Graph;
   /**
-   * All floating initializers of rank or size that training could change, with the role that the graph
+   * All floating initializers of rank or size that training could change, with the role that the file
    * alone tells. Whether a `parameter` is really one is settled against the checkpoints.
    */
   readonly weights: readonly ModelWeight[];
+  /** Whether the file itself says what was trained (metadata of TracIn: Export PyTorch Model). */
+  readonly recorded: boolean;
+  /**
+   * Row of an embedding table that gets no gradient where the table is looked up (`padding_idx`), by the name of
+   * the table; empty when the file does not say.
+   */
+  readonly paddingRows: ReadonlyMap<string, number>;
 }

@@ -2,6 +2,7 @@ import { TracInError } from "../errors.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { decodeModel } from "../graph/onnx.ts";
 import { float32, int64, sizeOf, type Tensor } from "../graph/tensor.ts";
+import { readMetadata } from "./metadata.ts";
 import type { Model, ModelWeight } from "./model.ts";
 import { toOurOpset } from "./opsets.ts";
 
@@ -12,17 +13,19 @@ import { toOurOpset } from "./opsets.ts";
  *   `Identity` nodes named like the merged parameters: each becomes an initializer of its own again, so that later
  *   checkpoints find it.
  * - `Constant` nodes become initializers.
- * - Roles of the floating initializers: read only as running mean or variance of batch normalisation: `buffer`.
- *   From a `Constant` node: `constant`. Names do not tell: constant folding renames and precomputes weights
+ * - Roles of the floating initializers: read only as running mean or variance of batch normalisation, or recorded in
+ *   the file's metadata as buffer or frozen (see `readMetadata`): `buffer`. From a `Constant` node: `constant`. Names do not tell: constant folding renames and precomputes weights
  *   (`onnx::MatMul_12`), which stay candidates, so that a checkpoint without them is an error instead of a silent gap.
  *   All others: `parameter`, until the checkpoints are compared.
  *
  * Throws kind `model` with `file`: see `decodeModel` and `toOurOpset`; also weights that are not float32.
  */
 export function importOnnx(bytes: Uint8Array, file: string): Model {
-  const { graph: lifted, constants } = liftConstants(decodeModel(bytes, file), file);
+  const { graph: decoded, metadata } = decodeModel(bytes, file);
+  const { graph: lifted, constants } = liftConstants(decoded, file);
   const graph = toOurOpset(lifted, file);
-  const weights = findWeights(graph, lifted, constants);
+  const recorded = readMetadata(metadata, lifted.initializers, file);
+  const weights = findWeights(graph, lifted, constants, recorded?.untrained);
   for (const { name, role, shape } of weights) {
     const dtype = lifted.initializers.get(name)?.dtype;
     // A single number may be an exporter's, on its way through a Cast.
@@ -35,7 +38,13 @@ export function importOnnx(bytes: Uint8Array, file: string): Model {
       );
     }
   }
-  return { file, graph, weights };
+  return {
+    file,
+    graph,
+    weights,
+    recorded: recorded !== undefined,
+    paddingRows: recorded?.paddingRows ?? new Map(),
+  };
 }
 
 /** `Constant` nodes, and `Identity` nodes of initializers, as initializers; the names of those from constants. */
@@ -98,6 +107,7 @@ function findWeights(
   graph: Graph,
   file: Graph,
   constants: ReadonlySet<string>,
+  untrained: ReadonlySet<string> = new Set(),
 ): readonly ModelWeight[] {
   const uses = new Map<string, Use[]>();
   for (const { op, inputs } of graph.nodes) {
@@ -114,7 +124,8 @@ function findWeights(
     .filter(([, tensor]) => floating.has(tensor.dtype))
     .map(([name, { shape }]): ModelWeight => {
       const used = uses.get(name) ?? [];
-      if (used.length > 0 && used.every(isRunningStatistic)) {
+      const isStatistic = used.length > 0 && used.every(isRunningStatistic);
+      if (isStatistic || untrained.has(name)) {
         return { name, shape, role: "buffer" };
       }
       return { name, shape, role: constants.has(name) ? "constant" : "parameter" };

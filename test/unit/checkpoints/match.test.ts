@@ -24,6 +24,8 @@ function model(
       shape,
       role: roles[name] ?? "parameter",
     })),
+    recorded: false,
+    paddingRows: new Map(),
   };
 }
 

@@ -77,17 +77,17 @@ function firstNode(model: onnx.ModelProto): onnx.INodeProto {
 
 describe("the ONNX codec", () => {
   it("gives back the graph that it wrote, every attribute type included", () => {
-    expect(decodeModel(encodeGraph(graph), "model.onnx")).toEqual(graph);
+    expect(decodeModel(encodeGraph(graph), "model.onnx").graph).toEqual(graph);
   });
 
   it.each(tensors)("gives back $dtype bit for bit", (tensor) => {
     const initializers = new Map([["w", tensor]]);
-    const again = decodeModel(encodeGraph({ ...graph, initializers }), "model.onnx");
+    const again = decodeModel(encodeGraph({ ...graph, initializers }), "model.onnx").graph;
     expect(again.initializers.get("w")).toEqual(tensor);
   });
 
   it("reads every element type from its typed field", () => {
-    const { initializers } = decodeModel(readModelBytes("typed"), "typed.onnx");
+    const { initializers } = decodeModel(readModelBytes("typed"), "typed.onnx").graph;
     const expected: Record<string, Tensor> = {
       FLOAT: float32([2], [1.5, -2]),
       FLOAT16: tensorOf("float16", [2], Uint16Array.of(0x3c00, 0xc000)),
@@ -112,7 +112,7 @@ describe("the ONNX codec", () => {
   });
 
   it("saturates integers beyond the safe range, which mean 'to the end'", () => {
-    const [node] = decodeModel(readModelBytes("typed"), "typed.onnx").nodes;
+    const [node] = decodeModel(readModelBytes("typed"), "typed.onnx").graph.nodes;
     expect(node?.attributes["ends"]).toEqual({ type: "ints", value: [Number.MAX_SAFE_INTEGER] });
     expect(node?.attributes["smallest"]).toEqual({ type: "int", value: Number.MIN_SAFE_INTEGER });
   });
@@ -124,7 +124,7 @@ describe("the ONNX codec", () => {
     }
     firstNode(model).name = "";
     model.graph?.node?.push({ opType: "Third", name: "same", input: ["end"], output: ["last"] });
-    const { nodes } = decodeModel(ModelProto.encode(model).finish(), "model.onnx");
+    const { nodes } = decodeModel(ModelProto.encode(model).finish(), "model.onnx").graph;
     expect(nodes.map(({ name }) => name)).toEqual(["Made_0", "same", "same_2"]);
   });
 
@@ -134,7 +134,7 @@ describe("the ONNX codec", () => {
       name: "w",
       type: { tensorType: { elemType: 1, shape: { dim: [] } } },
     });
-    const again = decodeModel(ModelProto.encode(model).finish(), "model.onnx");
+    const again = decodeModel(ModelProto.encode(model).finish(), "model.onnx").graph;
     expect(again.inputs.map(({ name }) => name)).toEqual(["x"]);
   });
 });

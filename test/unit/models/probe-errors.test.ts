@@ -8,6 +8,7 @@ import type { Model } from "../../../src/core/models/model.ts";
 import { probeModel } from "../../../src/core/models/probe.ts";
 
 const engine = onnxruntimeEngine();
+const unrecorded = { file: "model.onnx", recorded: false, paddingRows: new Map() } as const;
 
 /** A model on `x` of the given shape. */
 function model(
@@ -17,7 +18,7 @@ function model(
   const builder = new GraphBuilder();
   const x = builder.input({ name: "x", dtype: "float32", shape });
   builder.output({ name: build(builder, x), dtype: "float32", shape: ["batch", 1] });
-  return { file: "model.onnx", graph: builder.build(), weights: [] };
+  return { ...unrecorded, graph: builder.build(), weights: [] };
 }
 
 function feeds(...shape: readonly number[]): (batch: number) => Values {
@@ -87,7 +88,7 @@ describe("folding", () => {
     for (const name of [first, second, same]) {
       builder.output({ name: name ?? "", dtype: "float32", shape: ["batch", 2] });
     }
-    const base: Model = { file: "model.onnx", graph: builder.build(), weights: [] };
+    const base: Model = { ...unrecorded, graph: builder.build(), weights: [] };
     const { graph } = await probeModel(base, engine, feeds(2));
     expect(graph.nodes.map(({ op }) => op)).toEqual(["Relu", "Identity", "Identity"]);
     expect(graph.outputs.map(({ name }) => name)).toEqual([first, second, same]);
@@ -109,7 +110,7 @@ describe("folding", () => {
     const y = builder.div(builder.mul(x, root), builder.op("Sqrt", [two]));
     builder.output({ name: y, dtype: "float32", shape: ["batch", 2] });
     const weights = [{ name: "w", shape: [2], role: "parameter" }] as const;
-    const base: Model = { file: "model.onnx", graph: builder.build(), weights };
+    const base: Model = { ...unrecorded, graph: builder.build(), weights };
     const { graph, typeAt } = await probeModel(base, engine, feeds(2));
     expect(graph.nodes.map(({ op }) => op)).toEqual(["Sqrt", "Mul", "Div"]);
     expect(graph.inputs).toEqual([{ name: "x", dtype: "float32", shape: ["batch", 2] }]);

@@ -34,7 +34,7 @@ async function twoHeads() {
     opset: 18,
   };
   const weights = parameters.map((name) => ({ name, shape: [2, 2], role: "parameter" as const }));
-  const model = { file: "model.onnx", graph, weights };
+  const model = { file: "model.onnx", graph, weights, recorded: false, paddingRows: new Map() };
   const probed = await probeModel(
     model,
     referenceEngine(),
