@@ -2,12 +2,12 @@
  * The measured program: scores of the queries and self-influence of all training examples of a workspace, exactly as
  * the extension and the command line compute them. Prints one line of JSON.
  *
- *     node score.js FOLDER DATASET QUERIES [OUT]
+ *     node score.js FOLDER DATASET QUERIES OUT [--twice]
  *     node score.js FOLDER --work QUERIES        multiply-adds per example and checkpoint
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { openScorer, scoreAll } from "../../src/compute/scoring.ts";
+import { type OpenScorer, openScorer, scoreAll } from "../../src/compute/scoring.ts";
 import { computeSettings } from "../../src/compute/settings.ts";
 import { trainingData } from "../../src/core/config/project.ts";
 import { onnxruntimeEngine } from "../../src/core/engines/onnxruntime.ts";
@@ -20,12 +20,35 @@ async function main(): Promise<void> {
     await describeWork(root, Number(queries));
     return;
   }
+  const count = Number(queries);
+  const first = performance.now();
   const opened = await openScorer({
     root,
     config: "tracin.json",
     settings: computeSettings({ shardProgram: join(__dirname, "../shard.js") }),
   });
-  const count = Number(queries);
+  const { scores, self, processes } = await answer(opened, dataset, count);
+  const again = performance.now();
+  if (process.argv.includes("--twice")) {
+    await answer(opened, dataset, count);
+  }
+  const line: ScoreLine = {
+    examples: self.length,
+    checkpoints: opened.project.checkpoints.length,
+    processes,
+    openingSeconds: (again - first) / 1000,
+    runningSeconds: (performance.now() - again) / 1000,
+  };
+  if (out !== undefined) {
+    writeFileSync(join(out, "scores.bin"), new Uint8Array(scores.buffer));
+    writeFileSync(join(out, "self.bin"), new Uint8Array(self.buffer));
+  }
+  process.stdout.write(`${JSON.stringify(line)}\n`);
+  await opened.close();
+}
+
+/** Scores [examples, queries] and self-influence [examples], summed over checkpoints. */
+async function answer(opened: OpenScorer, dataset: string, count: number) {
   const examples = trainingData(opened.project).length;
   const scores = new Float32Array(examples * count);
   const self = new Float32Array(examples);
@@ -38,14 +61,7 @@ async function main(): Promise<void> {
       addParts(self, selfParts, start, size);
     },
   });
-  if (out !== undefined) {
-    writeFileSync(join(out, "scores.bin"), new Uint8Array(scores.buffer));
-    writeFileSync(join(out, "self.bin"), new Uint8Array(self.buffer));
-  }
-  const { checkpoints } = opened.project;
-  const line: ScoreLine = { examples, checkpoints: checkpoints.length, processes };
-  process.stdout.write(`${JSON.stringify(line)}\n`);
-  await opened.close();
+  return { scores, self, processes };
 }
 
 /** Prints how many multiply-adds one example costs at one checkpoint, without scoring anything. */
@@ -62,6 +78,10 @@ export interface ScoreLine {
   readonly examples: number;
   readonly checkpoints: number;
   readonly processes: number;
+  /** From the question to the answer: project opened, data read, model compiled, everything scored. */
+  readonly openingSeconds: number;
+  /** The same question asked again while the process runs, data read anew (0 unless asked twice). */
+  readonly runningSeconds: number;
 }
 
 /** Adds the parts of all checkpoints, [C, length], to a stretch of the sums. */

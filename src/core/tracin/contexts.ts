@@ -16,6 +16,12 @@ export interface CheckpointContext {
   readonly queries: ReadonlyMap<string, Tensor>;
 }
 
+/** Queries as the graph takes them, and what is known of them. */
+interface ResolvedQueries {
+  readonly feeds: Feeds;
+  readonly results: readonly QueryResult[];
+}
+
 /** Queries that run at once. */
 const queryBatch = 16;
 
@@ -26,11 +32,25 @@ export class QuerySide {
     private readonly programs: ProgramCache,
   ) {}
 
+  private latest: { readonly key: string; readonly resolved: Promise<ResolvedQueries> } | undefined;
+
   /** Reads the queries, settles which label of each is explained, and reports predictions and losses. */
-  async resolve(
+  resolve(selection: readonly QuerySelection[], signal?: AbortSignal): Promise<ResolvedQueries> {
+    const key = JSON.stringify(selection);
+    if (this.latest?.key !== key) {
+      const resolved = this.evaluateQueries(selection, signal);
+      this.latest = { key, resolved };
+      resolved.catch(() => {
+        this.latest = undefined;
+      });
+    }
+    return this.latest.resolved;
+  }
+
+  private async evaluateQueries(
     selection: readonly QuerySelection[],
-    signal?: AbortSignal,
-  ): Promise<{ feeds: Feeds; results: readonly QueryResult[] }> {
+    signal: AbortSignal | undefined,
+  ): Promise<ResolvedQueries> {
     const { checkpoints, loss } = this.project;
     const last = checkpoints.at(-1);
     if (selection.length === 0 || last === undefined) {

@@ -27,11 +27,8 @@ export async function checkIndependence(
     return;
   }
   const weights = await project.readWeights(checkpoint);
-  const question = { queries: 0, aggregate: false, queryFloats: 0 };
-  const together = await (await programs.scores(size, question)).run(
-    new Map([...sample, ...weights]),
-  );
-  const alone = await programs.scores(1, question);
+  const together = await (await programs.check(size)).run(new Map([...sample, ...weights]));
+  const alone = await programs.check(1);
   for (let row = 0; row < size; row++) {
     const feeds = [...sample].map(([name, all]) => [name, sliceRows(all, row, row + 1)] as const);
     const single = await alone.run(new Map([...feeds, ...weights]));

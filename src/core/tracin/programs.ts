@@ -1,4 +1,4 @@
-import type { Engine, Program, Values } from "../engines/engine.ts";
+import type { CompileOptions, Engine, Program, Values } from "../engines/engine.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import { compileForward, compileQueries, compileScores, type Question } from "./compile.ts";
@@ -71,6 +71,16 @@ export class ProgramCache {
     });
   }
 
+  /** Self-influence and loss of a batch, for a few runs: it is not worth optimising. */
+  check(batch: number): Promise<Program> {
+    const size = { queries: 0, aggregate: false, queryFloats: 0 };
+    const graph = async () => {
+      const options = this.forwardOptions(batch, true);
+      return (await compileScores(options, size, this.choose, this.reference)).graph;
+    };
+    return this.cached(`check ${batch}`, graph, { optimise: false });
+  }
+
   /** The training side with the weights as graph inputs. */
   scores(batch: number, size: QuestionSize): Promise<Program> {
     return this.cached(`scores ${batch} ${key(size)}`, async () => {
@@ -134,12 +144,16 @@ export class ProgramCache {
     );
   }
 
-  private cached(name: string, graph: () => Promise<Graph>): Promise<Program> {
+  private cached(
+    name: string,
+    graph: () => Promise<Graph>,
+    options?: CompileOptions,
+  ): Promise<Program> {
     const known = this.programs.get(name);
     if (known !== undefined) {
       return known;
     }
-    const program = graph().then((compiled) => this.engine.compile(compiled));
+    const program = graph().then((compiled) => this.engine.compile(compiled, options));
     this.programs.set(name, program);
     return program;
   }

@@ -12,7 +12,7 @@ import { lossGraph } from "./forward.ts";
 import { checkIndependence } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
 import { ProgramCache } from "./programs.ts";
-import { batchOf, feedsOf } from "./questions.ts";
+import { batchOf, type Feeds, feedsOf } from "./questions.ts";
 import { floats, repeatRows } from "./rows.ts";
 import type { QueryResult, QuerySelection, ScoreChunk, ScoreProgress } from "./scores.ts";
 
@@ -39,7 +39,7 @@ export interface ScoreOptions {
 }
 
 /** Bytes of intermediate values of one batch that keep the processor's caches and the memory both content. */
-const bytesPerBatch = 10 * 2 ** 20;
+const bytesPerBatch = 14 * 2 ** 20;
 const largestBatch = 1024;
 
 /**
@@ -145,19 +145,29 @@ export class Scorer {
       checkpoints: checkpoints.length,
     });
     const chunkSize = Math.min(options.chunk ?? 4096, examples);
+    const read = (start: number) => {
+      const feeds = encoder.encode(train, start, Math.min(range.end, start + chunkSize));
+      // The next chunk is read while this one is scored; its error counts once its turn has come.
+      feeds.catch(() => undefined);
+      return feeds;
+    };
+    let next = read(range.start);
     let done = 0;
     for (let start = range.start; start < range.end; start += chunkSize) {
-      const end = Math.min(range.end, start + chunkSize);
       throwIfAborted(signal);
-      const feeds = feedsOf(await encoder.encode(train, start, end), loss);
-      const chunk = new ChunkBuilder(start, end - start, checkpoints.length, count);
+      const encoded = await next;
+      const end = start + encoded.size;
+      if (end < range.end) {
+        next = read(end);
+      }
+      const batches = batchesOf(feedsOf(encoded, loss), encoded.size, batch);
+      const chunk = new ChunkBuilder(start, encoded.size, checkpoints.length, count);
       for (const [index, checkpoint] of checkpoints.entries()) {
         const context = await contexts.get(checkpoint);
-        for (let row = 0; row < chunk.size; row += batch) {
+        for (const { row, rows, feeds } of batches) {
           throwIfAborted(signal);
-          const rows = Math.min(batch, chunk.size - row);
           const values = await training.run(checkpoint.file, context.weights, [
-            ...batchOf(feeds, row, rows, batch),
+            ...feeds,
             ...context.queries,
           ]);
           chunk.put(values, index, checkpoint.weight, row, rows);
@@ -257,6 +267,19 @@ function scale(
   for (let index = 0; index < length; index++) {
     to[offset + index] = factor * (from[index] as number);
   }
+}
+
+/** A chunk cut into batches; the last one is filled up. */
+function batchesOf(
+  feeds: Feeds,
+  size: number,
+  batch: number,
+): readonly { row: number; rows: number; feeds: Feeds }[] {
+  return Array.from({ length: Math.ceil(size / batch) }, (_, index) => {
+    const row = index * batch;
+    const rows = Math.min(batch, size - row);
+    return { row, rows, feeds: batchOf(feeds, row, rows, batch) };
+  });
 }
 
 function notFinite(checkpoint: string, train: Dataset, row: number): TracInError {
