@@ -18,13 +18,16 @@ import torch.nn.functional as F
 from safetensors.torch import save_file
 from torch import nn
 
+sys.dont_write_bytecode = True
+ROOT = Path(__file__).resolve().parents[2]
+sys.path.append(str(ROOT / "media" / "export"))
+
+from export_to_tracin import record
 from influence import influence, predict
 
-ROOT = Path(__file__).resolve().parents[2]
 OUT = ROOT / "test" / "unit" / "golden" / "tracin"
 TRAIN, QUERIES, CLASSES = 8, 3, 4
 RATES = [0.1, 0.05]
-sys.dont_write_bytecode = True
 
 
 def normal(*shape):
@@ -516,6 +519,56 @@ class PositionsFirst(nn.Module):
         return self.out(torch.cat([a, b], 1).view(3, -1, 13).mean(0))
 
 
+class PaddingRow(nn.Module):
+    """An embedding whose padding row takes part in the mean, but has no gradient; and a persistent buffer."""
+
+    inputs = staticmethod(lambda: {"ids": tokens(5, 6)})
+    recorded = True
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(5, 4, padding_idx=1)
+        self.register_buffer("pe", torch.randn(6, 4))
+        self.out = nn.Linear(4, CLASSES)
+
+    def forward(self, ids):
+        return self.out(torch.tanh(self.embedding(ids) + self.pe).mean(1))
+
+
+class PaddingRowTwice(nn.Module):
+    """Such a table that is looked up twice, with positions in front once: the sites are merged."""
+
+    inputs = staticmethod(lambda: {"ids": tokens(5, 6), "more": tokens(5, 3)})
+    recorded = True
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(5, 4, padding_idx=0)
+        self.out = nn.Linear(8, CLASSES)
+
+    def forward(self, ids, more):
+        a = torch.tanh(self.embedding(ids)).mean(1)
+        b = torch.sigmoid(self.embedding(more.t())).mean(0)
+        return self.out(torch.cat([a, b], 1))
+
+
+class PaddingRowTied(nn.Module):
+    """Tied to the output layer: there, the padding row has a gradient like any other."""
+
+    inputs = staticmethod(lambda: {"ids": tokens(CLASSES, 5)})
+    recorded = True
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(CLASSES, 6, padding_idx=-1)
+        self.mix = nn.Linear(6, 6)
+        self.out = nn.Linear(6, CLASSES, bias=False)
+        self.out.weight = self.embedding.weight
+
+    def forward(self, ids):
+        return self.out(torch.tanh(self.mix(self.embedding(ids).mean(1))))
+
+
 class Probabilities(nn.Module):
     """Exported with its sigmoid and an axis dropped after it, trained on the logits."""
 
@@ -581,6 +634,9 @@ MODELS = {
     "positions-first": (PositionsFirst, SOFTMAX),
     "probabilities": (Probabilities, ("sigmoid-cross-entropy", "sum")),
     "class-probabilities": (ClassProbabilities, SOFTMAX),
+    "padding-row": (PaddingRow, SOFTMAX),
+    "padding-row-twice": (PaddingRowTwice, SOFTMAX),
+    "padding-row-tied": (PaddingRowTied, SOFTMAX),
 }
 
 
@@ -651,6 +707,8 @@ def make(name, number):
     folder.mkdir(parents=True, exist_ok=True)
     model.exported = True
     export(model, inputs, folder / "model.onnx")
+    if getattr(model, "recorded", False):
+        record(folder / "model.onnx", model)
     if name == "pools":
         use_global_max_pool(folder / "model.onnx")
 

@@ -1,6 +1,6 @@
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { Shape } from "../graph/tensor.ts";
-import { float32 } from "../graph/tensor.ts";
+import { float32, int64 } from "../graph/tensor.ts";
 import { exampleMajor } from "./batch-axis.ts";
 import type { Forward } from "./forward.ts";
 import { type ConvolutionSite, convolutionGeometry, type Site } from "./sites.ts";
@@ -59,7 +59,15 @@ export function siteFactors(forward: Forward, site: Site, gradient: string): Sit
       const ids = builder.reshape(front, [batch, delta.positions]);
       const wide = idsType.dtype === "int64" ? ids : builder.op("Cast", [ids], { to: 7 });
       const rows = forward.type(site.weight).shape[0] as number;
-      return { kind: "rows", ids: wide, rows, delta };
+      return {
+        kind: "rows",
+        ids: wide,
+        rows,
+        delta:
+          site.paddingRow === undefined
+            ? delta
+            : withoutRow(builder, delta, wide, site.paddingRow, batch),
+      };
     }
     case "bias": {
       const scaled = scaleBy(builder, gradient, site.scale);
@@ -129,6 +137,21 @@ function ordinary(forward: Forward, like: string, value: string): string {
 
 function toFront(rank: number, axis: number): number[] {
   return [axis, ...Array.from({ length: rank }, (_, index) => index).filter((i) => i !== axis)];
+}
+
+/** The deltas with zeros at the positions whose id is `row`. */
+function withoutRow(
+  builder: GraphBuilder,
+  delta: Factor,
+  ids: string,
+  row: number,
+  batch: number,
+): Factor {
+  const isRow = builder.op("Equal", [ids, builder.constant(int64([], [row]))]);
+  const kept = builder.op("Cast", [builder.op("Not", [isRow])], { to: 1 });
+  const { layout, positions } = delta;
+  const shape = layout === "PF" ? [batch, positions, 1] : [batch, 1, positions];
+  return { ...delta, value: builder.mul(delta.value, builder.reshape(kept, shape)) };
 }
 
 function scaleBy(builder: GraphBuilder, value: string, factor: number): string {

@@ -76,6 +76,7 @@ export function buildForward(options: ForwardOptions): Forward {
   const sites = findSites({
     graph: rewritten,
     carriers,
+    paddingRows: probed.model.paddingRows,
     type,
     batchAxis,
     unique: (stem) => builder.unique(stem),

@@ -44,6 +44,8 @@ export interface EmbeddingSite extends SiteBase {
   readonly kind: "embedding";
   readonly ids: string;
   readonly y: string;
+  /** Row that gets no gradient here, whatever its delta (PyTorch's `padding_idx`). */
+  readonly paddingRow?: number;
 }
 
 /** y = ... + b along one axis (bias of Conv or Gemm): the gradient is the delta summed over positions. */
@@ -95,6 +97,8 @@ export interface SiteContext {
   readonly graph: Graph;
   /** Values that depend on a counted parameter and on no model input. */
   readonly carriers: ReadonlySet<string>;
+  /** Rows of embedding tables that get no gradient where they are looked up. */
+  readonly paddingRows: ReadonlyMap<string, number>;
   type(value: string): ValueType;
   /** Where the examples lie in a value. */
   batchAxis(value: string): BatchAxis;
@@ -172,7 +176,16 @@ function siteAt(context: SiteContext, node: Node, slot: number): Site {
     return { kind: "bias", node, weight, y, yAxis: 1, scale: 1 };
   }
   if (node.op === "Gather" && slot === 0 && intAttribute(node, "axis", 0) === 0) {
-    return { kind: "embedding", node, weight, ids: node.inputs[1] as string, y };
+    const ids = node.inputs[1] as string;
+    const paddingRow = context.paddingRows.get(weight);
+    return {
+      kind: "embedding",
+      node,
+      weight,
+      ids,
+      y,
+      ...(paddingRow === undefined ? {} : { paddingRow }),
+    };
   }
   if (broadcasting.has(node.op)) {
     const site = broadcastSite(context, node, slot);

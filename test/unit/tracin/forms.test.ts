@@ -36,6 +36,8 @@ const positional = [
   "positions",
   "attention",
   "embedding",
+  "padding-row",
+  "padding-row-twice",
   "tied-linear",
   "pools",
 ];
