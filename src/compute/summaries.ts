@@ -1,9 +1,9 @@
 import { readFile, stat } from "node:fs/promises";
 import { findCheckpoints } from "../core/checkpoints/discover.ts";
-import { resolveInside } from "../core/paths.ts";
 import type { Project } from "../core/config/project.ts";
 import { imageType } from "../core/datasets/images/decode.ts";
 import type { TracInError } from "../core/errors.ts";
+import { resolveInside } from "../core/paths.ts";
 import { runFolder } from "../core/store/folder.ts";
 import type { Fingerprints } from "../core/store/inputs.ts";
 import type { RunQuery, RunRecord } from "../core/store/record.ts";

@@ -3,8 +3,8 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { loadConfig, parseConfig } from "../../../src/core/config/load.ts";
-import { resolveInside } from "../../../src/core/paths.ts";
 import { TracInError } from "../../../src/core/errors.ts";
+import { resolveInside } from "../../../src/core/paths.ts";
 
 const valid = `{
   // the network
