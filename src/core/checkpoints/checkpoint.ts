@@ -25,6 +25,8 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
   /** Rates of the optimizer's parameter groups, in order; empty when the file has none. */
   readonly learningRates: readonly FoundLearningRate[];
+  /** How many tensors the optimizer's parameter groups hold together, where the file says it. */
+  readonly trainedTensors?: number;
   /** Training step and epoch, where the file says them. */
   readonly step?: number;
   readonly epoch?: number;

@@ -23,11 +23,12 @@ export async function withCompanions(path: string, checkpoint: Checkpoint): Prom
     file: posix.join(posix.dirname(checkpoint.file.replaceAll("\\", "/")), name),
   });
   const state = await trainerState(beside("trainer_state.json"));
-  const rates = await optimizerRates(beside("optimizer.pt"));
+  const optimizer = await optimizerState(beside("optimizer.pt"));
   return {
     ...checkpoint,
     ...state,
-    learningRates: rates.length > 0 ? rates : (state?.learningRates ?? []),
+    ...optimizer,
+    learningRates: optimizer?.learningRates ?? state?.learningRates ?? [],
   };
 }
 
@@ -36,16 +37,26 @@ interface Companion {
   readonly file: string;
 }
 
-async function optimizerRates({ path, file }: Companion): Promise<Progress["learningRates"]> {
+/** Rates and number of tensors of an optimizer that has rates. */
+async function optimizerState({
+  path,
+  file,
+}: Companion): Promise<Pick<Checkpoint, "learningRates" | "trainedTensors"> | undefined> {
   try {
-    const optimizer = await openPytorch(path, file);
-    await optimizer.close();
-    return optimizer.learningRates.map(({ value, source }) => ({
-      value,
-      source: `${basename(path)}: ${source}`,
-    }));
+    const { learningRates, trainedTensors, close } = await openPytorch(path, file);
+    await close();
+    if (learningRates.length === 0) {
+      return undefined;
+    }
+    return {
+      learningRates: learningRates.map(({ value, source }) => ({
+        value,
+        source: `${basename(path)}: ${source}`,
+      })),
+      ...(trainedTensors === undefined ? {} : { trainedTensors }),
+    };
   } catch {
-    return [];
+    return undefined;
   }
 }
 

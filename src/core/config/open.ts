@@ -5,13 +5,14 @@ import { findCheckpoints } from "../checkpoints/discover.ts";
 import { type Match, matchCheckpoints } from "../checkpoints/match.ts";
 import { openCheckpoint } from "../checkpoints/open.ts";
 import { resolveLearningRates } from "../checkpoints/rates.ts";
+import { type Division, optimizerWarnings, paddingWarnings } from "../checkpoints/trained.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Encoder, EncoderState } from "../datasets/encoder.ts";
 import { encoderFromState, fitEncoder } from "../datasets/fit.ts";
 import { openDataset } from "../datasets/open.ts";
 import { TracInError } from "../errors.ts";
 import { formatShape, sameShape, type Tensor } from "../graph/tensor.ts";
-import type { Model } from "../models/model.ts";
+import type { Model, ModelWeight } from "../models/model.ts";
 import { importOnnx } from "../models/onnx.ts";
 import { resolveInside } from "../paths.ts";
 import { matches } from "../tracin/layers.ts";
@@ -40,13 +41,7 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
   const config = await loadConfig(folder, options.config ?? configFile);
   const model = await openModel(folder, config.model);
   const loss = resolveLoss(config, model);
-  const { checkpoints, matched } = await openCheckpoints(folder, config, model);
-  const isFrozen = frozenTest(config);
-  const held = new Set(matched[0]?.names.keys());
-  const roles = model.weights.filter(({ name }) => held.has(name));
-  const parameters = roles
-    .filter(({ name, role }) => role === "parameter" && !isFrozen(name))
-    .map(({ name }) => name);
+  const { checkpoints, parameters, buffers } = await openCheckpoints(folder, config, model);
   if (parameters.length === 0) {
     throw new TracInError(
       "config",
@@ -63,7 +58,7 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
       model,
       checkpoints,
       parameters,
-      buffers: roles.map(({ name }) => name).filter((name) => !parameters.includes(name)),
+      buffers,
       datasets,
       encoder: await openEncoder(folder, config, model, loss, datasets, options.encoder),
       loss,
@@ -117,7 +112,7 @@ async function openCheckpoints(
   root: string,
   config: Config,
   model: Model,
-): Promise<{ checkpoints: readonly ProjectCheckpoint[]; matched: readonly Match[] }> {
+): Promise<Division & { readonly checkpoints: readonly ProjectCheckpoint[] }> {
   const files = await findCheckpoints(root, config.checkpoints.files);
   const opened: Checkpoint[] = [];
   try {
@@ -129,6 +124,8 @@ async function openCheckpoints(
       optional: frozenTest(config),
     });
     const rates = resolveLearningRates(config.checkpoints, opened);
+    const division = divide(config, model, matched[0]);
+    const padding = await paddingWarnings(model, division.parameters, opened, matched);
     const checkpoints = opened.flatMap((checkpoint, index): ProjectCheckpoint[] => {
       const rate = rates[index];
       const match = matched[index];
@@ -139,16 +136,33 @@ async function openCheckpoints(
         {
           file: checkpoint.file,
           ...rate,
+          warnings: [
+            ...rate.warnings,
+            ...optimizerWarnings(checkpoint, match, division),
+            ...(index === 0 ? padding : []),
+          ],
           names: match.names,
           ...(checkpoint.step === undefined ? {} : { step: checkpoint.step }),
           ...(checkpoint.epoch === undefined ? {} : { epoch: checkpoint.epoch }),
         },
       ];
     });
-    return { checkpoints, matched };
+    return { checkpoints, ...division };
   } finally {
     await closeAll(opened);
   }
+}
+
+/** The weights that the checkpoints hold, as what was trained and what was not. */
+function divide(config: Config, model: Model, match: Match | undefined): Division {
+  const isFrozen = frozenTest(config);
+  const held = model.weights.filter(({ name }) => match?.names.has(name));
+  const isParameter = ({ name, role }: ModelWeight): boolean =>
+    role === "parameter" && !isFrozen(name);
+  return {
+    parameters: held.filter(isParameter).map(({ name }) => name),
+    buffers: held.filter((weight) => !isParameter(weight)).map(({ name }) => name),
+  };
 }
 
 function frozenTest(config: Config): (name: string) => boolean {

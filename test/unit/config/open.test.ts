@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openProject } from "../../../src/core/config/open.ts";
+import { decodeModel, encodeGraph } from "../../../src/core/graph/onnx.ts";
 
 describe("openProject", () => {
   it("opens the digits sample: model, checkpoints with rates, data, encoder", async () => {
@@ -53,6 +54,54 @@ describe("openProject", () => {
     } finally {
       await Promise.all([fitted.close(), again.close()]);
     }
+  });
+});
+
+describe("what was not trained", () => {
+  it.each(["digits", "iris", "spam"])("%s: no reason for a warning", async (sample) => {
+    const project = await openProject(`samples/${sample}`);
+    await project.close();
+    const warnings = project.checkpoints.flatMap((checkpoint) => checkpoint.warnings);
+    expect(warnings.filter((text) => !text.startsWith("The learning rate changed"))).toEqual([]);
+  });
+
+  let root: string;
+  beforeEach(async () => {
+    root = await mkdtemp(join(tmpdir(), "tracin-project-"));
+    await cp("test/unit/golden/export/text", root, { recursive: true });
+    const rows = [0, 1].map((label) => JSON.stringify({ ids: [1, 2, 3, 0, 0], label }));
+    await writeFile(join(root, "train.jsonl"), rows.join("\n"));
+    const config = {
+      model: "model.onnx",
+      checkpoints: { files: "epoch-*.pt", learningRate: 0.1 },
+      loss: "softmax-cross-entropy",
+      data: { train: { jsonl: "train.jsonl", target: "label" } },
+      features: { ids: { tokens: { column: "ids", length: 5 } } },
+    };
+    await writeFile(join(root, "tracin.json"), JSON.stringify(config));
+  });
+  afterEach(() => rm(root, { recursive: true, force: true }));
+
+  it("is told by the metadata of an exported model", async () => {
+    const project = await openProject(root);
+    await project.close();
+    expect(project.parameters).toHaveLength(4);
+    expect(project.buffers.toSorted()).toEqual(["frozen.bias", "frozen.weight", "pe"]);
+    expect(project.checkpoints.flatMap(({ warnings }) => warnings)).toEqual([]);
+  });
+
+  it("is suspected without: the optimizer trains fewer tensors, and a row stays zero", async () => {
+    const path = join(root, "model.onnx");
+    const { graph } = decodeModel(await readFile(path), "model.onnx");
+    await writeFile(path, encodeGraph(graph));
+    const project = await openProject(root);
+    await project.close();
+    expect(project.parameters).toHaveLength(7);
+    expect(project.checkpoints.map(({ warnings }) => warnings)).toEqual([
+      [expect.stringMatching(/^Row 0 of embedding\.weight is zero/)],
+      // Two frozen tensors are the optimizer's too; the positional encoding is not.
+      [expect.stringMatching(/trains 6 tensors, but 7 .*"frozen"/)],
+    ]);
   });
 });
 

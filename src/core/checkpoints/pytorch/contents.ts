@@ -12,6 +12,8 @@ export interface Contents {
   /** The model's tensors: keys of its state_dict, or dotted paths. */
   readonly tensors: ReadonlyMap<string, TensorView>;
   readonly rates: readonly RateEntry[];
+  /** How many tensors the optimizers train; undefined without one. */
+  readonly trainedTensors?: number;
   /** Tensors of a kind that is not read (sparse, quantised), with the call that would make them. */
   readonly unread: ReadonlyMap<string, string>;
   /** Class name when a whole module was pickled instead of its state_dict. */
@@ -56,6 +58,7 @@ export function findContents(root: Value): Contents {
     rates: walk.rates.length > 0 ? walk.rates : walk.schedulerRates,
     unread: walk.unread,
     plain: dictionary ?? new Map(),
+    ...(walk.trainedTensors === undefined ? {} : { trainedTensors: walk.trainedTensors }),
     ...(walk.wholeModule === undefined ? {} : { wholeModule: walk.wholeModule }),
   };
 }
@@ -66,6 +69,7 @@ class Walk {
   readonly rates: RateEntry[] = [];
   readonly schedulerRates: RateEntry[] = [];
   wholeModule: string | undefined;
+  trainedTensors: number | undefined;
   /** Each container once: shared references would otherwise multiply without end. */
   private readonly seen = new Set<Value>();
 
@@ -128,6 +132,10 @@ class Walk {
       return;
     }
     groups.forEach((group, index) => {
+      const trained = group instanceof Map ? group.get("params") : undefined;
+      if (Array.isArray(trained)) {
+        this.trainedTensors = (this.trainedTensors ?? 0) + trained.length;
+      }
       const rate = group instanceof Map ? group.get("lr") : undefined;
       this.addRate(this.rates, rate, `${path === "" ? "" : `${path}.`}param_groups[${index}].lr`);
     });

@@ -57,6 +57,7 @@ async function describe(source: FileSource, saved: Saved): Promise<Checkpoint> {
     tensors,
     ...progress,
     learningRates: rates.length > 0 ? rates : progress.learningRates,
+    ...(contents.trainedTensors === undefined ? {} : { trainedTensors: contents.trainedTensors }),
     async read(name) {
       const view = views.get(name);
       if (!view) {

@@ -1,0 +1,96 @@
+import { intAttribute } from "../graph/graph.ts";
+import { sizeOf, type Tensor } from "../graph/tensor.ts";
+import type { Model } from "../models/model.ts";
+import type { Checkpoint } from "./checkpoint.ts";
+import type { Match } from "./match.ts";
+
+/** How the model's weights divide into those that count as trained and the others. */
+export interface Division {
+  readonly parameters: readonly string[];
+  readonly buffers: readonly string[];
+}
+
+/**
+ * A warning when the optimizer trains another number of tensors than count as parameters: fewer, because buffers or
+ * frozen weights count; or more than the checkpoint has. (Optimizers often hold frozen and unused tensors as well.)
+ */
+export function optimizerWarnings(
+  { trainedTensors: trained }: Checkpoint,
+  { surplus }: Match,
+  { parameters, buffers }: Division,
+): string[] {
+  const tensors = (count: number): string => `${count} tensor${count === 1 ? "" : "s"}`;
+  if (trained !== undefined && trained < parameters.length) {
+    return [
+      `The optimizer trains ${tensors(trained)}, but ${parameters.length} of the model's count as parameters: name the others in "frozen" in tracin.json.`,
+    ];
+  }
+  if (trained !== undefined && trained > parameters.length + buffers.length + surplus.length) {
+    return [
+      `The optimizer trains ${tensors(trained)}, but only ${parameters.length} of the model's count as parameters: what else it trains has no part in the scores.`,
+    ];
+  }
+  return [];
+}
+
+/** Elements of the largest table that is read for its rows alone. */
+const largestTable = 2 ** 26;
+
+/**
+ * A warning for each embedding table with rows that look like padding: all zeros in the model file and at the first and
+ * last checkpoint, when the file does not record padding rows. Reads the tables that have such rows in the model file.
+ */
+export async function paddingWarnings(
+  model: Model,
+  parameters: readonly string[],
+  checkpoints: readonly Checkpoint[],
+  matches: readonly Match[],
+): Promise<string[]> {
+  if (model.recorded) {
+    return [];
+  }
+  const tables = new Set(
+    model.graph.nodes
+      .filter((node) => node.op === "Gather" && intAttribute(node, "axis", 0) === 0)
+      .map(({ inputs }) => inputs[0] ?? ""),
+  );
+  const ends = [...new Set([0, checkpoints.length - 1])];
+  const warnings: string[] = [];
+  for (const name of parameters.filter((parameter) => tables.has(parameter))) {
+    const table = model.graph.initializers.get(name);
+    let rows = table?.shape.length === 2 ? zeroRows(table) : [];
+    for (const end of ends) {
+      const stored = matches[end]?.names.get(name);
+      if (rows.length > 0 && stored !== undefined && sizeOf(table?.shape ?? []) <= largestTable) {
+        const zero = new Set(zeroRows(await (checkpoints[end] as Checkpoint).read(stored)));
+        rows = rows.filter((row) => zero.has(row));
+      }
+    }
+    if (rows.length > 0) {
+      warnings.push(
+        `${list(rows)} of ${name} ${rows.length === 1 ? "is" : "are"} zero at the first and the last checkpoint: if there is a padding row (padding_idx), export again with TracIn: Export PyTorch Model, so that its gradient is left out.`,
+      );
+    }
+  }
+  return warnings;
+}
+
+/** Rows of a table [rows, features] that hold nothing but zeros. */
+function zeroRows({ shape, data }: Tensor): number[] {
+  const [rows = 0, width = 0] = shape;
+  const isZero = (row: number): boolean => {
+    for (let at = row * width; at < (row + 1) * width; at++) {
+      if (Number(data[at]) !== 0) {
+        return false;
+      }
+    }
+    return true;
+  };
+  return Array.from({ length: rows }, (_, row) => row).filter(isZero);
+}
+
+function list(rows: readonly number[]): string {
+  const shown = rows.slice(0, 3).join(", ");
+  const more = rows.length > 3 ? ` and ${rows.length - 3} more` : "";
+  return `${rows.length === 1 ? "Row" : "Rows"} ${shown}${more}`;
+}

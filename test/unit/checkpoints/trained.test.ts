@@ -1,0 +1,112 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import type { Checkpoint } from "../../../src/core/checkpoints/checkpoint.ts";
+import type { Match } from "../../../src/core/checkpoints/match.ts";
+import { openCheckpoint } from "../../../src/core/checkpoints/open.ts";
+import { optimizerWarnings, paddingWarnings } from "../../../src/core/checkpoints/trained.ts";
+import { float32, type Tensor } from "../../../src/core/graph/tensor.ts";
+import type { Model } from "../../../src/core/models/model.ts";
+
+const golden = join(import.meta.dirname, "../golden/checkpoints");
+
+function checkpoint(trainedTensors: number | undefined, table?: Tensor): Checkpoint {
+  return {
+    file: "epoch-1.pt",
+    format: "pytorch",
+    tensors: new Map(),
+    learningRates: [],
+    ...(trainedTensors === undefined ? {} : { trainedTensors }),
+    read: async () => table ?? Promise.reject(new Error("not read here")),
+    close: async () => {},
+  };
+}
+
+function match(surplus: readonly string[] = []): Match {
+  return { names: new Map([["table", "model.table"]]), constants: [], surplus, prefix: "model." };
+}
+
+describe("the number of tensors that the optimizer trains", () => {
+  it.each([
+    ["trained-sgd.pt", 6],
+    ["trained-adam.pt", 6],
+    ["groups.pt", 4],
+    ["lightning.ckpt", 6],
+    ["plain.pt", undefined],
+    ["plain.safetensors", undefined],
+  ])("%s: %s", async (file, count) => {
+    const opened = await openCheckpoint(join(golden, file), file);
+    await opened.close();
+    expect(opened.trainedTensors).toBe(count);
+  });
+
+  const division = { parameters: ["a", "b", "pe"], buffers: ["frozen"] };
+
+  it.each([undefined, 3, 4, 5])(
+    "%s of 3 parameters, 1 buffer and 1 unused one is fine",
+    (count) => {
+      expect(optimizerWarnings(checkpoint(count), match(["unused"]), division)).toEqual([]);
+    },
+  );
+
+  it("fewer than the parameters, and more than there are, is a warning", () => {
+    expect(optimizerWarnings(checkpoint(2), match(), division)).toEqual([
+      'The optimizer trains 2 tensors, but 3 of the model\'s count as parameters: name the others in "frozen" in tracin.json.',
+    ]);
+    expect(optimizerWarnings(checkpoint(6), match(["unused"]), division)).toEqual([
+      expect.stringMatching(/trains 6 tensors, but only 3/),
+    ]);
+  });
+});
+
+describe("rows that look like padding", () => {
+  const table = float32([4, 2], [0, 0, 1, 0, 0, 0, 0, 2]);
+
+  function model(recorded: boolean, op = "Gather", values = table): Model {
+    return {
+      file: "model.onnx",
+      graph: {
+        inputs: [{ name: "ids", dtype: "int64", shape: ["batch", 3] }],
+        outputs: [{ name: "y", dtype: "float32", shape: ["batch", 3, 2] }],
+        nodes: [{ op, name: "g", inputs: ["table", "ids"], outputs: ["y"], attributes: {} }],
+        initializers: new Map([["table", values]]),
+        opset: 18,
+      },
+      weights: [{ name: "table", shape: [4, 2], role: "parameter" }],
+      recorded,
+      paddingRows: new Map(),
+    };
+  }
+
+  const ask = (asked: Model, ...tables: readonly Tensor[]) =>
+    paddingWarnings(
+      asked,
+      ["table"],
+      tables.map((values) => checkpoint(undefined, values)),
+      tables.map(() => match()),
+    );
+
+  it("are those that are zero in the model and at the first and last checkpoint", async () => {
+    const other = float32([4, 2], [0, 0, 0, 0, 5, 0, 0, 0]);
+    expect(await ask(model(false), other, table)).toEqual([
+      expect.stringMatching(/^Row 0 of table is zero .*padding_idx.*Export PyTorch Model/),
+    ]);
+    expect(await ask(model(false), table)).toEqual([
+      expect.stringMatching(/^Rows 0, 2 of table are zero/),
+    ]);
+  });
+
+  it("are none where a checkpoint has numbers there, and where the model file tells", async () => {
+    const full = float32([4, 2], [1, 1, 1, 1, 1, 1, 1, 1]);
+    expect(await ask(model(false), table, full)).toEqual([]);
+    expect(await ask(model(true), table)).toEqual([]);
+    expect(await ask(model(false, "MatMul"), table)).toEqual([]);
+  });
+
+  it("are not looked for in the checkpoints of a model that has none", async () => {
+    const full = float32([4, 2], [1, 1, 1, 1, 1, 1, 1, 1]);
+    const unread = checkpoint(undefined);
+    expect(
+      await paddingWarnings(model(false, "Gather", full), ["table"], [unread], [match()]),
+    ).toEqual([]);
+  });
+});
