@@ -3,6 +3,7 @@ import { findCheckpoints } from "../core/checkpoints/discover.ts";
 import type { Project } from "../core/config/project.ts";
 import { imageType } from "../core/datasets/images/decode.ts";
 import type { TracInError } from "../core/errors.ts";
+import { pruneGraph } from "../core/graph/prune.ts";
 import { resolveInside } from "../core/paths.ts";
 import { runFolder } from "../core/store/folder.ts";
 import type { Fingerprints } from "../core/store/inputs.ts";
@@ -16,9 +17,10 @@ const largestPreview = 4 << 20;
 /** What `tracin.json` amounts to. */
 export function summarizeProject(project: Project): ProjectSummary {
   const { model, config, encoder, loss } = project;
-  const counted = new Set(
-    chooseParameters(model.graph, project.parameters, config.layers ?? "all"),
-  );
+  // As the scorer does: layers that the loss does not read have no part in "last".
+  const outputs = model.graph.outputs.filter(({ name }) => name === loss.output);
+  const read = pruneGraph({ ...model.graph, outputs });
+  const counted = new Set(chooseParameters(read, project.parameters, config.layers ?? "all"));
   const shapes = new Map(model.weights.map(({ name, shape }) => [name, shape]));
   return {
     root: project.root,
