@@ -66,7 +66,7 @@ export function explainCommand(program: Command, context: CommandContext): void 
         printAnswer(context, answer);
       }
       printSuspects(context, suspects, "selfInfluence");
-      printRun(context, record);
+      printRun(context, record, root);
     } finally {
       reader.close();
     }
@@ -81,7 +81,7 @@ export function suspectsCommand(program: Command, context: CommandContext): void
       .description("rank the training examples that are probably mislabelled")
       .option("--top <n>", "rows of the list", positive, 20)
       .addOption(
-        new Option("--order <number>", "number to rank by")
+        new Option("--order <which>", "what to rank by")
           .choices(["selfInfluence", "loss"])
           .default("selfInfluence"),
       ),
@@ -101,7 +101,7 @@ export function suspectsCommand(program: Command, context: CommandContext): void
         return;
       }
       printSuspects(context, rows, options.order);
-      printRun(context, record);
+      printRun(context, record, root);
     } finally {
       reader.close();
     }

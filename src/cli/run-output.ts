@@ -1,3 +1,4 @@
+import { join, relative } from "node:path";
 import { runFolder } from "../core/store/folder.ts";
 import type { Ranking, RunReader, RunRow } from "../core/store/reader.ts";
 import type { RunQuery, RunRecord } from "../core/store/record.ts";
@@ -104,8 +105,9 @@ export function printSuspects({ out }: Terminal, rows: Rows, order: Ranking["ord
   out.write(`${table(out, head, lines, [0, 1, 2, 5])}\n`);
 }
 
-/** Prints what was computed, how long it took and where it is. */
-export function printRun({ out }: Terminal, record: RunRecord): void {
+/** Prints what was computed, how long it took and where it is, as seen from the working directory. */
+export function printRun({ out }: Terminal, record: RunRecord, root: string): void {
+  const folder = relative(".", join(root, runFolder(record.id)));
   const parts = [
     `${record.examples} examples`,
     `${record.checkpoints.length} checkpoints`,
@@ -114,7 +116,7 @@ export function printRun({ out }: Terminal, record: RunRecord): void {
     `${record.processes} ${record.processes === 1 ? "process" : "processes"}`,
     `${record.seconds.toFixed(1)} s`,
   ];
-  out.write(`\n${paint(out, "dim", parts.join(" · "))}\nRun written to ${runFolder(record.id)}\n`);
+  out.write(`\n${paint(out, "dim", parts.join(" · "))}\nRun written to ${folder}\n`);
 }
 
 /** A run as the JSON output shows it. */

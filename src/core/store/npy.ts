@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { type FileHandle, open, rename, rm } from "node:fs/promises";
+import { type FileHandle, open, rename, rm, stat } from "node:fs/promises";
 import { basename, dirname, join } from "node:path";
 import { TracInError } from "../errors.ts";
 
@@ -16,8 +16,17 @@ export class NpyWriter {
     private readonly length: number,
   ) {}
 
-  /** Throws kind `store` when the folder cannot be written. */
+  /** Throws kind `store` when the folder cannot be written, or when `path` is a folder itself. */
   static async create(path: string, shape: readonly number[]): Promise<NpyWriter> {
+    const there = await stat(path).catch(() => undefined);
+    if (there?.isDirectory()) {
+      throw new TracInError(
+        "store",
+        "The file cannot be written: there is a folder of that name",
+        { file: path },
+        "Name a file in it, or choose another name.",
+      );
+    }
     const aside = join(
       dirname(path),
       `.${basename(path)}.${randomBytes(4).toString("hex")}.partial`,

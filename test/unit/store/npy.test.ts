@@ -53,3 +53,11 @@ it("leaves nothing behind when discarded, and names a folder that is not there",
     kind: "store",
   });
 });
+
+it("refuses the name of a folder before anything is computed", async () => {
+  await expect(NpyWriter.create(folder, [2])).rejects.toMatchObject({
+    kind: "store",
+    message: expect.stringContaining("there is a folder of that name"),
+  });
+  expect(await readdir(folder)).toEqual([]);
+});
