@@ -1,9 +1,10 @@
 import { spawn } from "node:child_process";
-import { cp, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { listRuns } from "../../../src/core/store/reader.ts";
+import { copySample } from "../sample.ts";
 import { buildPrograms, type Programs } from "../support/programs.ts";
 
 interface Outcome {
@@ -20,7 +21,7 @@ beforeAll(async () => {
   programs = await buildPrograms();
   folder = await mkdtemp(join(tmpdir(), "tracin-cli-"));
   iris = join(folder, "iris");
-  await cp("samples/iris", iris, { recursive: true });
+  await copySample("iris", iris);
 });
 afterAll(async () => {
   await programs.dispose();
@@ -254,7 +255,7 @@ describe("what goes wrong", () => {
 
   it("names the line of a broken configuration and of a broken row", async () => {
     const broken = join(folder, "broken");
-    await cp("samples/iris", broken, { recursive: true });
+    await copySample("iris", broken);
     await writeFile(join(broken, "wrong.json"), '{\n  "model": 3\n}\n');
     const config = await tracin(["inspect", "--config", "wrong.json"], { cwd: broken });
     expect(config.err).toMatch(/"model" is 3; expected text.*wrong\.json, line 2/);
@@ -269,7 +270,7 @@ describe("what goes wrong", () => {
 
   it("ends with 130 on Ctrl-C and leaves nothing behind", async () => {
     const digits = join(folder, "digits");
-    await cp("samples/digits", digits, { recursive: true });
+    await copySample("digits", digits);
     const { code, out, err } = await tracin(["explain", "test:0"], {
       cwd: digits,
       interruptAt: /\d0%/,

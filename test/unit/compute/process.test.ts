@@ -1,11 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { cp, mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import type { Progress } from "../../../src/protocol/compute.ts";
 import { type ComputeClient, createComputeClient } from "../../../src/protocol/rpc.ts";
+import { copySample } from "../sample.ts";
 import { buildPrograms, type Programs } from "../support/programs.ts";
 
 let programs: Programs;
@@ -34,7 +35,7 @@ afterEach(async () => {
 
 async function sample(name: string): Promise<string> {
   const root = join(folder, name);
-  await cp(join("samples", name), root, { recursive: true });
+  await copySample(name, root);
   return root;
 }
 

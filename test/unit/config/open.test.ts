@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openProject } from "../../../src/core/config/open.ts";
 import { decodeModel, encodeGraph } from "../../../src/core/graph/onnx.ts";
+import { copySample } from "../sample.ts";
 
 describe("openProject", () => {
   it("opens the digits sample: model, checkpoints with rates, data, encoder", async () => {
@@ -109,7 +110,7 @@ describe("what does not fit together", () => {
   let root: string;
   beforeEach(async () => {
     root = await mkdtemp(join(tmpdir(), "tracin-project-"));
-    await cp("samples/iris", root, { recursive: true });
+    await copySample("iris", root);
   });
   afterEach(() => rm(root, { recursive: true, force: true }));
 

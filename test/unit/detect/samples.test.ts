@@ -1,4 +1,4 @@
-import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
@@ -6,6 +6,7 @@ import { configSchema } from "../../../src/core/config/config.ts";
 import { detectWorkspace } from "../../../src/core/config/detect.ts";
 import { loadConfig } from "../../../src/core/config/load.ts";
 import { formatConfig, writeConfig } from "../../../src/core/config/write.ts";
+import { copySample } from "../sample.ts";
 
 const samples = join(import.meta.dirname, "../../../samples");
 let scratch: string;
@@ -18,7 +19,7 @@ afterAll(() => rm(scratch, { recursive: true, force: true }));
 /** A copy of a sample as a person would have it: without its configuration. */
 async function bare(sample: string): Promise<string> {
   const root = join(scratch, sample);
-  await cp(join(samples, sample), root, { recursive: true });
+  await copySample(sample, root);
   for (const file of ["tracin.json", "tracin.mlp.json"]) {
     await rm(join(root, file), { force: true });
   }
