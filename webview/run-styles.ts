@@ -8,7 +8,10 @@ export const runStyles = css`
   :host {
     display: block;
   }
+  /* The open list of labels lies over the tabs below it. */
   .above {
+    position: relative;
+    z-index: 4;
     display: flex;
     flex-direction: column;
     gap: 8px;
@@ -31,7 +34,7 @@ export const runStyles = css`
   vscode-panels::part(tablist) {
     position: sticky;
     top: 0;
-    z-index: 2;
+    z-index: 3;
     width: 100%;
     height: ${tabsHeight}px;
     column-gap: 14px;
@@ -78,6 +81,8 @@ export const runStyles = css`
     flex: 1 1 16em;
   }
   .order {
+    position: relative;
+    z-index: 2;
     display: flex;
     flex: 0 1 260px;
     flex-wrap: wrap;
