@@ -78,7 +78,7 @@ export async function runJob(
     const files = project.config.checkpoints.files;
     const fingerprints = await inputs;
     throwIfAborted(signal);
-    return await writer.finish(() => ({
+    const record = (): RunRecord => ({
       version: 1,
       id,
       kind: selection.length === 0 ? "suspects" : "explain",
@@ -102,7 +102,8 @@ export async function runJob(
       aggregate,
       queries,
       inputs: fingerprints,
-    }));
+    });
+    return await writer.finish(record, signal);
   } catch (error) {
     await writer.discard();
     throw error;

@@ -10,7 +10,9 @@ export interface DatabaseOptions {
   /** Folder for what does not fit; without it nothing is spilled. */
   readonly temporary?: string;
   /** The only files that may be touched. */
-  readonly files: readonly string[];
+  readonly files?: readonly string[];
+  /** A folder in which files may be read and written. */
+  readonly folder?: string;
 }
 
 /** An in-memory database that can touch nothing but the files that were named, and load no extensions. */
@@ -35,7 +37,10 @@ export class Database {
     const connection = await instance.connect();
     const database = new Database(module, instance, connection);
     try {
-      await database.run(`SET allowed_paths = [${options.files.map(quote).join(", ")}]`);
+      await database.run(`SET allowed_paths = [${(options.files ?? []).map(quote).join(", ")}]`);
+      if (options.folder !== undefined) {
+        await database.run(`SET allowed_directories = [${quote(options.folder)}]`);
+      }
       await database.run("SET enable_external_access = false");
       await database.run("SET lock_configuration = true");
     } catch (error) {
@@ -52,6 +57,11 @@ export class Database {
     } catch (error) {
       throw storeError(error);
     }
+  }
+
+  /** Ends the statement that runs, with an error. */
+  interrupt(): void {
+    this.connection.interrupt();
   }
 
   close(): void {
@@ -71,11 +81,12 @@ export function storeError(error: unknown, file?: string): TracInError {
     return error;
   }
   const message = error instanceof Error ? error.message : String(error);
+  const isMemory = /out of memory/i.test(message);
   return new TracInError(
     "store",
-    /out of memory/i.test(message) ? "There is not enough memory for the results." : message,
+    isMemory ? "There is not enough memory for the results." : message,
     file === undefined ? {} : { file },
-    undefined,
+    isMemory ? "Raise the memory limit (tracin.memoryLimit, --memory-limit)." : undefined,
     { cause: error },
   );
 }

@@ -49,7 +49,7 @@ export function exportQuery(shape: TableShape): string {
       `${list(partColumns(shape, query))} AS parts_${query}`,
     ]),
   ];
-  return `SELECT ${columns.join(", ")} FROM staging ORDER BY example`;
+  return `SELECT ${columns.join(", ")} FROM staging`;
 }
 
 /** Sums in double precision, checkpoint after checkpoint, as every other place does. */

@@ -2,6 +2,7 @@ import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Database, quote } from "../../../src/core/store/duckdb.ts";
 import { newRunId, runFolder } from "../../../src/core/store/folder.ts";
 import { deleteRun, listRuns, RunReader } from "../../../src/core/store/reader.ts";
 import type { RunRecord } from "../../../src/core/store/record.ts";
@@ -175,6 +176,42 @@ describe("a run on disk", () => {
       reader.close();
     }
     expect((await readdir(join(root, runFolder("run-1")))).sort()).toEqual([recordFile, tableFile]);
+  });
+
+  it("joins parts to one table in the order of the examples", async () => {
+    // More ranges grow at once than are kept in memory, and the first is longer than a part.
+    const examples = 130_000;
+    const late = Array.from({ length: 24 }, (_, i): [number, number] => [
+      examples - i - 1,
+      examples - i,
+    ]);
+    await writeRun("run-1", examples, [...late, [0, 100_000], [100_000, 129_976]]);
+    const table = join(root, runFolder("run-1"), tableFile);
+    const database = await Database.open({ files: [table] });
+    try {
+      const rows = await database.connection.runAndReadAll(
+        `SELECT example::INTEGER, score_1::DOUBLE FROM read_parquet(${quote(table)})`,
+      );
+      const found = rows.getRowsJS();
+      expect(found.map(([example]) => example)).toEqual(
+        Array.from({ length: examples }, (_, i) => i),
+      );
+      expect(found.every(([, score], i) => score === sum(i, 1))).toBe(true);
+    } finally {
+      database.close();
+    }
+    expect((await readdir(join(root, runFolder("run-1")))).sort()).toEqual([recordFile, tableFile]);
+  });
+
+  it("is not written when it is cancelled at the end", async () => {
+    const writer = await createWriter("run-1", 10);
+    await writer.add(chunk(0, 10));
+    const controller = new AbortController();
+    const finished = writer.finish(() => record("run-1", 10), controller.signal);
+    controller.abort();
+    await expect(finished).rejects.toMatchObject({ kind: "cancelled" });
+    await writer.discard();
+    expect(await readdir(join(root, ".tracin", "runs"))).toEqual([]);
   });
 
   it("keeps .tracin out of version control, except reviews", async () => {
