@@ -1,5 +1,6 @@
 import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
+import { parseConfig } from "../../../src/core/config/load.ts";
 import { editDistance, nearestName } from "../../../src/core/config/nearest.ts";
 import { allKeys, configJsonSchema, knownKeys } from "../../../src/core/config/schema.ts";
 
@@ -14,6 +15,20 @@ describe("the JSON schema of tracin.json", () => {
     const missing = allKeys().filter((key) => !text.includes(`\`${key}\``));
     expect(missing).toEqual([]);
     expect(allKeys().length).toBeGreaterThan(30);
+  });
+
+  it("takes every example of docs/configuration.md", async () => {
+    const text = await readFile("docs/configuration.md", "utf8");
+    const [whole = "", ...parts] = [...text.matchAll(/```jsonc\n(.*?)```/gs)].map(
+      ([, example = ""]) => example,
+    );
+    const base: unknown = parseConfig(whole);
+    expect(parts.length).toBeGreaterThan(5);
+    for (const part of parts) {
+      const example: unknown = JSON.parse(`{${part}}`);
+      const merged = JSON.stringify(Object.assign({}, base, example));
+      expect(parseConfig(merged)).toMatchObject(Object.assign({}, example));
+    }
   });
 
   it("knows the keys at a path over all variants", () => {
