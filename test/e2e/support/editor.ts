@@ -198,12 +198,15 @@ export class Editor {
 
   /** Takes the first answer to every question until `end` shows. */
   async answerUntil(end: Locator): Promise<void> {
+    const input = this.quickInput.locator("input.input");
     for (let question = 0; question < 20; question++) {
-      if (await appears(end, 3000)) {
+      await end.or(input).first().waitFor({ timeout: 60_000 });
+      if (await end.isVisible()) {
         return;
       }
-      await this.quickInput.locator("input.input").waitFor();
       await this.page.keyboard.press("Enter");
+      // The answer goes to the compute process, and the input hides meanwhile.
+      await input.waitFor({ state: "hidden" });
     }
     throw new Error("There is no end to the questions.");
   }
