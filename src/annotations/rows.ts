@@ -21,6 +21,8 @@ import { byImportance } from "./text.ts";
 /** Typing and scrolling come in bursts; the marks follow when a burst is over. */
 const QUIET_MS = 60;
 
+type MarksByFile = ReadonlyMap<string, readonly Mark[]>;
+
 interface MarkedDocument {
   anchors: readonly Anchor[];
   /** The anchors as they fit the file on disk; they count again when edits are thrown away. */
@@ -31,7 +33,8 @@ interface MarkedDocument {
 export class RowAnnotations extends Owner {
   private readonly decorations = this.own(new RowDecorations());
   private documents = new Map<string, MarkedDocument>();
-  private byFile: ReadonlyMap<string, readonly Mark[]> | undefined;
+  /** The marks of a run by data file. */
+  private grouped: { readonly run: RunRef; readonly byFile: MarksByFile } | undefined;
   private hidden = false;
   private timer: NodeJS.Timeout | undefined;
 
@@ -66,7 +69,7 @@ export class RowAnnotations extends Owner {
     this.own(
       workspace.onDidChangeConfiguration((event) => {
         if (event.affectsConfiguration("tracin.annotations")) {
-          this.byFile = undefined;
+          this.grouped = undefined;
           this.documents.clear();
           this.schedule();
         }
@@ -98,7 +101,7 @@ export class RowAnnotations extends Owner {
 
   private reset(): void {
     this.hidden = false;
-    this.byFile = undefined;
+    this.grouped = undefined;
     this.documents.clear();
     this.schedule();
   }
@@ -132,13 +135,19 @@ export class RowAnnotations extends Owner {
     if (run === undefined || this.documents.has(key)) {
       return;
     }
-    try {
-      this.byFile ??= groupByFile(await this.session.marks());
-    } catch {
-      return; // the log says why; the next change of the editor tries again
+    if (this.grouped?.run !== run) {
+      try {
+        const byFile = groupByFile(await this.session.marks());
+        if (this.session.run !== run) {
+          return; // another run is shown by now
+        }
+        this.grouped = { run, byFile };
+      } catch {
+        return; // the log says why; the next change of the editor tries again
+      }
     }
-    const marks = this.byFile?.get(relativeTo(run.root, document.uri.fsPath)) ?? [];
-    if (this.session.run === run && marks.length > 0) {
+    const marks = this.grouped.byFile.get(relativeTo(run.root, document.uri.fsPath)) ?? [];
+    if (marks.length > 0) {
       const anchors = anchor(document, marks);
       this.documents.set(key, { anchors, saved: anchors });
     }
@@ -174,7 +183,7 @@ export class RowAnnotations extends Owner {
   }
 }
 
-function groupByFile(marks: readonly Mark[]): ReadonlyMap<string, readonly Mark[]> {
+function groupByFile(marks: readonly Mark[]): MarksByFile {
   const files = new Map<string, Mark[]>();
   for (const mark of marks) {
     const list = files.get(mark.place.file);

@@ -2,6 +2,7 @@ import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { TracInError } from "../errors.ts";
+import { resolveInside } from "../paths.ts";
 
 /** Folder of everything that TracIn writes into a workspace. */
 export const tracinFolder = ".tracin";
@@ -29,9 +30,10 @@ export function newRunId(created: Date, title: string): string {
   return `${time}-${name.slice(0, 60)}-${randomBytes(2).toString("hex")}`;
 }
 
-/** Creates `.tracin` with its own `.gitignore`, once. */
+/** Creates `.tracin` with its own `.gitignore`, once. Throws when it is a link that leaves the workspace. */
 export async function prepareFolder(root: string): Promise<string> {
-  const folder = join(root, tracinFolder);
+  const folder = await resolveInside(root, tracinFolder);
+  await resolveInside(root, `${tracinFolder}/runs`);
   await mkdir(join(folder, "runs"), { recursive: true });
   await writeFile(join(folder, ".gitignore"), gitignore, { flag: "wx" }).catch((error: unknown) => {
     if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) {
@@ -79,9 +81,13 @@ export async function writeFileAtomic(path: string, data: string | Uint8Array): 
   }
 }
 
-/** A text file of limited size. */
+/** A text file of limited size. Devices are refused: some have no end. */
 export async function readSmallFile(path: string, limit: number): Promise<string> {
-  const { size } = await stat(path);
+  const found = await stat(path);
+  if (!found.isFile()) {
+    throw new TracInError("store", "This is no file.", { file: path });
+  }
+  const { size } = found;
   if (size > limit) {
     throw new TracInError("store", `The file is too large (${size} bytes).`, { file: path });
   }

@@ -2,6 +2,7 @@ import type { Dirent } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { TracInError } from "../errors.ts";
+import { resolveInside } from "../paths.ts";
 import { Database, quote, storeError } from "./duckdb.ts";
 import { readSmallFile, runFolder, tracinFolder } from "./folder.ts";
 import { type RunRecord, recordSchema } from "./record.ts";
@@ -80,7 +81,7 @@ export async function readRecord(root: string, id: string): Promise<RunRecord> {
   const file = `${runFolder(id)}/${recordFile}`;
   let value: unknown;
   try {
-    value = JSON.parse(await readSmallFile(join(root, file), largestRecord));
+    value = JSON.parse(await readSmallFile(await resolveInside(root, file), largestRecord));
   } catch (error) {
     throw damaged(file, error instanceof Error ? error.message : String(error), error);
   }
@@ -95,13 +96,17 @@ export async function readRecord(root: string, id: string): Promise<RunRecord> {
   return parsed.data;
 }
 
-/** Deletes a run. */
+/** Deletes a run. Throws kind `config` when its folder is a link that leaves the workspace. */
 export async function deleteRun(root: string, id: string): Promise<void> {
-  await rm(join(root, runFolder(id)), { recursive: true, force: true });
+  await rm(await resolveInside(root, runFolder(id)), { recursive: true, force: true });
 }
 
 /** Ranked rows of one run, read from its Parquet file. */
 export class RunReader {
+  /** Pages being read; the database is closed after the last one. */
+  private running = 0;
+  private isClosed = false;
+
   private constructor(
     readonly record: RunRecord,
     private readonly database: Database,
@@ -113,7 +118,7 @@ export class RunReader {
   static async open(root: string, id: string): Promise<RunReader> {
     const record = await readRecord(root, id);
     const file = `${runFolder(id)}/${tableFile}`;
-    const path = join(root, file);
+    const path = await resolveInside(root, file);
     if (!(await stat(path).catch(() => undefined))?.isFile()) {
       throw damaged(file, "the file is missing");
     }
@@ -133,19 +138,16 @@ export class RunReader {
 
   /** Rows [offset, offset + limit) of a ranked list; equal values are in file order. */
   async page(ranking: Ranking, offset: number, limit: number): Promise<RunPage> {
-    const { value, where, direction } = this.expressions(ranking);
-    const [summary] = await this.rows(
-      `SELECT count(*)::INTEGER, max(abs(${value}))::DOUBLE FROM ${this.table} WHERE ${where}`,
-    );
-    const rows = await this.rows(
-      `SELECT ${this.columns(ranking)} FROM ${this.table} WHERE ${where}
-       ORDER BY ${value} ${direction}, example LIMIT ${count(limit)} OFFSET ${count(offset)}`,
-    );
-    return {
-      total: number(summary?.[0]),
-      scale: number(summary?.[1]),
-      rows: rows.map(toRow),
-    };
+    if (this.isClosed) {
+      throw new TracInError("store", "The run was closed.", { file: this.file }, "Open it again.");
+    }
+    this.running++;
+    try {
+      return await this.readPage(ranking, offset, limit);
+    } finally {
+      this.running--;
+      this.closeUnused();
+    }
   }
 
   /** The first `limit` rows of a list with their ranks from 1; with `file`, those of that data file or image. */
@@ -160,8 +162,32 @@ export class RunReader {
       .filter((row) => file === undefined || row.file === file || row.image === file);
   }
 
+  /** Frees the database, once the pages under way are read. */
   close(): void {
-    this.database.close();
+    this.isClosed = true;
+    this.closeUnused();
+  }
+
+  private closeUnused(): void {
+    if (this.isClosed && this.running === 0) {
+      this.database.close();
+    }
+  }
+
+  private async readPage(ranking: Ranking, offset: number, limit: number): Promise<RunPage> {
+    const { value, where, direction } = this.expressions(ranking);
+    const [summary] = await this.rows(
+      `SELECT count(*)::INTEGER, max(abs(${value}))::DOUBLE FROM ${this.table} WHERE ${where}`,
+    );
+    const rows = await this.rows(
+      `SELECT ${this.columns(ranking)} FROM ${this.table} WHERE ${where}
+       ORDER BY ${value} ${direction}, example LIMIT ${count(limit)} OFFSET ${count(offset)}`,
+    );
+    return {
+      total: number(summary?.[0]),
+      scale: number(summary?.[1]),
+      rows: rows.map(toRow),
+    };
   }
 
   private expressions({ view, query, order }: Ranking): {

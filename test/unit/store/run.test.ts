@@ -1,10 +1,20 @@
-import { mkdir, mkdtemp, readdir, readFile, rm, truncate, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Database, quote } from "../../../src/core/store/duckdb.ts";
-import { newRunId, runFolder } from "../../../src/core/store/folder.ts";
-import { deleteRun, listRuns, RunReader } from "../../../src/core/store/reader.ts";
+import { newRunId, readSmallFile, runFolder } from "../../../src/core/store/folder.ts";
+import { deleteRun, listRuns, RunReader, readRecord } from "../../../src/core/store/reader.ts";
 import type { RunRecord } from "../../../src/core/store/record.ts";
 import { RunWriter, recordFile, tableFile } from "../../../src/core/store/writer.ts";
 import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
@@ -285,6 +295,41 @@ describe("a run on disk", () => {
   it.each(["..", "../../etc", "a/b", "", "x".repeat(200)])("takes %j for no run", async (id) => {
     await expect(RunReader.open(root, id)).rejects.toThrow(/not the name of a run/);
     await expect(deleteRun(root, id)).rejects.toThrow(/not the name of a run/);
+  });
+
+  it("reads the pages under way before it closes", async () => {
+    await writeRun("run-1", 300, [[0, 300]]);
+    const reader = await RunReader.open(root, "run-1");
+    const pages = [0, 1].map((query) => reader.page({ view: "proponents", query }, 0, 5));
+    reader.close();
+    expect((await Promise.all(pages)).map(({ rows }) => rows.length)).toEqual([5, 5]);
+    await expect(reader.page({ view: "suspects", query: 0 }, 0, 5)).rejects.toThrow(/was closed/);
+  });
+
+  it("follows no link out of the workspace", async () => {
+    const outside = await mkdtemp(join(tmpdir(), "tracin-outside-"));
+    try {
+      await mkdir(join(outside, "documents"));
+      await mkdir(join(outside, "work.partial"));
+      await utimes(join(outside, "work.partial"), 0, 0);
+      await mkdir(join(root, ".tracin"));
+      await symlink(outside, join(root, ".tracin", "runs"), "dir");
+      const listed = await listRuns(root);
+      expect(listed.map(({ ok }) => ok)).toEqual(listed.map(() => false));
+      await expect(deleteRun(root, "documents")).rejects.toThrow(/leaves the workspace/);
+      await expect(createWriter("run-1", 3)).rejects.toThrow(/leaves the workspace/);
+      expect((await readdir(outside)).sort()).toEqual(["documents", "work.partial"]);
+    } finally {
+      await rm(outside, { recursive: true, force: true });
+    }
+  });
+
+  it.runIf(process.platform !== "win32")("reads no device as a run", async () => {
+    const folder = join(root, runFolder("run-1"));
+    await mkdir(folder, { recursive: true });
+    await symlink("/dev/zero", join(folder, recordFile));
+    await expect(readRecord(root, "run-1")).rejects.toMatchObject({ kind: "store" });
+    await expect(readSmallFile("/dev/zero", 100)).rejects.toThrow(/no file/);
   });
 
   it("names runs so that they sort by time", () => {
