@@ -8,6 +8,8 @@ export default defineConfig({
     reporters: ["default", path.join(import.meta.dirname, "support", "summary.ts")],
     // One VS Code at a time: two would share the cores and time out.
     fileParallelism: false,
+    // A workbench under a software renderer may miss a deadline; what fails twice is broken.
+    retry: 1,
     testTimeout: 120_000,
     hookTimeout: 180_000,
   },
