@@ -1,4 +1,4 @@
-import { l10n, Uri, window, workspace } from "vscode";
+import { commands, l10n, Uri, window, workspace } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { Services } from "../project/services.ts";
 import type { SetupProposal, SetupQuestion } from "../protocol/compute.ts";
@@ -18,12 +18,19 @@ export async function setUpWorkspace(services: Services): Promise<void> {
     () => false,
   );
   const proposal = await propose(services, folder.fsPath);
-  if (proposal === undefined || !(await confirm(proposal, exists))) {
+  if (proposal === undefined) {
+    return;
+  }
+  if (!hasModel(proposal)) {
+    await offerExport(proposal);
+    return;
+  }
+  if (!(await confirm(proposal, exists))) {
     return;
   }
   await services.compute.request("writeConfig", { root: folder.fsPath, config: proposal.config });
+  await services.projects.refresh(); // before the file shows, so that whoever sees it can explain
   await window.showTextDocument(config);
-  await services.projects.refresh();
 }
 
 async function pickFolder(): Promise<Uri | undefined> {
@@ -85,4 +92,21 @@ async function confirm(proposal: SetupProposal, exists: boolean): Promise<boolea
     write,
   );
   return choice === write;
+}
+
+function hasModel({ config }: SetupProposal): boolean {
+  return typeof config === "object" && config !== null && "model" in config;
+}
+
+/** Without a model there is nothing to write yet. */
+async function offerExport(proposal: SetupProposal): Promise<void> {
+  const exportModel = l10n.t("Export PyTorch Model");
+  const choice = await window.showInformationMessage(
+    l10n.t("There is no model to set up yet"),
+    { modal: true, detail: proposal.notes.join("\n") },
+    exportModel,
+  );
+  if (choice === exportModel) {
+    await commands.executeCommand("tracin.exportPyTorchModel");
+  }
 }

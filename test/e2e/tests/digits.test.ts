@@ -42,6 +42,23 @@ describe("explaining a digit", () => {
     await editor.screenshot("badge-light");
   });
 
+  it("explains another label, which is chosen in the panel", async () => {
+    await vscode.openSample("digits");
+    const { editor } = vscode;
+    await explainFromPalette(136);
+    await editor.ranked();
+    const labels = editor.panel.locator("#explain");
+    await labels.click();
+    // Each label can be reached: the list lies over the tabs below it.
+    for (const label of await labels.locator("vscode-option").all()) {
+      await label.click({ trial: true });
+    }
+    await labels.locator("vscode-option", { hasText: /^\s*5\s*$/ }).click();
+    await editor.unfold("Runs");
+    await editor.treeRow("Runs", "test 136, label 5").waitFor({ timeout: 60_000 });
+    await editor.ranked();
+  });
+
   it("works from the context menu on a row", async () => {
     await vscode.openSample("digits");
     const { editor } = vscode;
