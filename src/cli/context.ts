@@ -3,6 +3,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { type OpenScorer, openScorer } from "../compute/scoring.ts";
 import { type ComputeSettings, computeSettings, engineNames } from "../compute/settings.ts";
 import { configFile } from "../core/config/load.ts";
+import { TracInError } from "../core/errors.ts";
 import { ProgressDisplay } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -59,17 +60,27 @@ export async function openWorkspace(
     message: "opening model, checkpoints and data",
   });
   try {
-    const opened = await openScorer({
+    const opening = openScorer({
       root: resolve(options.root),
       config: options.config,
       settings: settingsOf(context, options),
       layers: layersOf(options.layers),
     });
+    const opened = await untilAborted(opening, context.signal);
     return { opened, progress };
   } catch (error) {
     progress.stop();
     throw error;
   }
+}
+
+/** Waits for `work` no longer than until the signal; what still goes on then ends with the program. */
+async function untilAborted<Result>(work: Promise<Result>, signal: AbortSignal): Promise<Result> {
+  return new Promise((resolve, reject) => {
+    const stop = () => reject(new TracInError("cancelled", "Cancelled."));
+    signal.addEventListener("abort", stop, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener("abort", stop));
+  });
 }
 
 /** Writes the JSON result of a command. */

@@ -76,4 +76,7 @@ void main(process.argv.slice(2), {
   started: 0,
 }).then((code) => {
   process.exitCode = code;
+  if (code === exitCodes.interrupted) {
+    process.exit(); // what was being opened is not waited for
+  }
 });

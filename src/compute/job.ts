@@ -65,6 +65,7 @@ export async function runJob(
     labels: project.encoder.labels,
     describe: (start, end) => describeExamples(project, "train", start, end),
     memoryLimit: settings.memoryLimit / 4,
+    signal,
   });
   try {
     const processes = await scoreAll(opened, {
@@ -103,7 +104,7 @@ export async function runJob(
       queries,
       inputs: fingerprints,
     });
-    return await writer.finish(record, signal);
+    return await writer.finish(record);
   } catch (error) {
     await writer.discard();
     throw error;

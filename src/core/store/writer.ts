@@ -34,6 +34,8 @@ export interface RunWriterOptions {
   describe(start: number, end: number): Promise<readonly ExampleInfo[]>;
   /** Bytes for the table before it spills to disk. */
   readonly memoryLimit?: number;
+  /** Aborting ends what is being written; what still waits is not written any more. */
+  readonly signal?: AbortSignal;
 }
 
 /** Rows per data chunk of DuckDB. */
@@ -68,7 +70,6 @@ export class RunWriter {
   private ranges: Range[] = [];
   private readonly parts: { readonly start: number; readonly path: string }[] = [];
   private readonly partRows: number;
-  private isDiscarded = false;
 
   private constructor(
     private readonly options: RunWriterOptions,
@@ -77,6 +78,7 @@ export class RunWriter {
     private readonly types: readonly DuckDBType[],
   ) {
     this.seen = new Uint8Array(options.examples);
+    options.signal?.addEventListener("abort", this.interrupt);
     this.partRows = Math.min(partRows, block * Math.ceil(partValues / types.length / block));
   }
 
@@ -121,26 +123,23 @@ export class RunWriter {
    * Writes the table and then the record, and gives the folder its name.
    * @param describeRun called when the table is written, so that the record can say how long all of it took
    */
-  async finish(describeRun: () => RunRecord, signal?: AbortSignal): Promise<RunRecord> {
+  async finish(describeRun: () => RunRecord): Promise<RunRecord> {
     await this.queue;
-    const { examples, root, id } = this.options;
+    const { examples, root, id, signal } = this.options;
     if (this.written !== examples) {
       throw new TracInError(
         "internal",
         `Only ${this.written} of ${examples} examples were scored.`,
       );
     }
-    const interrupt = () => this.database.interrupt();
-    signal?.addEventListener("abort", interrupt, { once: true });
     try {
       for (const range of this.ranges) {
-        throwIfAborted(signal);
         await this.writePart(range);
       }
       throwIfAborted(signal);
       await this.joinParts();
       throwIfAborted(signal);
-      this.database.close();
+      this.close();
       await rm(join(this.folder, "spill"), { recursive: true, force: true });
       const record = describeRun();
       await writeFile(join(this.folder, recordFile), `${JSON.stringify(record, null, 2)}\n`);
@@ -149,25 +148,27 @@ export class RunWriter {
     } catch (error) {
       throwIfAborted(signal);
       throw storeError(error, this.folder);
-    } finally {
-      signal?.removeEventListener("abort", interrupt);
     }
   }
 
   /** Removes everything that was written; harmless after `finish`. */
   async discard(): Promise<void> {
-    this.isDiscarded = true;
     await this.queue.catch(() => undefined);
-    this.database.close();
+    this.close();
     await rm(this.folder, { recursive: true, force: true });
+  }
+
+  private readonly interrupt = () => this.database.interrupt();
+
+  private close(): void {
+    this.options.signal?.removeEventListener("abort", this.interrupt);
+    this.database.close();
   }
 
   private async append(chunk: ScoreChunk): Promise<void> {
     const { start, size } = chunk;
     const { examples } = this.options;
-    if (this.isDiscarded) {
-      throw new TracInError("cancelled", "Cancelled.");
-    }
+    throwIfAborted(this.options.signal);
     if (start < 0 || start + size > examples) {
       throw new TracInError(
         "internal",
@@ -200,13 +201,14 @@ export class RunWriter {
   }
 
   private async writePart({ start, chunks }: Range): Promise<void> {
-    const { shape, describe } = this.options;
+    const { shape, describe, signal } = this.options;
     const { database } = this;
     const columns = stagingColumns(shape).map(({ name, type }) => `${name} ${type}`);
     await database.run(`CREATE OR REPLACE TABLE staging (${columns.join(", ")})`);
     const appender = await database.connection.createAppender("staging");
     try {
       for (const chunk of chunks) {
+        throwIfAborted(signal);
         const info = await describe(chunk.start, chunk.start + chunk.size);
         for (let from = 0; from < chunk.size; from += block) {
           appender.appendDataChunk(

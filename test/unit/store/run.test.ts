@@ -94,10 +94,11 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-function createWriter(id: string, examples: number): Promise<RunWriter> {
+function createWriter(id: string, examples: number, signal?: AbortSignal): Promise<RunWriter> {
   return RunWriter.create({
     root,
     id,
+    ...(signal === undefined ? {} : { signal }),
     shape: { checkpoints, queries },
     examples,
     loss: "softmax-cross-entropy",
@@ -214,12 +215,23 @@ describe("a run on disk", () => {
   });
 
   it("is not written when it is cancelled at the end", async () => {
-    const writer = await createWriter("run-1", 10);
-    await writer.add(chunk(0, 10));
     const controller = new AbortController();
-    const finished = writer.finish(() => record("run-1", 10), controller.signal);
+    const writer = await createWriter("run-1", 10, controller.signal);
+    await writer.add(chunk(0, 10));
+    const finished = writer.finish(() => record("run-1", 10));
     controller.abort();
     await expect(finished).rejects.toMatchObject({ kind: "cancelled" });
+    await writer.discard();
+    expect(await readdir(join(root, ".tracin", "runs"))).toEqual([]);
+  });
+
+  it("writes nothing more of what waits when it is cancelled", async () => {
+    const controller = new AbortController();
+    const writer = await createWriter("run-1", 500_000, controller.signal);
+    const waiting = [0, 1, 2, 3].map((i) => writer.add(chunk(125_000 * i, 125_000)));
+    controller.abort();
+    const settled = await Promise.allSettled(waiting);
+    expect(settled.map(({ status }) => status)).toEqual(Array(4).fill("rejected"));
     await writer.discard();
     expect(await readdir(join(root, ".tracin", "runs"))).toEqual([]);
   });
