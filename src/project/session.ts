@@ -62,6 +62,13 @@ export class Session extends Owner {
         }
       }),
     );
+    this.own(
+      workspace.onDidSaveTextDocument(({ uri }) => {
+        if (projects.isDataFile(uri)) {
+          void this.compareInputs();
+        }
+      }),
+    );
   }
 
   get state(): PanelState {
@@ -199,6 +206,19 @@ export class Session extends Owner {
     if (this.ref !== undefined && this.job === undefined) {
       this.panel = { kind: "empty", hasConfig: this.projects.all.length > 0 };
       await this.restore();
+    }
+  }
+
+  /** Says of the shown run, and of those in the list, whether their inputs have changed by now. */
+  private async compareInputs(): Promise<void> {
+    this.runsChanged.fire();
+    const { ref, panel } = this;
+    if (ref === undefined || panel.kind !== "run") {
+      return;
+    }
+    const run = await this.find(ref).catch(() => undefined); // a run that is gone is told when it is used
+    if (run !== undefined && this.panel === panel) {
+      this.show({ ...panel, run });
     }
   }
 

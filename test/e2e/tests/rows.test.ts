@@ -57,6 +57,27 @@ describe("rows of text", () => {
     await expect.poll(async () => (await mark())?.color).toBe(fresh);
   });
 
+  it("make the shown run out of date when they are saved", async () => {
+    await vscode.openSample("iris");
+    const { editor } = vscode;
+    await vscode.explain(4, "species");
+    await editor.ranked();
+    await editor.unfold("Runs");
+    await editor.treeRow("Runs", "test 4").waitFor();
+    await editor.openFile("train.csv");
+    await editor.line(3).click();
+    await editor.page.keyboard.type("7");
+    await editor.page.keyboard.press("Control+S");
+    await editor.panel.getByText("Out of date").waitFor();
+    await expect
+      .poll(() => editor.treeRow("Runs", "test 4").textContent())
+      .toContain("inputs changed");
+    await editor.screenshot("stale-light");
+    await editor.page.keyboard.press("Control+Z");
+    await editor.page.keyboard.press("Control+S");
+    await editor.panel.getByText("Out of date").waitFor({ state: "hidden" });
+  });
+
   it("show no mark of a kind that is turned off", async () => {
     await vscode.openSample("iris", { "tracin.annotations.afterText": false });
     const { editor } = vscode;
@@ -141,5 +162,18 @@ describe("setting up", () => {
     expect(config).toMatchObject({ model: "model.onnx", data: { train: { csv: "train.csv" } } });
     await vscode.explain(4, "species");
     await editor.ranked();
+  });
+
+  it("offers the export where there is no model, and writes no tracin.json", async () => {
+    const folder = await vscode.openSample("iris");
+    const { editor } = vscode;
+    await rm(path.join(folder, "tracin.json"));
+    await rm(path.join(folder, "model.onnx"));
+    await editor.command("TracIn: Set Up Workspace");
+    const dialog = editor.page.locator(".monaco-dialog-box");
+    await dialog.getByText("No ONNX model was found").waitFor();
+    await dialog.getByText("Export PyTorch Model", { exact: true }).click();
+    await editor.tab("export_to_tracin.py").waitFor();
+    await expect(readFile(path.join(folder, "tracin.json"))).rejects.toThrow("ENOENT");
   });
 });
