@@ -32,6 +32,9 @@ export interface TrainingProgram {
 /** Batches per checkpoint below which a session with constant weights cannot pay for its making. */
 const fewestBatches = 8;
 
+/** Begins the names of sessions with the constant weights of one checkpoint. */
+const constants = "constant weights ";
+
 /** Batch size of a plan, which is only looked at. */
 export const planBatch = 2;
 
@@ -95,9 +98,11 @@ export class ProgramCache {
    * the first batch, where there are enough batches for the second to pay.
    */
   training(batch: number, size: QuestionSize, options: WeightOptions): TrainingProgram {
+    const question = `${batch} ${key(size)}`;
+    this.release((name) => !name.startsWith(`${constants}${question} of `));
     let asInputs = options.asInputs ?? (this.canPayForConstants(options) ? undefined : true);
     const constant = (name: string, weights: ReadonlyMap<string, Tensor>) =>
-      this.cached(`scores ${batch} ${key(size)} of ${name}`, async () => {
+      this.cached(`${constants}${question} of ${name}`, async () => {
         const compiled = this.forwardOptions(batch, false);
         const { graph } = await compileScores(compiled, size, this.choose, this.reference);
         return withWeights(graph, weights);
@@ -113,11 +118,27 @@ export class ProgramCache {
           const saved =
             (await timeRun(inputProgram, values)) - (await timeRun(constantProgram, values));
           asInputs = saved * options.perCheckpoint < setUp;
+          if (asInputs) {
+            this.release(() => true);
+          }
         }
         const program = await (asInputs ? this.scores(batch, size) : constant(name, weights));
         return program.run(values);
       },
     };
+  }
+
+  /** Frees sessions with constant weights: they are as large as the checkpoints, and serve one question alone. */
+  private release(isUnused: (name: string) => boolean): void {
+    for (const [name, program] of this.programs) {
+      if (name.startsWith(constants) && isUnused(name)) {
+        this.programs.delete(name);
+        void program.then(
+          (compiled) => compiled.dispose(),
+          () => undefined,
+        );
+      }
+    }
   }
 
   async dispose(): Promise<void> {
@@ -155,6 +176,8 @@ export class ProgramCache {
     }
     const program = graph().then((compiled) => this.engine.compile(compiled, options));
     this.programs.set(name, program);
+    // What failed for want of memory may succeed the next time.
+    program.catch(() => this.programs.delete(name));
     return program;
   }
 }

@@ -1,0 +1,68 @@
+import { expect, test } from "vitest";
+import type { Engine } from "../../../src/core/engines/engine.ts";
+import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
+import { Scorer } from "../../../src/core/tracin/scorer.ts";
+import { openSynthetic } from "./golden.ts";
+
+/** An engine that counts the programs that are not disposed, and fails while told to. */
+function countingEngine() {
+  const inner = onnxruntimeEngine();
+  const state = { alive: 0, fails: false };
+  const engine: Engine = {
+    name: inner.name,
+    async compile(graph, options) {
+      if (state.fails) {
+        throw new Error("no memory");
+      }
+      const program = await inner.compile(graph, options);
+      state.alive++;
+      return {
+        run: (feeds) => program.run(feeds),
+        dispose: () => {
+          state.alive--;
+          return program.dispose();
+        },
+      };
+    },
+  };
+  return { engine, state };
+}
+
+async function open(engine: Engine) {
+  const golden = await openSynthetic("conv2d");
+  const scorer = await Scorer.open(golden.project, {
+    engine,
+    memoryLimit: 2 ** 30,
+    layers: "all",
+    weightsAsInputs: false,
+  });
+  const range = { start: 0, end: golden.train.length };
+  const score = (queries: number) =>
+    scorer.score(golden.selection.slice(0, queries), range, () => undefined);
+  return { golden, scorer, score };
+}
+
+test("sessions with constant weights are kept for one question only", async () => {
+  const { engine, state } = countingEngine();
+  const { golden, scorer, score } = await open(engine);
+  const before = state.alive;
+  await score(0);
+  expect(state.alive).toBe(before + golden.project.checkpoints.length);
+  await score(0);
+  expect(state.alive).toBe(before + golden.project.checkpoints.length);
+  await score(1);
+  const [forward, queries] = [1, 1];
+  expect(state.alive).toBe(before + forward + queries + golden.project.checkpoints.length);
+  await scorer.close();
+  expect(state.alive).toBe(0);
+});
+
+test("a program that failed to compile is compiled again", async () => {
+  const { engine, state } = countingEngine();
+  const { scorer, score } = await open(engine);
+  state.fails = true;
+  await expect(score(0)).rejects.toThrow(/no memory/);
+  state.fails = false;
+  await expect(score(0)).resolves.toBeUndefined();
+  await scorer.close();
+});
