@@ -2,10 +2,11 @@ import { openProject } from "../core/config/open.ts";
 import type { Project } from "../core/config/project.ts";
 import { trainingData } from "../core/config/project.ts";
 import { TracInError } from "../core/errors.ts";
+import { sizeOf } from "../core/graph/tensor.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import { Scorer } from "../core/tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
-import { type ComputeSettings, createEngine, memoryPerProcess } from "./settings.ts";
+import { type ComputeSettings, createEngine, memoryPerProcess, processesFor } from "./settings.ts";
 import { type ShardJob, type ShardReport, scoreInProcess } from "./shards.ts";
 import { type Pace, type Split, splitWork } from "./split.ts";
 
@@ -84,6 +85,8 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
   const queries = task.aggregate ? Math.min(1, task.selection.length) : task.selection.length;
   const batch = scorer.batchSize(await scorer.plan(queries, task.aggregate));
   const chunk = batch * Math.ceil(smallestChunk / batch);
+  const weights = project.model.weights.reduce((total, { shape }) => total + 4 * sizeOf(shape), 0);
+  const processes = processesFor(opened.settings, weights);
   const failed = new AbortController();
   const signal = AbortSignal.any([task.signal, failed.signal]);
   /** Ends this process's share when helpers have the rest. */
@@ -136,7 +139,7 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
       return;
     }
     const measured = pace.measure(progress.done);
-    const split = measured && splitWork(range, measured, opened.settings.processes, chunk);
+    const split = measured && splitWork(range, measured, processes, chunk);
     if (split) {
       startHelpers(split);
     }

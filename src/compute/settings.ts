@@ -65,6 +65,18 @@ export function memoryPerProcess(settings: ComputeSettings): number {
   return Math.max(working, settings.memoryLimit / settings.processes - baseline);
 }
 
+/**
+ * Processes that fit into the memory limit when each of them holds the weights of a checkpoint, and once more while
+ * it reads them; at least one.
+ */
+export function processesFor(settings: ComputeSettings, weightBytes: number): number {
+  const fitting = Math.floor(settings.memoryLimit / (baseline + working + 2 * weightBytes));
+  // Small weights are part of what every process needs anyway.
+  return 2 * weightBytes <= working
+    ? settings.processes
+    : Math.max(1, Math.min(settings.processes, fitting));
+}
+
 export function createEngine(name: EngineName): Engine {
   return name === "onnxruntime" ? onnxruntimeEngine() : referenceEngine();
 }
