@@ -72,7 +72,6 @@ export class Workspaces {
     action: (entry: Entry) => Promise<Result>,
   ): Promise<Result> {
     const entry = await this.current(root);
-    entry.users++;
     try {
       return await action(entry);
     } finally {
@@ -81,11 +80,14 @@ export class Workspaces {
     }
   }
 
+  /** The entry of a folder, counted as used: another request may find it stale at any time. */
   private async current(root: string): Promise<Entry> {
     const known = this.entries.get(root);
     if (known !== undefined) {
       const entry = await known.catch(() => undefined);
-      if (entry !== undefined && (await stampOf(entry.project).catch(() => "")) === entry.stamp) {
+      const stamp = entry && (await stampOf(entry.project).catch(() => ""));
+      if (entry !== undefined && stamp === entry.stamp && !entry.isStale) {
+        entry.users++;
         return entry;
       }
       // Another request may have opened it again meanwhile.
@@ -101,7 +103,9 @@ export class Workspaces {
     const opening = open(root);
     this.entries.set(root, opening);
     try {
-      return await opening;
+      const entry = await opening;
+      entry.users++;
+      return entry;
     } catch (error) {
       if (this.entries.get(root) === opening) {
         this.entries.delete(root);

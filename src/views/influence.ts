@@ -68,20 +68,21 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
     const bundle = Uri.joinPath(this.extension, "dist", "webview");
     view.webview.options = { enableScripts: true, localResourceRoots: [bundle] };
     const participant = this.messenger.registerWebviewView(view);
-    this.own(
-      this.messenger.onNotification(
-        ready,
-        async () => {
-          this.participant = participant;
-          this.post();
-          await this.session.restore();
-        },
-        { sender: participant },
-      ),
+    const listener = this.messenger.onNotification(
+      ready,
+      async () => {
+        this.participant = participant;
+        this.post();
+        await this.session.restore();
+      },
+      { sender: participant },
     );
     view.onDidDispose(() => {
-      this.view = undefined;
-      this.participant = undefined;
+      listener.dispose();
+      if (this.view === view) {
+        this.view = undefined;
+        this.participant = undefined;
+      }
     });
     view.webview.html = page(view.webview, bundle);
   }
