@@ -1,5 +1,5 @@
 import { intAttribute } from "../graph/graph.ts";
-import { sizeOf, type Tensor } from "../graph/tensor.ts";
+import { sameShape, sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Model } from "../models/model.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Match } from "./match.ts";
@@ -31,6 +31,57 @@ export function optimizerWarnings(
     ];
   }
   return [];
+}
+
+/** Names in a warning before the rest is only counted. */
+const namesShown = 5;
+
+/**
+ * A warning that names the floating tensors of a checkpoint that the model file does not hold: a part of the network
+ * that was not exported. The second name of a shared weight, told by its content, is not one.
+ */
+export async function surplusWarnings(
+  checkpoint: Checkpoint,
+  { names, surplus }: Match,
+): Promise<string[]> {
+  const floating = surplus.filter((name) => checkpoint.tensors.get(name)?.dtype.includes("float"));
+  const unknown: string[] = [];
+  for (const name of floating) {
+    if (!(await isSecondName(checkpoint, name, [...names.values()]))) {
+      unknown.push(name);
+    }
+  }
+  if (unknown.length === 0) {
+    return [];
+  }
+  const more = unknown.length > namesShown ? ` and ${unknown.length - namesShown} more` : "";
+  const are = unknown.length === 1 ? "One tensor is" : `${unknown.length} tensors are`;
+  return [
+    `${are} not in the model and ${unknown.length === 1 ? "has" : "have"} no part in the scores: ${unknown.slice(0, namesShown).join(", ")}${more}.`,
+  ];
+}
+
+/** True when a tensor holds the same numbers as one that the model uses. */
+async function isSecondName(
+  checkpoint: Checkpoint,
+  name: string,
+  used: readonly string[],
+): Promise<boolean> {
+  const shape = checkpoint.tensors.get(name)?.shape ?? [];
+  const alike = used.filter((other) =>
+    sameShape(checkpoint.tensors.get(other)?.shape ?? [], shape),
+  );
+  if (alike.length === 0 || sizeOf(shape) > largestTable) {
+    return false;
+  }
+  const { data } = await checkpoint.read(name);
+  for (const other of alike) {
+    const candidate = (await checkpoint.read(other)).data;
+    if (candidate.every((value: number | bigint, index: number) => value === data[index])) {
+      return true;
+    }
+  }
+  return false;
 }
 
 /** Elements of the largest table that is read for its rows alone. */

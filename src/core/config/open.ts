@@ -5,7 +5,12 @@ import { findCheckpoints } from "../checkpoints/discover.ts";
 import { type Match, matchCheckpoints } from "../checkpoints/match.ts";
 import { openCheckpoint } from "../checkpoints/open.ts";
 import { resolveLearningRates } from "../checkpoints/rates.ts";
-import { type Division, optimizerWarnings, paddingWarnings } from "../checkpoints/trained.ts";
+import {
+  type Division,
+  optimizerWarnings,
+  paddingWarnings,
+  surplusWarnings,
+} from "../checkpoints/trained.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Encoder, EncoderState } from "../datasets/encoder.ts";
 import { encoderFromState, fitEncoder } from "../datasets/fit.ts";
@@ -126,6 +131,8 @@ async function openCheckpoints(
     const rates = resolveLearningRates(config.checkpoints, opened);
     const division = divide(config, model, matched[0]);
     const padding = await paddingWarnings(model, division.parameters, opened, matched);
+    const [first] = opened;
+    const surplus = first && matched[0] ? await surplusWarnings(first, matched[0]) : [];
     const checkpoints = opened.flatMap((checkpoint, index): ProjectCheckpoint[] => {
       const rate = rates[index];
       const match = matched[index];
@@ -139,7 +146,7 @@ async function openCheckpoints(
           warnings: [
             ...rate.warnings,
             ...optimizerWarnings(checkpoint, match, division),
-            ...(index === 0 ? padding : []),
+            ...(index === 0 ? [...surplus, ...padding] : []),
           ],
           names: match.names,
           ...(checkpoint.step === undefined ? {} : { step: checkpoint.step }),

@@ -106,6 +106,44 @@ describe("what was not trained", () => {
   });
 });
 
+describe("tensors that the model file does not hold", () => {
+  it("are named at the first checkpoint", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "tracin-surplus-"));
+    try {
+      await copySample("iris", folder);
+      const weights = ["layers.0", "layers.2", "layers.4"].flatMap((layer) => [
+        [
+          `${layer}.weight`,
+          { "layers.0": [16, 4], "layers.2": [8, 16], "layers.4": [3, 8] }[layer],
+        ],
+        [`${layer}.bias`, { "layers.0": [16], "layers.2": [8], "layers.4": [3] }[layer]],
+      ]) as [string, number[]][];
+      const header: Record<string, unknown> = {};
+      let end = 0;
+      for (const [name, shape] of [...weights, ["head.weight", [2, 3]] as const]) {
+        const start = end;
+        end += 4 * shape.reduce((a, b) => a * b, 1);
+        header[name] = { dtype: "F32", shape, data_offsets: [start, end] };
+      }
+      const json = Buffer.from(JSON.stringify(header));
+      const length = Buffer.alloc(8);
+      length.writeBigUInt64LE(BigInt(json.length));
+      const file = Buffer.concat([length, json, Buffer.alloc(end)]);
+      await writeFile(join(folder, "checkpoints/extra.safetensors"), file);
+      const config = JSON.parse(await readFile(join(folder, "tracin.json"), "utf8"));
+      config.checkpoints = { files: "checkpoints/extra.safetensors", learningRate: 0.1 };
+      await writeFile(join(folder, "tracin.json"), JSON.stringify(config));
+      const project = await openProject(folder);
+      await project.close();
+      expect(project.checkpoints[0]?.warnings).toEqual([
+        "One tensor is not in the model and has no part in the scores: head.weight.",
+      ]);
+    } finally {
+      await rm(folder, { recursive: true, force: true });
+    }
+  });
+});
+
 describe("what does not fit together", () => {
   let root: string;
   beforeEach(async () => {

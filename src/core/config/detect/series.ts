@@ -63,8 +63,13 @@ export async function proposeCheckpoints(
     return { files: pattern, learningRate: answered };
   }
   try {
-    const rates = resolveLearningRates({ files: pattern }, await openAll(root, pattern));
-    findings.notes.push(...rates.flatMap(({ warnings }) => warnings.slice(0, 1)));
+    const checkpoints = await openAll(root, pattern);
+    const rates = resolveLearningRates({ files: pattern }, checkpoints);
+    findings.notes.push(
+      ...rates.flatMap(({ warnings }, index) =>
+        warnings.slice(0, 1).map((warning) => `${checkpoints[index]?.file}: ${warning}`),
+      ),
+    );
     return { files: pattern, learningRate: "from-file" };
   } catch (error) {
     const { message } = TracInError.from(error);
