@@ -79,7 +79,7 @@ export async function scoreInProcess(
 }
 
 /** Room for JavaScript objects; tensors lie outside of this heap. */
-export function heapArguments(memoryLimit: number): string[] {
+function heapArguments(memoryLimit: number): string[] {
   return [`--max-old-space-size=${Math.max(256, Math.ceil(memoryLimit / 2 ** 20))}`];
 }
 

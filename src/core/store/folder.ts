@@ -1,6 +1,6 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
-import { dirname, join } from "node:path";
+import { join } from "node:path";
 import { TracInError } from "../errors.ts";
 import { resolveInside } from "../paths.ts";
 
@@ -31,7 +31,7 @@ export function newRunId(created: Date, title: string): string {
 }
 
 /** Creates `.tracin` with its own `.gitignore`, once. Throws when it is a link that leaves the workspace. */
-export async function prepareFolder(root: string): Promise<string> {
+async function prepareFolder(root: string): Promise<string> {
   const folder = await resolveInside(root, tracinFolder);
   await resolveInside(root, `${tracinFolder}/runs`);
   await mkdir(join(folder, "runs"), { recursive: true });
@@ -66,19 +66,6 @@ export async function publishRunFolder(root: string, id: string, folder: string)
     await syncFile(join(folder, name));
   }
   await rename(folder, join(root, runFolder(id)));
-}
-
-/** Writes a file aside, flushes it and renames it, so that it appears whole or not at all. */
-export async function writeFileAtomic(path: string, data: string | Uint8Array): Promise<void> {
-  const aside = join(dirname(path), `.${randomBytes(6).toString("hex")}${partial}`);
-  try {
-    await writeFile(aside, data);
-    await syncFile(aside);
-    await rename(aside, path);
-  } catch (error) {
-    await rm(aside, { force: true });
-    throw error;
-  }
 }
 
 /** A text file of limited size. Devices are refused: some have no end. */

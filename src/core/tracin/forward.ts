@@ -109,7 +109,7 @@ function withWeightInputs(graph: Graph, options: ForwardOptions): Graph {
 }
 
 /** Values that depend on an example: the model's inputs and everything computed from them. */
-export function dataValues(graph: Graph, inputs: Iterable<string>): ReadonlySet<string> {
+function dataValues(graph: Graph, inputs: Iterable<string>): ReadonlySet<string> {
   const values = new Set(inputs);
   for (const node of graph.nodes) {
     if (node.inputs.some((input) => values.has(input))) {

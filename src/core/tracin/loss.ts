@@ -94,7 +94,7 @@ function isOverClasses(
 }
 
 /** Outputs per example, O, of the value that the loss reads. @throws kind `model` when it is not [batch] or [batch, O] */
-export function outputsPerExample(type: ValueType, batch: number, loss: LossSpec): number {
+function outputsPerExample(type: ValueType, batch: number, loss: LossSpec): number {
   if (type.shape[0] !== batch) {
     throw new TracInError(
       "model",
