@@ -71,9 +71,6 @@ export interface ScoringTask {
   readonly signal: AbortSignal;
 }
 
-/** Fewest examples per chunk; work is shared in whole chunks. */
-const smallestChunk = 256;
-
 /**
  * Scores all training examples. This process begins; once its pace shows that helper processes are worth their
  * start, they take a part of the examples each. All of them compute the same numbers.
@@ -83,8 +80,7 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
   const { project, scorer } = opened;
   const range = { start: 0, end: trainingData(project).length };
   const queries = task.aggregate ? Math.min(1, task.selection.length) : task.selection.length;
-  const batch = scorer.batchSize(await scorer.plan(queries, task.aggregate));
-  const chunk = batch * Math.ceil(smallestChunk / batch);
+  const chunk = scorer.chunkSize(await scorer.plan(queries, task.aggregate), queries);
   const weights = project.model.weights.reduce((total, { shape }) => total + 4 * sizeOf(shape), 0);
   const processes = processesFor(opened.settings, weights);
   const failed = new AbortController();

@@ -8,6 +8,7 @@ import { type ProbedModel, probeModel } from "../models/probe.ts";
 import { outputs, type Question } from "./compile.ts";
 import { ContextCache, QuerySide } from "./contexts.ts";
 import { chooseForms, type FormChooser, type QuestionSize } from "./cost.ts";
+import { queryParts } from "./forms.ts";
 import { lossGraph } from "./forward.ts";
 import { checkIndependence } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
@@ -41,6 +42,8 @@ export interface ScoreOptions {
 /** Bytes of intermediate values of one batch that keep the processor's caches and the memory both content. */
 const bytesPerBatch = 14 * 2 ** 20;
 const largestBatch = 1024;
+/** Fewest examples per chunk; work is shared in whole chunks. */
+const smallestChunk = 256;
 
 /**
  * Computes TracInCP scores, self-influence, losses and predictions of a project's training examples.
@@ -192,6 +195,33 @@ export class Scorer {
   private questionSize(queries: number, aggregate: boolean): QuestionSize {
     const queryFloats = this.options.memoryLimit / 4 / 4 / Math.max(1, queries);
     return { queries, aggregate, queryFloats };
+  }
+
+  /**
+   * Examples per chunk. Where the weights and query gradients of all checkpoints fit into memory, a chunk is a few
+   * hundred examples, so that the first ranks come soon; where they do not, each chunk reads every checkpoint anew,
+   * and a chunk is as large as the memory limit lets it be.
+   */
+  chunkSize(plan: Question, queries: number): number {
+    const batch = this.batchSize(plan);
+    const { checkpoints, parameters, buffers, model } = this.project;
+    const weightFloats = [...parameters, ...buffers].reduce(
+      (total, name) => total + sizeOf(this.probed.typeAt(name, 1).shape),
+      0,
+    );
+    const queryFloats = plan.groups
+      .flatMap(({ factors, form }, index) => queryParts(index, factors, form))
+      .reduce((total, part) => total + queries * sizeOf(part.shape), 0);
+    const contextFloats = checkpoints.length * (weightFloats + queryFloats);
+    if (4 * contextFloats <= this.options.memoryLimit / 2) {
+      return batch * Math.ceil(smallestChunk / batch);
+    }
+    const inputFloats = model.graph.inputs.reduce(
+      (total, input) => total + sizeOf(this.probed.typeAt(input.name, 1).shape),
+      0,
+    );
+    const perExample = 4 * (inputFloats + checkpoints.length * (queries + 2));
+    return batch * Math.max(1, Math.floor(this.options.memoryLimit / 4 / perExample / batch));
   }
 
   /** Examples per batch that keep a batch's values within the memory limit and the processor's caches. */

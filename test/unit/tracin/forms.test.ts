@@ -1,5 +1,7 @@
 import { describe, expect, test } from "vitest";
+import type { Dataset } from "../../../src/core/datasets/dataset.ts";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
+import { sizeOf, type Tensor } from "../../../src/core/graph/tensor.ts";
 import { type FormChoice, possibleForms } from "../../../src/core/tracin/cost.ts";
 import { Scorer, type ScorerOptions } from "../../../src/core/tracin/scorer.ts";
 import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
@@ -103,4 +105,30 @@ describe("every parameter counts", () => {
       }
     },
   );
+});
+
+describe("chunks", () => {
+  test("are small where all checkpoints fit into memory, and as large as memory allows where they do not", async () => {
+    const { project, selection } = await openSynthetic("conv2d");
+    const sizes = [];
+    for (const memoryLimit of [2 ** 28, 2 ** 13]) {
+      const scorer = await Scorer.open(project, {
+        engine: onnxruntimeEngine(),
+        memoryLimit,
+        layers: "all",
+        batch: 1,
+      });
+      sizes.push(scorer.chunkSize(await scorer.plan(selection.length), selection.length));
+      await scorer.close();
+    }
+    const [roomy, tight] = sizes as [number, number];
+    expect(roomy).toBe(256);
+    const { shape } = (
+      await project.encoder.encode(project.datasets.get("train") as Dataset, 0, 1)
+    ).inputs
+      .values()
+      .next().value as Tensor;
+    const perExample = 4 * (sizeOf(shape) + project.checkpoints.length * (selection.length + 2));
+    expect(tight).toBe(Math.max(1, Math.floor(2 ** 13 / 4 / perExample)));
+  });
 });
