@@ -1,27 +1,25 @@
 import { parse } from "csv-parse/sync";
 import { TracInError } from "../../errors.ts";
 import type { InsidePath } from "../../paths.ts";
-import type { Dataset, Example, Locator } from "../dataset.ts";
+import type { Example } from "../dataset.ts";
 import { CsvScanner } from "./csv-scan.ts";
+import { RecordDataset } from "./record-dataset.ts";
 import { RecordIndex } from "./record-index.ts";
 import { TextFile } from "./text-file.ts";
 
 const sliceBytes = 8 << 20;
 
 /** A CSV or TSV file with a header line. */
-export class CsvDataset implements Dataset {
-  readonly kind = "table";
-  readonly file: string;
-
+export class CsvDataset extends RecordDataset {
   private constructor(
-    readonly name: string,
-    private readonly text: TextFile,
-    private readonly records: RecordIndex,
-    readonly columns: readonly string[],
-    readonly target: readonly string[],
+    name: string,
+    text: TextFile,
+    records: RecordIndex,
+    columns: readonly string[],
+    target: readonly string[],
     private readonly delimiter: string,
   ) {
-    this.file = text.file;
+    super(name, text, records, columns, target);
   }
 
   /**
@@ -68,18 +66,6 @@ export class CsvDataset implements Dataset {
     }
   }
 
-  get length(): number {
-    return this.records.length;
-  }
-
-  locator(index: number): Locator {
-    return this.records.locator(this.file, index);
-  }
-
-  at(place: { readonly line: number } | { readonly image: string }): number | undefined {
-    return "line" in place ? this.records.atLine(place.line) : undefined;
-  }
-
   async cells(start: number, end: number): Promise<readonly (readonly string[])[]> {
     const rows: string[][] = [];
     for (let first = start; first < end; ) {
@@ -105,7 +91,7 @@ export class CsvDataset implements Dataset {
     return rows;
   }
 
-  async read(start: number, end: number): Promise<readonly Example[]> {
+  override async read(start: number, end: number): Promise<readonly Example[]> {
     const rows = await this.cells(start, end);
     return rows.map((row, offset) => {
       // Without a prototype, a column named __proto__ is a column like any other.
@@ -115,10 +101,6 @@ export class CsvDataset implements Dataset {
       }
       return { index: start + offset, fields };
     });
-  }
-
-  close(): Promise<void> {
-    return this.text.close();
   }
 }
 

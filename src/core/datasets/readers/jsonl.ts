@@ -1,26 +1,14 @@
 import { TracInError } from "../../errors.ts";
 import type { InsidePath } from "../../paths.ts";
-import type { Dataset, Example, FieldValue, Locator } from "../dataset.ts";
+import type { Example, FieldValue } from "../dataset.ts";
+import { RecordDataset } from "./record-dataset.ts";
 import { RecordIndex } from "./record-index.ts";
 import { TextFile } from "./text-file.ts";
 
 const maxLineBytes = 64 << 20;
 
 /** A file with one JSON object per line; blank lines are skipped. */
-export class JsonlDataset implements Dataset {
-  readonly kind = "table";
-  readonly file: string;
-
-  private constructor(
-    readonly name: string,
-    private readonly text: TextFile,
-    private readonly records: RecordIndex,
-    readonly columns: readonly string[],
-    readonly target: readonly string[],
-  ) {
-    this.file = text.file;
-  }
-
+export class JsonlDataset extends RecordDataset {
   /**
    * Parses every line once, to find the columns and any damage; rows stay on disk. Throws kind `data` with
    * file and line for a line that is no JSON object.
@@ -61,19 +49,7 @@ export class JsonlDataset implements Dataset {
     }
   }
 
-  get length(): number {
-    return this.records.length;
-  }
-
-  locator(index: number): Locator {
-    return this.records.locator(this.file, index);
-  }
-
-  at(place: { readonly line: number } | { readonly image: string }): number | undefined {
-    return "line" in place ? this.records.atLine(place.line) : undefined;
-  }
-
-  async read(start: number, end: number): Promise<readonly Example[]> {
+  override async read(start: number, end: number): Promise<readonly Example[]> {
     if (start >= end) {
       return [];
     }
@@ -89,10 +65,6 @@ export class JsonlDataset implements Dataset {
       const fields: Record<string, FieldValue> = Object.create(null);
       return { index, fields: Object.assign(fields, parsed) };
     });
-  }
-
-  close(): Promise<void> {
-    return this.text.close();
   }
 }
 

@@ -1,5 +1,6 @@
 import { type FileHandle, open } from "node:fs/promises";
 import { TracInError } from "../../errors.ts";
+import { readFully } from "../../read-fully.ts";
 
 /** Element types of .npy files that are read: NumPy's kind and size. */
 type ElementType =
@@ -129,18 +130,8 @@ export class NpyFile {
   }
 
   async #fill(bytes: Uint8Array, from: number): Promise<void> {
-    const start = this.header.dataStart + from;
-    for (let filled = 0; filled < bytes.length; ) {
-      const { bytesRead } = await this.handle.read(
-        bytes,
-        filled,
-        bytes.length - filled,
-        start + filled,
-      );
-      if (bytesRead === 0) {
-        throw damaged(this.file, "The file became shorter since it was opened");
-      }
-      filled += bytesRead;
+    if (!(await readFully(this.handle, bytes, this.header.dataStart + from))) {
+      throw damaged(this.file, "The file became shorter since it was opened");
     }
   }
 }

@@ -1,6 +1,7 @@
 import { isUtf8 } from "node:buffer";
 import { type FileHandle, open } from "node:fs/promises";
 import { TracInError } from "../../errors.ts";
+import { readFully } from "../../read-fully.ts";
 
 const chunkSize = 1 << 20;
 
@@ -78,17 +79,8 @@ export class TextFile {
       throw this.#changed();
     }
     const buffer = Buffer.allocUnsafe(end - start);
-    for (let filled = 0; filled < buffer.length; ) {
-      const { bytesRead } = await this.handle.read(
-        buffer,
-        filled,
-        buffer.length - filled,
-        start + filled,
-      );
-      if (bytesRead === 0) {
-        throw this.#changed();
-      }
-      filled += bytesRead;
+    if (!(await readFully(this.handle, buffer, start))) {
+      throw this.#changed();
     }
     return buffer;
   }
