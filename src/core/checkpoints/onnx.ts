@@ -1,9 +1,9 @@
 import { TracInError } from "../errors.ts";
+import { FileSource } from "../formats/source.ts";
 import { bytesPerElement, type Tensor } from "../graph/tensor.ts";
 import { importOnnx } from "../models/onnx.ts";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.ts";
 import { readType, tensorFromBytes } from "./convert.ts";
-import { FileSource } from "./source.ts";
 
 /** Protobuf messages cannot be larger. */
 const maximumSize = 2 ** 31 - 1;

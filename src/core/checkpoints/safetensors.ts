@@ -1,9 +1,9 @@
 import { TracInError } from "../errors.ts";
+import { countElements, FileSource, isCount } from "../formats/source.ts";
 import { bytesPerElement, type DataType, formatShape } from "../graph/tensor.ts";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.ts";
 import { tensorFromBytes } from "./convert.ts";
 import { progressFrom } from "./progress.ts";
-import { countElements, FileSource, isCount } from "./source.ts";
 
 /** As the format's own reader has it. */
 const maximumHeader = 100_000_000;

@@ -1,5 +1,5 @@
+import { countElements, isCount } from "../../formats/source.ts";
 import type { DataType } from "../../graph/tensor.ts";
-import { countElements, isCount } from "../source.ts";
 import { type PickleHandlers, PickleRefusal } from "./pickle.ts";
 import { Global, Opaque, Storage, TensorView, type Value } from "./values.ts";
 

@@ -1,6 +1,6 @@
 import { TracInError } from "../../errors.ts";
+import type { FileSource } from "../../formats/source.ts";
 import { bytesPerElement, type DataType } from "../../graph/tensor.ts";
-import type { FileSource } from "../source.ts";
 import { torchHandlers } from "./globals.ts";
 import { PickleError, type PickleHandlers, readPickle } from "./pickle.ts";
 import type { Saved } from "./pytorch.ts";

@@ -1,7 +1,7 @@
 import { TracInError } from "../../errors.ts";
+import { FileSource } from "../../formats/source.ts";
 import type { Checkpoint, CheckpointTensor, FoundLearningRate } from "../checkpoint.ts";
 import { progressFrom } from "../progress.ts";
-import { FileSource } from "../source.ts";
 import { findContents, type RateEntry } from "./contents.ts";
 import { readLegacy } from "./legacy.ts";
 import { checkView, readView, type StorageReader } from "./storages.ts";

@@ -1,6 +1,6 @@
+import type { FileSource } from "../../formats/source.ts";
 import { bytesPerElement, formatShape, sizeOf, type Tensor } from "../../graph/tensor.ts";
 import { tensorFromBytes } from "../convert.ts";
-import type { FileSource } from "../source.ts";
 import type { Storage, TensorView } from "./values.ts";
 
 /** Where the bytes of storages are. */

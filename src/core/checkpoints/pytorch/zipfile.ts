@@ -1,6 +1,6 @@
 import { TracInError } from "../../errors.ts";
-import type { FileSource } from "../source.ts";
-import { ZipArchive } from "../zip.ts";
+import type { FileSource } from "../../formats/source.ts";
+import { ZipArchive } from "../../formats/zip.ts";
 import { torchHandlers } from "./globals.ts";
 import { PickleError, readPickle } from "./pickle.ts";
 import type { Saved } from "./pytorch.ts";
