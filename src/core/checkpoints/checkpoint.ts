@@ -17,6 +17,58 @@ export interface FoundLearningRate {
   readonly source: string;
 }
 
+/**
+ * The squares of gradients that an adaptive optimizer keeps for a parameter, and how they shape its steps: element by
+ * element, a gradient g moves the parameter by the learning rate times g / (sqrt(correction * second - mean^2 + inside)
+ * + outside). PyTorch's Adam: correction 1 / (1 - beta2^t), outside eps. Keras's Adam: outside eps / sqrt(1 - beta2^t).
+ * Keras's RMSprop: inside eps.
+ */
+export interface SecondMoment {
+  /** Slot with the running average (or sum) of squared gradients, for {@link OptimizerState.read}. */
+  readonly second: string;
+  /** Slot with the running average of gradients, for centred variants. */
+  readonly mean?: string;
+  readonly correction: number;
+  readonly inside: number;
+  readonly outside: number;
+}
+
+/** What an optimizer knows of one parameter. */
+export interface OptimizerParameter {
+  /** Its name as the state gives it, where it does; otherwise order and shapes must tell which tensor it is. */
+  readonly name?: string;
+  /** Shape of the parameter, where the state has a slot of that shape. */
+  readonly shape?: Shape;
+  /** Which of {@link Checkpoint.learningRates} is its rate. */
+  readonly group: number;
+  /** Missing when the optimizer keeps none, or has not moved this parameter yet. */
+  readonly secondMoment?: SecondMoment;
+}
+
+/** The state of the optimizers in a checkpoint, joined. */
+export interface OptimizerState {
+  /** What it is, for people: `Adam`, `RMSprop`; missing when the state does not tell. */
+  readonly algorithm?: string;
+  /** In the order of the file, group after group. */
+  readonly parameters: readonly OptimizerParameter[];
+  /** One slot as float32, in the layout of the parameter's tensor in the checkpoint. Throws kind `checkpoint`. */
+  read(slot: string): Promise<Tensor>;
+}
+
+/** The state of a learning-rate scheduler. */
+export interface SchedulerState {
+  /** Where it was found: `lr_schedulers[0]._last_lr`. */
+  readonly source: string;
+  /** Rates that it has set, one for each parameter group: those of the NEXT update. */
+  readonly current: readonly number[];
+  /** Rates from which it started. */
+  readonly base: readonly number[];
+  /** How often it was stepped. */
+  readonly count?: number;
+  /** Its other numbers by the names of PyTorch's schedulers: `step_size`, `gamma`, `milestones`, `T_max`, ... */
+  readonly settings: ReadonlyMap<string, number | readonly number[]>;
+}
+
 /** An open checkpoint: its table of contents is known and validated, tensors are read on demand. */
 export interface Checkpoint {
   readonly file: string;
@@ -25,8 +77,12 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
   /** Rates of the optimizer's parameter groups, in order; empty when the file has none. */
   readonly learningRates: readonly FoundLearningRate[];
-  /** How many tensors the optimizer's parameter groups hold together, where the file says it. */
-  readonly trainedTensors?: number;
+  /** State of the optimizer, where the file (or one beside it) holds it. */
+  readonly optimizer?: OptimizerState;
+  /** States of schedulers, where the file (or one beside it) holds them. */
+  readonly schedulers?: readonly SchedulerState[];
+  /** True where the file keeps its tensors sorted by name, so that their order does not tell the order in the module. */
+  readonly isSorted?: boolean;
   /** Training step and epoch, where the file says them. */
   readonly step?: number;
   readonly epoch?: number;

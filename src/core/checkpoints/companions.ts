@@ -41,9 +41,9 @@ interface Companion {
 async function optimizerState({
   path,
   file,
-}: Companion): Promise<Pick<Checkpoint, "learningRates" | "trainedTensors"> | undefined> {
+}: Companion): Promise<Pick<Checkpoint, "learningRates" | "optimizer"> | undefined> {
   try {
-    const { learningRates, trainedTensors, close } = await openPytorch(path, file);
+    const { learningRates, optimizer, close } = await openPytorch(path, file);
     await close();
     if (learningRates.length === 0) {
       return undefined;
@@ -53,7 +53,7 @@ async function optimizerState({
         value,
         source: `${basename(path)}: ${source}`,
       })),
-      ...(trainedTensors === undefined ? {} : { trainedTensors }),
+      ...(optimizer === undefined ? {} : { optimizer }),
     };
   } catch {
     return undefined;

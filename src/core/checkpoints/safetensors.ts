@@ -43,6 +43,7 @@ export async function openSafetensors(path: string, file: string): Promise<Check
       file,
       format: "safetensors",
       tensors: entries,
+      isSorted: true,
       ...progressFrom(metadata, "__metadata__."),
       async read(name) {
         const entry = entries.get(name);

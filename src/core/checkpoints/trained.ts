@@ -15,10 +15,11 @@ export interface Division {
  * frozen weights count; or more than the checkpoint has. (Optimizers often hold frozen and unused tensors as well.)
  */
 export function optimizerWarnings(
-  { trainedTensors: trained }: Checkpoint,
+  { optimizer }: Checkpoint,
   { surplus }: Match,
   { parameters, buffers }: Division,
 ): string[] {
+  const trained = optimizer?.parameters.length || undefined;
   const tensors = (count: number): string => `${count} tensor${count === 1 ? "" : "s"}`;
   if (trained !== undefined && trained < parameters.length) {
     return [

@@ -1,19 +1,19 @@
-import { plainNumber } from "../progress.ts";
 import { Opaque, TensorView, type Value } from "./values.ts";
 
-/** A learning rate in a pickle: a number, or a tensor that still has to be read. */
-export interface RateEntry {
-  readonly source: string;
-  readonly value: number | TensorView;
+/** A dictionary in a pickle and the path that leads to it. */
+export interface Found {
+  readonly path: string;
+  readonly dictionary: ReadonlyMap<Value, Value>;
 }
 
 /** What a saved PyTorch object holds for us. */
 export interface Contents {
   /** The model's tensors: keys of its state_dict, or dotted paths. */
   readonly tensors: ReadonlyMap<string, TensorView>;
-  readonly rates: readonly RateEntry[];
-  /** How many tensors the optimizers train; undefined without one. */
-  readonly trainedTensors?: number;
+  /** Dictionaries with `state` and `param_groups`, as `Optimizer.state_dict` makes them. */
+  readonly optimizers: readonly Found[];
+  /** Dictionaries with `_last_lr`, as the `state_dict` of a scheduler has it. */
+  readonly schedulers: readonly Found[];
   /** Tensors of a kind that is not read (sparse, quantised), with the call that would make them. */
   readonly unread: ReadonlyMap<string, string>;
   /** Class name when a whole module was pickled instead of its state_dict. */
@@ -41,7 +41,7 @@ const maximumPath = 1024;
 const maximumTensors = 200_000;
 
 /**
- * Finds the model's tensors, the optimizers' rates and the progress in an unpickled object. A state_dict under
+ * Finds the model's tensors, optimizers, schedulers and progress in an unpickled object. A state_dict under
  * one of the usual keys gives its tensors under their own names; all others keep their dotted path.
  * Optimizer states are recognised by their `state` and `param_groups`, wherever they are.
  */
@@ -55,10 +55,10 @@ export function findContents(root: Value): Contents {
   walk.visit(root, "", 0);
   return {
     tensors: walk.tensors,
-    rates: walk.rates.length > 0 ? walk.rates : walk.schedulerRates,
+    optimizers: walk.optimizers,
+    schedulers: walk.schedulers,
     unread: walk.unread,
     plain: dictionary ?? new Map(),
-    ...(walk.trainedTensors === undefined ? {} : { trainedTensors: walk.trainedTensors }),
     ...(walk.wholeModule === undefined ? {} : { wholeModule: walk.wholeModule }),
   };
 }
@@ -66,10 +66,9 @@ export function findContents(root: Value): Contents {
 class Walk {
   readonly tensors = new Map<string, TensorView>();
   readonly unread = new Map<string, string>();
-  readonly rates: RateEntry[] = [];
-  readonly schedulerRates: RateEntry[] = [];
+  readonly optimizers: Found[] = [];
+  readonly schedulers: Found[] = [];
   wholeModule: string | undefined;
-  trainedTensors: number | undefined;
   /** Each container once: shared references would otherwise multiply without end. */
   private readonly seen = new Set<Value>();
 
@@ -95,9 +94,11 @@ class Walk {
     }
     const dictionary = asDictionary(value);
     if (dictionary && isOptimizer(dictionary)) {
-      this.readOptimizer(dictionary, path);
+      this.optimizers.push({ path, dictionary });
     } else if (dictionary) {
-      this.readScheduler(dictionary, path);
+      if (Array.isArray(dictionary.get("_last_lr"))) {
+        this.schedulers.push({ path, dictionary });
+      }
       for (const [key, item] of dictionary) {
         if (typeof key === "string" || typeof key === "number") {
           this.visit(item, path === "" ? String(key) : `${path}.${key}`, depth + 1);
@@ -123,45 +124,6 @@ class Walk {
       value.state.has("_modules")
     ) {
       this.wholeModule ??= value.type;
-    }
-  }
-
-  private readOptimizer(optimizer: ReadonlyMap<Value, Value>, path: string): void {
-    const groups = optimizer.get("param_groups");
-    if (!Array.isArray(groups)) {
-      return;
-    }
-    groups.forEach((group, index) => {
-      const trained = group instanceof Map ? group.get("params") : undefined;
-      if (Array.isArray(trained)) {
-        this.trainedTensors = (this.trainedTensors ?? 0) + trained.length;
-      }
-      const rate = group instanceof Map ? group.get("lr") : undefined;
-      this.addRate(this.rates, rate, `${path === "" ? "" : `${path}.`}param_groups[${index}].lr`);
-    });
-  }
-
-  private readScheduler(dictionary: ReadonlyMap<Value, Value>, path: string): void {
-    const last = dictionary.get("_last_lr");
-    if (Array.isArray(last)) {
-      last.forEach((rate, index) => {
-        this.addRate(
-          this.schedulerRates,
-          rate,
-          `${path === "" ? "" : `${path}.`}_last_lr[${index}]`,
-        );
-      });
-    }
-  }
-
-  private addRate(rates: RateEntry[], rate: Value | undefined, source: string): void {
-    if (rate instanceof TensorView) {
-      rates.push({ source, value: rate });
-      return;
-    }
-    const value = plainNumber(rate);
-    if (value !== undefined && value >= 0) {
-      rates.push({ source, value });
     }
   }
 }

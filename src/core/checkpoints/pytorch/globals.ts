@@ -53,6 +53,7 @@ type Call = (args: readonly Value[]) => Value | undefined;
 const calls: Readonly<Record<string, Call>> = {
   "collections.OrderedDict": ([items]) => mapOf(items),
   "collections.defaultdict": ([, items]) => mapOf(items),
+  "collections.Counter": ([items]) => mapOf(items),
   "builtins.dict": ([items]) => mapOf(items),
   "builtins.list": ([items]) => (Array.isArray(items) ? [...items] : []),
   "builtins.tuple": ([items]) => (Array.isArray(items) ? [...items] : []),

@@ -1,9 +1,11 @@
 import { TracInError } from "../../errors.ts";
 import { FileSource } from "../../formats/source.ts";
-import type { Checkpoint, CheckpointTensor, FoundLearningRate } from "../checkpoint.ts";
+import type { Checkpoint, CheckpointTensor } from "../checkpoint.ts";
 import { progressFrom } from "../progress.ts";
-import { findContents, type RateEntry } from "./contents.ts";
+import { type Contents, findContents } from "./contents.ts";
 import { readLegacy } from "./legacy.ts";
+import { numberIn, readOptimizers, type TensorAccess } from "./optimizer.ts";
+import { readSchedulers } from "./schedulers.ts";
 import { checkView, readView, type StorageReader } from "./storages.ts";
 import { TensorView, type Value } from "./values.ts";
 import { readZip } from "./zipfile.ts";
@@ -49,15 +51,25 @@ async function describe(source: FileSource, saved: Saved): Promise<Checkpoint> {
     checkView(source, saved.storages, name, view);
     tensors.set(name, { name, dtype: view.dtype, shape: view.shape });
   }
-  const progress = progressFrom(await resolveTensors(source, saved.storages, contents.plain));
-  const rates = await resolveRates(source, saved.storages, contents.rates);
+  const access: TensorAccess = {
+    check: (name, view) => checkView(source, saved.storages, name, view),
+    read: (view) => readView(saved.storages, view),
+  };
+  const progress = progressFrom(await resolveTensors(contents.plain, access));
+  const { learningRates, state } = await readOptimizers(contents.optimizers, access);
+  const schedulers = await readSchedulers(contents.schedulers, access);
+  const scheduled = schedulers.flatMap(({ source, current }) =>
+    current.map((value, index) => ({ value, source: `${source}[${index}]` })),
+  );
+  const rates = [learningRates, scheduled, progress.learningRates];
   return {
     file,
     format: "pytorch",
     tensors,
     ...progress,
-    learningRates: rates.length > 0 ? rates : progress.learningRates,
-    ...(contents.trainedTensors === undefined ? {} : { trainedTensors: contents.trainedTensors }),
+    learningRates: rates.find((found) => found.length > 0) ?? [],
+    ...(state === undefined ? {} : { optimizer: state }),
+    ...(schedulers.length === 0 ? {} : { schedulers }),
     async read(name) {
       const view = views.get(name);
       if (!view) {
@@ -103,52 +115,19 @@ function refuse(
   }
 }
 
-async function resolveRates(
-  source: FileSource,
-  storages: StorageReader,
-  rates: readonly RateEntry[],
-): Promise<FoundLearningRate[]> {
-  const found: FoundLearningRate[] = [];
-  for (const rate of rates) {
-    const value =
-      typeof rate.value === "number"
-        ? rate.value
-        : await readScalar(source, storages, rate.source, rate.value);
-    if (value !== undefined && Number.isFinite(value) && value >= 0) {
-      found.push({ value, source: rate.source });
-    }
-  }
-  return found;
-}
-
 /** The plain values of the outermost dictionary, one-element tensors read. */
 async function resolveTensors(
-  source: FileSource,
-  storages: StorageReader,
-  plain: ReadonlyMap<Value, Value>,
+  plain: Contents["plain"],
+  access: TensorAccess,
 ): Promise<Map<unknown, unknown>> {
   const resolved = new Map<unknown, unknown>();
   for (const [key, value] of plain) {
     resolved.set(
       key,
       value instanceof TensorView && typeof key === "string" && value.shape.length === 0
-        ? await readScalar(source, storages, key, value)
+        ? await numberIn(value, key, access)
         : value,
     );
   }
   return resolved;
-}
-
-async function readScalar(
-  source: FileSource,
-  storages: StorageReader,
-  name: string,
-  view: TensorView,
-): Promise<number | undefined> {
-  if (view.shape.some((size) => size !== 1)) {
-    return undefined;
-  }
-  checkView(source, storages, name, view);
-  const { data } = await readView(storages, view);
-  return Number(data[0]);
 }

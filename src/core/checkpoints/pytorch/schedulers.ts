@@ -1,0 +1,78 @@
+import type { SchedulerState } from "../checkpoint.ts";
+import { plainNumber } from "../progress.ts";
+import type { Found } from "./contents.ts";
+import { numberIn, type TensorAccess } from "./optimizer.ts";
+import type { Value } from "./values.ts";
+
+/** Settings of a scheduler are a handful of numbers and lists of milestones. */
+const longestList = 10_000;
+
+/** Reads the `state_dict` of learning-rate schedulers; those without a rate in force are left out. */
+export async function readSchedulers(
+  schedulers: readonly Found[],
+  access: TensorAccess,
+): Promise<SchedulerState[]> {
+  const found: SchedulerState[] = [];
+  for (const { path, dictionary } of schedulers) {
+    const prefix = path === "" ? "" : `${path}.`;
+    const rates = async (key: string) => numbers(dictionary.get(key), `${prefix}${key}`, access);
+    const current = await rates("_last_lr");
+    if (current !== undefined && current.length > 0 && current.every((rate) => rate >= 0)) {
+      const count = plainNumber(dictionary.get("last_epoch"));
+      found.push({
+        source: `${prefix}_last_lr`,
+        current,
+        base: (await rates("base_lrs")) ?? [],
+        ...(count === undefined || count < 0 ? {} : { count }),
+        settings: settingsOf(dictionary),
+      });
+    }
+  }
+  return found;
+}
+
+async function numbers(
+  value: Value | undefined,
+  name: string,
+  access: TensorAccess,
+): Promise<number[] | undefined> {
+  if (!Array.isArray(value) || value.length > longestList) {
+    return undefined;
+  }
+  const read: number[] = [];
+  for (const [index, item] of value.entries()) {
+    const number = await numberIn(item, `${name}[${index}]`, access);
+    if (number === undefined) {
+      return undefined;
+    }
+    read.push(number);
+  }
+  return read;
+}
+
+/** Plain numbers by name; the milestones of MultiStepLR are a Counter, whose keys count as often as it says. */
+function settingsOf(
+  dictionary: ReadonlyMap<Value, Value>,
+): ReadonlyMap<string, number | readonly number[]> {
+  const settings = new Map<string, number | readonly number[]>();
+  for (const [key, value] of dictionary) {
+    const number = plainNumber(value);
+    if (typeof key === "string" && number !== undefined) {
+      settings.set(key, number);
+    } else if (key === "milestones" && value instanceof Map && value.size <= longestList) {
+      settings.set(key, milestonesOf(value));
+    }
+  }
+  return settings;
+}
+
+function milestonesOf(counter: ReadonlyMap<Value, Value>): number[] {
+  const milestones: number[] = [];
+  for (const [milestone, count] of counter) {
+    const [at, times] = [plainNumber(milestone), plainNumber(count)];
+    for (let time = 0; at !== undefined && time < Math.min(times ?? 0, 1000); time++) {
+      milestones.push(at);
+    }
+  }
+  return milestones;
+}
