@@ -3,17 +3,19 @@ import type { Project } from "../core/config/project.ts";
 import { trainingData } from "../core/config/project.ts";
 import { TracInError } from "../core/errors.ts";
 import { sizeOf } from "../core/graph/tensor.ts";
+import { chunksOf } from "../core/tracin/chunks.ts";
+import type { Question } from "../core/tracin/compile.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import { Scorer } from "../core/tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
+import { type ChunkExchange, Helpers } from "./helper.ts";
 import { type ComputeSettings, createEngine, memoryPerProcess, processesFor } from "./settings.ts";
-import { type ShardJob, type ShardReport, scoreInProcess } from "./shards.ts";
-import { type Pace, type Split, splitWork } from "./split.ts";
 
 /** A project with a scorer, and how they were opened. */
 export interface ScorerInUse {
   readonly project: Project;
   readonly scorer: Scorer;
+  readonly helpers: Helpers;
   readonly settings: ComputeSettings;
   /** Configuration file relative to the root. */
   readonly config: string;
@@ -35,23 +37,14 @@ export interface OpenScorerOptions {
 
 /** Opens a project and compiles its model. */
 export async function openScorer(options: OpenScorerOptions): Promise<OpenScorer> {
-  const { root, config, settings } = options;
+  const { root, config } = options;
   const project = await openProject(root, { config });
-  const layers = options.layers ?? project.config.layers ?? "all";
   try {
-    const scorer = await Scorer.open(project, {
-      engine: createEngine(settings.engine),
-      memoryLimit: memoryPerProcess(settings),
-      layers,
-    });
+    const opened = await attachScorer(project, options);
     return {
-      project,
-      scorer,
-      settings,
-      config,
-      layers,
+      ...opened,
       close: async () => {
-        await scorer.close();
+        await closeScorer(opened);
         await project.close();
       },
     };
@@ -61,157 +54,155 @@ export async function openScorer(options: OpenScorerOptions): Promise<OpenScorer
   }
 }
 
+/**
+ * Compiles the model of an open project. Helpers whose work will certainly be wanted start meanwhile.
+ */
+export async function attachScorer(
+  project: Project,
+  options: Omit<OpenScorerOptions, "root">,
+): Promise<ScorerInUse> {
+  const { config, settings } = options;
+  const layers = options.layers ?? project.config.layers ?? "all";
+  const memoryLimit = memoryPerProcess(settings);
+  const helpers = new Helpers(settings.shardProgram, {
+    root: project.root,
+    config,
+    engine: settings.engine,
+    memoryLimit,
+    layers,
+    encoder: project.encoder.state,
+  });
+  try {
+    helpers.take(helpersFor(project, settings, parameterSeconds(project)));
+    helpers.rest();
+    const engine = createEngine(settings.engine);
+    const scorer = await Scorer.open(project, { engine, memoryLimit, layers });
+    return { project, scorer, helpers, settings, config, layers };
+  } catch (error) {
+    helpers.close();
+    throw error;
+  }
+}
+
+/** Ends what {@link attachScorer} has started; the project stays open. */
+export async function closeScorer({ scorer, helpers }: ScorerInUse): Promise<void> {
+  helpers.close();
+  await scorer.close();
+}
+
 export interface ScoringTask {
   readonly selection: readonly QuerySelection[];
   /** Sum the queries' gradients into one query. */
   readonly aggregate: boolean;
-  /** Receives chunks in any order. */
+  /** Receives chunks in any order; the next ones are held back until its promise is settled. */
   readonly onChunk: (chunk: ScoreChunk) => void | Promise<void>;
   readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
   readonly signal: AbortSignal;
 }
 
 /**
- * Scores all training examples. This process begins; once its pace shows that helper processes are worth their
- * start, they take a part of the examples each. All of them compute the same numbers.
+ * Scores all training examples. This process and its helpers take chunk after chunk from one list, so that all
+ * finish together whatever their pace; a helper that has not started yet when the list is empty takes nothing.
+ * All of them compute the same numbers.
  * @returns number of processes that worked
  */
 export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<number> {
-  const { project, scorer } = opened;
-  const range = { start: 0, end: trainingData(project).length };
-  const queries = task.aggregate ? Math.min(1, task.selection.length) : task.selection.length;
-  const chunk = scorer.chunkSize(await scorer.plan(queries, task.aggregate), queries);
-  const weights = project.model.weights.reduce((total, { shape }) => total + 4 * sizeOf(shape), 0);
-  const processes = processesFor(opened.settings, weights);
+  const { project, scorer, helpers, settings } = opened;
+  const { selection, aggregate } = task;
+  const queries = aggregate ? Math.min(1, selection.length) : selection.length;
+  const plan = await scorer.plan(queries, aggregate);
+  const examples = trainingData(project).length;
+  const chunks = chunksOf({ start: 0, end: examples }, scorer.chunkSize(plan, queries));
   const failed = new AbortController();
   const signal = AbortSignal.any([task.signal, failed.signal]);
-  /** Ends this process's share when helpers have the rest. */
-  const share = new AbortController();
-  const total = range.end * project.checkpoints.length;
-  const done: number[] = [0];
-  const received: Promise<void>[] = [];
-  const helpers: Promise<void>[] = [];
-  let limit = range.end;
-  const report = (phase: ScoreProgress["phase"]) =>
-    task.onProgress?.({ phase, done: done.reduce((sum, count) => sum + count, 0), total });
+  const total = examples * project.checkpoints.length;
+  const done = [0];
+  const workers = new Set<number>();
+  let left = examples;
+  let finish = (): void => undefined;
 
-  const receive = (arrived: ScoreChunk) => {
-    const taken = (async () => task.onChunk(arrived))();
-    taken.catch((error: unknown) => failed.abort(error));
-    received.push(taken);
-  };
-  const startHelpers = (split: Split) => {
-    limit = split.limit;
-    for (const shard of split.shards) {
-      const place = done.push(0) - 1;
-      const onReport = (message: ShardReport) => {
-        if (message.kind === "progress") {
-          done[place] = message.progress.done;
-          report("scoring");
-        } else {
-          receive(message.chunk);
-        }
-      };
-      const helper = scoreInProcess(
-        opened.settings.shardProgram ?? "",
-        { ...shardJob(opened, task), range: shard, chunk },
-        onReport,
-        signal,
-      );
-      helper.catch((error: unknown) => failed.abort(error));
-      helpers.push(helper);
-    }
-  };
-
-  const pace = new PaceMeter(chunk * project.checkpoints.length, chunk);
-  const onProgress = (progress: ScoreProgress) => {
-    done[0] = progress.done;
-    report(progress.phase);
-    if (
-      progress.phase !== "scoring" ||
-      helpers.length > 0 ||
-      opened.settings.shardProgram === undefined
-    ) {
-      return;
-    }
-    const measured = pace.measure(progress.done);
-    const split = measured && splitWork(range, measured, processes, chunk);
-    if (split) {
-      startHelpers(split);
-    }
-  };
-  try {
-    const own = scorer.score(
-      task.selection,
-      range,
-      async (finished) => {
-        await task.onChunk(finished);
-        if (finished.start + finished.size >= limit && limit < range.end) {
-          share.abort();
-        }
-      },
-      {
-        aggregate: task.aggregate,
-        chunk,
-        onProgress,
-        signal: AbortSignal.any([signal, share.signal]),
-      },
-    );
-    await own.catch((error: unknown) => {
-      if (!share.signal.aborted || signal.aborted) {
-        throw error;
+  const exchangeOf = (worker: number): ChunkExchange => ({
+    next: () => (signal.aborted ? undefined : chunks.next()),
+    deliver: async (chunk) => {
+      await task.onChunk(chunk);
+      workers.add(worker);
+      left -= chunk.size;
+      if (left === 0) {
+        finish();
       }
-    });
-    await Promise.all(helpers);
-    await Promise.all(received);
-    return helpers.length + 1;
+    },
+    onProgress: (progress) => {
+      done[worker] = progress.done;
+      const sum = done.reduce((all, count) => all + count, 0);
+      task.onProgress?.({ phase: progress.phase, done: sum, total });
+    },
+  });
+  const fail = (error: unknown) => failed.abort(error);
+  const finished = new Promise<void>((resolve, reject) => {
+    finish = resolve;
+    failed.signal.addEventListener("abort", () => reject(failed.signal.reason), { once: true });
+  });
+  const seconds = parameterSeconds(project) + valueSeconds(project, plan);
+  const job = { selection, aggregate, chunk: chunks.size, examples };
+  // Those that run already are used in any case.
+  const count = Math.max(helpers.count, helpersFor(project, settings, seconds));
+  helpers.take(count).forEach((helper, index) => {
+    done.push(0);
+    const { next, deliver, onProgress } = exchangeOf(index + 1);
+    const late = {
+      next,
+      deliver,
+      onProgress: (progress: ScoreProgress) => progress.phase === "scoring" && onProgress(progress),
+    };
+    helper.score(job, late, signal).catch((error: unknown) => left > 0 && fail(error));
+  });
+  const own = exchangeOf(0);
+  const here = scorer.score(selection, { ...chunks, next: own.next }, own.deliver, {
+    aggregate,
+    onProgress: own.onProgress,
+    signal,
+  });
+  here.catch(fail);
+  try {
+    await (examples === 0 ? here : finished);
+    await here;
+    return workers.size;
   } catch (error) {
-    failed.abort(error);
-    await Promise.allSettled([...helpers, ...received]);
+    fail(error);
+    await here.catch(() => undefined);
     throw task.signal.aborted
       ? new TracInError("cancelled", "Cancelled.")
       : TracInError.from(failed.signal.reason);
+  } finally {
+    helpers.rest();
   }
 }
 
-/** A helper's job, but for its range. */
-function shardJob(opened: ScorerInUse, task: ScoringTask): Omit<ShardJob, "range" | "chunk"> {
-  return {
-    root: opened.project.root,
-    config: opened.config,
-    engine: opened.settings.engine,
-    memoryLimit: memoryPerProcess(opened.settings),
-    layers: opened.layers,
-    encoder: opened.project.encoder.state,
-    selection: task.selection,
-    aggregate: task.aggregate,
-  };
+/** Multiply-adds per second that a core reaches at least; only the start of helpers depends on it. */
+const productRate = 4e10;
+/** Seconds per intermediate value that is written and read. */
+const valueTime = 2e-9;
+/** Seconds of work that are worth a helper's start. */
+const worthwhile = 0.25;
+
+/** Seconds that one process needs at least: each parameter is multiplied once forward and twice backward. */
+function parameterSeconds(project: Project): number {
+  const visits = trainingData(project).length * project.checkpoints.length;
+  return (visits * 3 * weightCount(project)) / productRate;
 }
 
-/** Measures examples per second, from the second batch on: the first one pays for compilation. */
-class PaceMeter {
-  private first: { readonly time: number; readonly done: number } | undefined;
+/** Seconds for the products of the question and for the values between the operators. */
+function valueSeconds(project: Project, plan: Question): number {
+  const visits = trainingData(project).length * project.checkpoints.length;
+  return visits * (plan.cost / productRate + plan.floatsPerExample * valueTime);
+}
 
-  /**
-   * @param perChunk units of progress in a chunk
-   * @param chunk examples in a chunk
-   */
-  constructor(
-    private readonly perChunk: number,
-    private readonly chunk: number,
-  ) {}
+function weightCount(project: Project): number {
+  return project.model.weights.reduce((total, { shape }) => total + sizeOf(shape), 0);
+}
 
-  measure(done: number): Pace | undefined {
-    const time = performance.now();
-    this.first ??= { time, done };
-    const seconds = (time - this.first.time) / 1000;
-    if (seconds < 0.05) {
-      return undefined;
-    }
-    const chunks = (done - this.first.done) / this.perChunk;
-    return {
-      begun: Math.ceil(done / this.perChunk) * this.chunk,
-      rate: (chunks * this.chunk) / seconds,
-    };
-  }
+/** Helpers that are worth their start, as cores and memory allow. */
+function helpersFor(project: Project, settings: ComputeSettings, seconds: number): number {
+  const processes = processesFor(settings, 4 * weightCount(project));
+  return Math.min(processes - 1, Math.floor(seconds / worthwhile));
 }

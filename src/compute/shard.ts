@@ -1,31 +1,41 @@
-/** Entry of a helper process: scores one range of examples for its parent, then ends. */
+/** Entry of a helper process: scores chunks of examples for its parent, and ends with it. */
 import { openProject } from "../core/config/open.ts";
+import { TracInError } from "../core/errors.ts";
 import { Scorer } from "../core/tracin/scorer.ts";
-import { connectTo, serve } from "../protocol/rpc.ts";
+import type { ScoreProgress } from "../core/tracin/scores.ts";
+import { connectTo, createClient, serve } from "../protocol/rpc.ts";
+import type { HelperApi, HelperCallerApi } from "./helper.ts";
 import { createEngine } from "./settings.ts";
-import type { ShardApi, ShardReport } from "./shards.ts";
 
 process.once("disconnect", () => process.exit());
 // Ctrl-C in a terminal reaches this process too; its parent decides what happens.
 process.on("SIGINT", () => undefined);
 
-serve<ShardApi, ShardReport>(connectTo(process), {
-  async score(job, { report, signal }) {
-    const project = await openProject(job.root, {
-      config: job.config,
-      encoder: job.encoder,
-      datasets: job.selection.map(({ dataset }) => dataset),
-    });
-    const scorer = await Scorer.open(project, {
-      engine: createEngine(job.engine),
-      memoryLimit: job.memoryLimit,
-      layers: job.layers,
-    });
-    await scorer.score(job.selection, job.range, (chunk) => report({ kind: "chunk", chunk }), {
-      aggregate: job.aggregate,
-      chunk: job.chunk,
-      onProgress: (progress) => report({ kind: "progress", progress }),
-      signal,
-    });
+const connection = connectTo(process);
+const caller = createClient<HelperCallerApi, never>(connection);
+let scorer: Promise<Scorer> | undefined;
+
+serve<HelperApi, ScoreProgress>(connection, {
+  async open({ root, config, encoder, engine, memoryLimit, layers }) {
+    scorer = openProject(root, { config, encoder }).then((project) =>
+      Scorer.open(project, { engine: createEngine(engine), memoryLimit, layers }),
+    );
+    await scorer;
+  },
+  async score({ selection, aggregate, chunk, examples }, { report, signal }) {
+    if (scorer === undefined) {
+      throw new TracInError("internal", "The helper has no project.");
+    }
+    const chunks = {
+      size: chunk,
+      examples,
+      next: async () => (await caller.request("next", null)) ?? undefined,
+    };
+    await (await scorer).score(
+      selection,
+      chunks,
+      (finished) => caller.request("deliver", finished),
+      { aggregate, onProgress: report, signal },
+    );
   },
 });

@@ -4,16 +4,15 @@ import { findCheckpoints } from "../core/checkpoints/discover.ts";
 import { configFile, sourceFiles } from "../core/config/load.ts";
 import { openProject } from "../core/config/open.ts";
 import type { Project } from "../core/config/project.ts";
-import { Scorer } from "../core/tracin/scorer.ts";
-import type { ScorerInUse } from "./scoring.ts";
-import { type ComputeSettings, createEngine, memoryPerProcess } from "./settings.ts";
+import { attachScorer, closeScorer, type ScorerInUse } from "./scoring.ts";
+import type { ComputeSettings } from "./settings.ts";
 
 interface Entry {
   readonly project: Project;
   /** Sizes and times of all inputs when it was opened. */
   readonly stamp: string;
   /** Opened when first needed. */
-  scorer: Promise<Scorer> | undefined;
+  scorer: Promise<ScorerInUse> | undefined;
   users: number;
   isStale: boolean;
 }
@@ -41,22 +40,12 @@ export class Workspaces {
     action: (opened: ScorerInUse) => Promise<Result>,
   ): Promise<Result> {
     return this.use(root, async (entry) => {
-      const { project } = entry;
-      const layers = project.config.layers ?? "all";
-      entry.scorer ??= Scorer.open(project, {
-        engine: createEngine(this.settings.engine),
-        memoryLimit: memoryPerProcess(this.settings),
-        layers,
+      entry.scorer ??= attachScorer(entry.project, {
+        config: configFile,
+        settings: this.settings,
       });
       try {
-        const scorer = await entry.scorer;
-        return await action({
-          project,
-          scorer,
-          layers,
-          settings: this.settings,
-          config: configFile,
-        });
+        return await action(await entry.scorer);
       } catch (error) {
         // A scorer that failed to open must not be found again.
         await entry.scorer?.catch(() => {
@@ -122,7 +111,10 @@ async function open(root: string): Promise<Entry> {
 
 async function closeUnused(entry: Entry): Promise<void> {
   if (entry.isStale && entry.users === 0) {
-    await (await entry.scorer?.catch(() => undefined))?.close();
+    const opened = await entry.scorer?.catch(() => undefined);
+    if (opened !== undefined) {
+      await closeScorer(opened);
+    }
     await entry.project.close();
   }
 }

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { configSchema } from "./config.ts";
 
 /** The part of JSON Schema that `z.toJSONSchema` writes and that is looked at here. */

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { Config, FeatureConfig, LossName } from "../config/config.ts";
 import { TracInError } from "../errors.ts";
 import type { Shape, Tensor } from "../graph/tensor.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { TracInError } from "../errors.ts";
 import { formatShape, type Tensor } from "../graph/tensor.ts";
 

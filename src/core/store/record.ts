@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 
 /** A run comes from a folder that may have been downloaded: its paths must stay in the workspace. */
 const path = z

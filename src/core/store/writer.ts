@@ -188,6 +188,12 @@ export class RunWriter {
     }
     range.chunks.push(chunk);
     range.end += size;
+    const next = this.ranges.find((other) => other.start === range.end);
+    if (next !== undefined) {
+      range.chunks.push(...next.chunks);
+      range.end = next.end;
+      this.ranges = this.ranges.filter((other) => other !== next);
+    }
     const full =
       range.end - range.start >= this.partRows
         ? range

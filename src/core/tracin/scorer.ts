@@ -5,6 +5,7 @@ import { referenceEngine } from "../engines/reference/engine.ts";
 import { TracInError, throwIfAborted } from "../errors.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import { type ProbedModel, probeModel } from "../models/probe.ts";
+import type { ChunkSource } from "./chunks.ts";
 import { outputs, type Question } from "./compile.ts";
 import { ContextCache, QuerySide } from "./contexts.ts";
 import { chooseForms, type FormChooser, type QuestionSize } from "./cost.ts";
@@ -33,8 +34,6 @@ export interface ScorerOptions {
 export interface ScoreOptions {
   /** Sum the queries' gradients into one query. */
   readonly aggregate?: boolean;
-  /** Largest number of examples in a chunk. */
-  readonly chunk?: number;
   readonly onProgress?: (progress: ScoreProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -118,14 +117,14 @@ export class Scorer {
   }
 
   /**
-   * Scores the training examples [start, end) on the queries; with no queries, self-influence and losses alone.
-   * Chunks arrive in order and are final: each holds the parts of all checkpoints.
+   * Scores chunks of the training examples on the queries; with no queries, self-influence and losses alone.
+   * Chunks are final when they are handed on: each holds the parts of all checkpoints.
    *
    * @throws kind `cancelled` when the signal is aborted, at the latest after the running batch
    */
   async score(
     selection: readonly QuerySelection[],
-    range: { readonly start: number; readonly end: number },
+    chunks: ChunkSource,
     onChunk: (chunk: ScoreChunk) => void | Promise<void>,
     options: ScoreOptions = {},
   ): Promise<void> {
@@ -133,7 +132,7 @@ export class Scorer {
     const { checkpoints, encoder, loss } = this.project;
     const train = trainingData(this.project);
     const count = aggregate ? Math.min(1, selection.length) : selection.length;
-    const examples = range.end - range.start;
+    const { examples } = chunks;
     const total = examples * checkpoints.length;
     onProgress?.({ phase: "queries", done: 0, total });
     const size = this.questionSize(count, aggregate);
@@ -147,22 +146,18 @@ export class Scorer {
       memory: this.options.memoryLimit / 4,
       checkpoints: checkpoints.length,
     });
-    const chunkSize = Math.min(options.chunk ?? 4096, examples);
-    const read = (start: number) => {
-      const feeds = encoder.encode(train, start, Math.min(range.end, start + chunkSize));
-      // The next chunk is read while this one is scored; its error counts once its turn has come.
-      feeds.catch(() => undefined);
-      return feeds;
+    const read = async () => {
+      const range = await chunks.next();
+      return range && { ...range, encoded: await encoder.encode(train, range.start, range.end) };
     };
-    let next = read(range.start);
     let done = 0;
-    for (let start = range.start; start < range.end; start += chunkSize) {
+    let current = await read();
+    while (current !== undefined) {
       throwIfAborted(signal);
-      const encoded = await next;
-      const end = start + encoded.size;
-      if (end < range.end) {
-        next = read(end);
-      }
+      const { start, encoded } = current;
+      const next = read();
+      // The next chunk is read while this one is scored; its error counts once its turn has come.
+      next.catch(() => undefined);
       const batches = batchesOf(feedsOf(encoded, loss), encoded.size, batch);
       const chunk = new ChunkBuilder(start, encoded.size, checkpoints.length, count);
       for (const [index, checkpoint] of checkpoints.entries()) {
@@ -184,6 +179,7 @@ export class Scorer {
         }
       }
       await onChunk(chunk.finish());
+      current = await next;
     }
   }
 

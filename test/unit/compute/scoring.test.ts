@@ -1,10 +1,17 @@
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { type OpenScorer, openScorer, scoreAll } from "../../../src/compute/scoring.ts";
+import { Helper, type HelperProject } from "../../../src/compute/helper.ts";
+import {
+  attachScorer,
+  closeScorer,
+  type OpenScorer,
+  openScorer,
+  scoreAll,
+} from "../../../src/compute/scoring.ts";
 import { computeSettings, memoryPerProcess } from "../../../src/compute/settings.ts";
-import { scoreInProcess } from "../../../src/compute/shards.ts";
 import { TracInError } from "../../../src/core/errors.ts";
+import { chunksOf } from "../../../src/core/tracin/chunks.ts";
 import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
 import { buildPrograms, type Programs } from "../support/programs.ts";
 
@@ -25,101 +32,125 @@ afterAll(async () => {
 });
 
 const selection = [{ dataset: "test", index: 5, explain: "target" as const }];
+const job = { selection, aggregate: false, chunk: 256, examples: 2000 };
 
-function job(range: { start: number; end: number }) {
-  return {
+function helperOf(program: string, changes: Partial<HelperProject> = {}): Helper {
+  return new Helper(join(dirname(programs.compute), program), {
     root: opened.project.root,
     config: opened.config,
     engine: opened.settings.engine,
     memoryLimit: memoryPerProcess(opened.settings),
     layers: opened.layers,
     encoder: opened.project.encoder.state,
-    selection,
-    aggregate: false,
-    range,
-    chunk: 256,
+    ...changes,
+  });
+}
+
+/** Hands out the chunks of a range and collects what comes back. */
+function exchange(start: number, end: number) {
+  const received: ScoreChunk[] = [];
+  return {
+    ...chunksOf({ start, end }, 256),
+    received,
+    deliver: async (chunk: ScoreChunk) => void received.push(chunk),
+    onProgress: () => undefined,
   };
 }
 
+/** Scores, self-influence and losses of an example at every checkpoint. */
+function read(chunks: readonly ScoreChunk[], example: number): number[] {
+  const chunk = chunks.find(({ start, size }) => start <= example && example < start + size);
+  expect(chunk?.scoreParts).toBeInstanceOf(Float32Array);
+  return opened.project.checkpoints.flatMap((_, checkpoint) => {
+    const place = checkpoint * (chunk?.size ?? 0) + example - (chunk?.start ?? 0);
+    return [chunk?.scoreParts[place] ?? 0, chunk?.selfParts[place] ?? 0, chunk?.losses[place] ?? 0];
+  });
+}
+
+const never = () => new AbortController().signal;
+
 describe("a helper process", () => {
-  it("computes the same numbers as this one", async () => {
+  it("computes the same numbers as this one, question after question", async () => {
     const here: ScoreChunk[] = [];
     await scoreAll(opened, {
       selection,
       aggregate: false,
       onChunk: (chunk) => void here.push(chunk),
-      signal: new AbortController().signal,
+      signal: never(),
     });
-    const there: ScoreChunk[] = [];
-    await scoreInProcess(
-      join(dirname(programs.compute), "shard.js"),
-      job({ start: 700, end: 1300 }),
-      (report) => report.kind === "chunk" && there.push(report.chunk),
-      new AbortController().signal,
-    );
-    const checkpoints = opened.project.checkpoints.length;
-    const read = (chunks: readonly ScoreChunk[], example: number) => {
-      const chunk = chunks.find(({ start, size }) => start <= example && example < start + size);
-      expect(chunk?.scoreParts).toBeInstanceOf(Float32Array);
-      return Array.from({ length: checkpoints }, (_, c) => {
-        const place = c * (chunk?.size ?? 0) + example - (chunk?.start ?? 0);
-        return [
-          chunk?.scoreParts[place] ?? 0,
-          chunk?.selfParts[place] ?? 0,
-          chunk?.losses[place] ?? 0,
-        ];
-      }).flat();
-    };
     expect(here.reduce((sum, { size }) => sum + size, 0)).toBe(2000);
-    expect(there.reduce((sum, { size }) => sum + size, 0)).toBe(600);
-    for (let example = 700; example < 1300; example++) {
-      const [a, b] = [read(here, example), read(there, example)];
-      for (const [index, value] of a.entries()) {
-        // Batches differ in size, so that the engine may add in another order.
-        expect(Math.abs(value - (b[index] ?? Number.NaN))).toBeLessThanOrEqual(
-          1e-5 * (1 + Math.abs(value)),
+    const helper = helperOf("shard.js");
+    try {
+      for (const [start, end] of [
+        [700, 1300],
+        [0, 300],
+      ] as const) {
+        const there = exchange(start, end);
+        await helper.score(job, there, never());
+        expect(there.received.map(({ size }) => size)).toEqual(
+          start === 0 ? [256, 44] : [256, 256, 88],
         );
+        for (let example = start; example < end; example++) {
+          const [a, b] = [read(here, example), read(there.received, example)];
+          for (const [index, value] of a.entries()) {
+            // Batches differ in size, so that the engine may add in another order.
+            expect(Math.abs(value - (b[index] ?? Number.NaN))).toBeLessThanOrEqual(
+              1e-5 * (1 + Math.abs(value)),
+            );
+          }
+        }
       }
+    } finally {
+      helper.close();
     }
   });
 
+  it("waits until a chunk is taken before it scores much more", async () => {
+    const helper = helperOf("shard.js");
+    let waiting = 0;
+    let most = 0;
+    try {
+      const slow = {
+        ...exchange(0, 2000),
+        deliver: async () => {
+          waiting++;
+          most = Math.max(most, waiting);
+          await new Promise((resolve) => setTimeout(resolve, 30));
+          waiting--;
+        },
+      };
+      await helper.score(job, slow, never());
+    } finally {
+      helper.close();
+    }
+    expect(most).toBe(1);
+  });
+
   it("is named in the error when it dies, with what to do", async () => {
-    const program = join(dirname(programs.compute), "dies.js");
-    await writeFile(program, "process.kill(process.pid, 'SIGKILL');");
-    const call = scoreInProcess(
-      program,
-      job({ start: 0, end: 10 }),
-      () => undefined,
-      new AbortController().signal,
-    );
-    const error = await call.catch((failure: unknown) => failure);
-    expect(error).toBeInstanceOf(TracInError);
-    expect(error).toMatchObject({
+    const dies = join(dirname(programs.compute), "dies.js");
+    await writeFile(dies, "process.kill(process.pid, 'SIGKILL');");
+    const killed = await helperOf("dies.js")
+      .score(job, exchange(0, 10), never())
+      .catch((failure: unknown) => failure);
+    expect(killed).toBeInstanceOf(TracInError);
+    expect(killed).toMatchObject({
       kind: "engine",
       message: expect.stringContaining("SIGKILL"),
       remedy: expect.stringContaining("memory"),
     });
-    await writeFile(program, "process.exit(7);");
-    await expect(
-      scoreInProcess(
-        program,
-        job({ start: 0, end: 10 }),
-        () => undefined,
-        new AbortController().signal,
-      ),
-    ).rejects.toThrow(/exit code 7/);
+    await writeFile(dies, "process.exit(7);");
+    await expect(helperOf("dies.js").score(job, exchange(0, 10), never())).rejects.toThrow(
+      /exit code 7/,
+    );
   });
 
   it("passes on the error of its own work", async () => {
-    const wrong = { ...job({ start: 0, end: 10 }), layers: ["none*"] };
-    await expect(
-      scoreInProcess(
-        join(dirname(programs.compute), "shard.js"),
-        wrong,
-        () => undefined,
-        new AbortController().signal,
-      ),
-    ).rejects.toMatchObject({ kind: "config", message: expect.stringContaining("none*") });
+    const helper = helperOf("shard.js", { layers: ["none*"] });
+    await expect(helper.score(job, exchange(0, 10), never())).rejects.toMatchObject({
+      kind: "config",
+      message: expect.stringContaining("none*"),
+    });
+    helper.close();
   });
 
   it("ends at once when it is cancelled", async () => {
@@ -128,10 +159,65 @@ describe("a helper process", () => {
     await writeFile(program, "setInterval(() => undefined, 1000);");
     setTimeout(() => controller.abort(), 200);
     const started = performance.now();
-    await expect(
-      scoreInProcess(program, job({ start: 0, end: 10 }), () => undefined, controller.signal),
-    ).rejects.toMatchObject({ kind: "cancelled" });
+    const helper = helperOf("hangs.js");
+    await expect(helper.score(job, exchange(0, 10), controller.signal)).rejects.toMatchObject({
+      kind: "cancelled",
+    });
     expect(performance.now() - started).toBeLessThan(1200);
+    expect(helper.isAlive).toBe(false);
+  });
+});
+
+describe("scoreAll with helpers", () => {
+  const task = () => {
+    const chunks: ScoreChunk[] = [];
+    return {
+      chunks,
+      selection,
+      aggregate: false,
+      onChunk: (chunk: ScoreChunk) => void chunks.push(chunk),
+      signal: never(),
+    };
+  };
+  const withHelpers = async (program: string) => {
+    const settings = {
+      ...computeSettings({ processes: 2, memoryLimit: 800 }),
+      shardProgram: join(dirname(programs.compute), program),
+    };
+    return attachScorer(opened.project, { config: "tracin.mlp.json", settings });
+  };
+
+  it("scores every example once, whichever process takes it", async () => {
+    const shared = await withHelpers("shard.js");
+    try {
+      // Enough rounds that a helper has started in one of them.
+      let processes = 0;
+      for (let round = 0; round < 100 && processes < 2; round++) {
+        const { chunks, ...rest } = task();
+        shared.helpers.take(1);
+        processes = await scoreAll(shared, rest);
+        const seen = chunks.flatMap(({ start, size }) =>
+          Array.from({ length: size }, (_, index) => start + index),
+        );
+        expect(seen.sort((a, b) => a - b)).toEqual(Array.from({ length: 2000 }, (_, i) => i));
+      }
+    } finally {
+      await closeScorer(shared);
+    }
+  });
+
+  it("fails with what a receiver of chunks throws", async () => {
+    const shared = await withHelpers("shard.js");
+    const failure = new TracInError("store", "The disk is full.");
+    await expect(
+      scoreAll(shared, {
+        ...task(),
+        onChunk: () => {
+          throw failure;
+        },
+      }),
+    ).rejects.toMatchObject({ kind: "store", message: "The disk is full." });
+    await closeScorer(shared);
   });
 });
 

@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Dataset } from "../../../src/core/datasets/dataset.ts";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
 import { sizeOf, type Tensor } from "../../../src/core/graph/tensor.ts";
+import { chunksOf } from "../../../src/core/tracin/chunks.ts";
 import { type FormChoice, possibleForms } from "../../../src/core/tracin/cost.ts";
 import { Scorer, type ScorerOptions } from "../../../src/core/tracin/scorer.ts";
 import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
@@ -19,7 +20,7 @@ async function run(golden: Golden, options: Partial<ScorerOptions>): Promise<Sco
   });
   const chunks: ScoreChunk[] = [];
   const range = { start: 0, end: golden.train.length };
-  await scorer.score(golden.selection, range, (chunk) => void chunks.push(chunk));
+  await scorer.score(golden.selection, chunksOf(range, 4096), (chunk) => void chunks.push(chunk));
   await scorer.close();
   return chunks[0] as ScoreChunk;
 }

@@ -1,6 +1,7 @@
 import { expect, test } from "vitest";
 import type { Engine } from "../../../src/core/engines/engine.ts";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
+import { chunksOf } from "../../../src/core/tracin/chunks.ts";
 import { Scorer } from "../../../src/core/tracin/scorer.ts";
 import { openSynthetic } from "./golden.ts";
 
@@ -38,7 +39,7 @@ async function open(engine: Engine) {
   });
   const range = { start: 0, end: golden.train.length };
   const score = (queries: number) =>
-    scorer.score(golden.selection.slice(0, queries), range, () => undefined);
+    scorer.score(golden.selection.slice(0, queries), chunksOf(range, 4096), () => undefined);
   return { golden, scorer, score };
 }
 

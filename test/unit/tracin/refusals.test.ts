@@ -3,6 +3,7 @@ import type { Project } from "../../../src/core/config/project.ts";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
 import { TracInError } from "../../../src/core/errors.ts";
 import { float32 } from "../../../src/core/graph/tensor.ts";
+import { chunksOf } from "../../../src/core/tracin/chunks.ts";
 import { Scorer } from "../../../src/core/tracin/scorer.ts";
 import type { QuerySelection } from "../../../src/core/tracin/scores.ts";
 import { openSynthetic } from "./golden.ts";
@@ -21,7 +22,7 @@ async function refusal(work: () => Promise<unknown>): Promise<TracInError> {
 async function score(project: Project, selection: readonly QuerySelection[]): Promise<void> {
   const scorer = await Scorer.open(project, options);
   try {
-    await scorer.score(selection, { start: 0, end: 8 }, () => {});
+    await scorer.score(selection, chunksOf({ start: 0, end: 8 }, 4096), () => {});
   } finally {
     await scorer.close();
   }
@@ -85,7 +86,7 @@ describe("what cannot be scored is refused with what, where and what to do", () 
     const cancel = new AbortController();
     let done = 0;
     const error = await refusal(() =>
-      scorer.score(selection, { start: 0, end: 8 }, () => {}, {
+      scorer.score(selection, chunksOf({ start: 0, end: 8 }, 4096), () => {}, {
         signal: cancel.signal,
         onProgress: (progress) => {
           done = progress.done;

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
+import { chunksOf } from "../../../src/core/tracin/chunks.ts";
 import { Scorer } from "../../../src/core/tracin/scorer.ts";
 import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
 import {
@@ -35,10 +36,14 @@ async function scoreAll(golden: Golden, aggregate = false): Promise<Result> {
   });
   const chunks: ScoreChunk[] = [];
   const last = Math.max(...train);
-  await scorer.score(selection, { start: 0, end: last + 1 }, (chunk) => void chunks.push(chunk), {
-    aggregate,
-    chunk: 5000,
-  });
+  await scorer.score(
+    selection,
+    chunksOf({ start: 0, end: last + 1 }, 5000),
+    (chunk) => void chunks.push(chunk),
+    {
+      aggregate,
+    },
+  );
   await scorer.close();
   const chunk = chunks[0] as ScoreChunk;
   const C = project.checkpoints.length;

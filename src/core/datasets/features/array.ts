@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { FeatureConfig } from "../../config/config.ts";
 import type { Batch } from "./batch.ts";
 import { type Feature, parseScale } from "./feature.ts";

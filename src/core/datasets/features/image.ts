@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import type { FeatureConfig } from "../../config/config.ts";
 import { TracInError } from "../../errors.ts";
 import { toChannels } from "../images/channels.ts";

@@ -1,4 +1,4 @@
-import { z } from "zod";
+import * as z from "zod";
 import { float32, type Tensor } from "../../graph/tensor.ts";
 import type { FieldValue } from "../dataset.ts";
 import { type Batch, known } from "./batch.ts";

@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 import { readFile, stat } from "node:fs/promises";
 import { Tokenizer } from "@huggingface/tokenizers";
-import { z } from "zod";
+import * as z from "zod";
 import type { FeatureConfig } from "../../config/config.ts";
 import { TracInError } from "../../errors.ts";
 import { resolveExisting } from "../../paths.ts";

@@ -1,0 +1,199 @@
+import { type ChildProcess, fork } from "node:child_process";
+import type { EncoderState } from "../core/datasets/encoder.ts";
+import { TracInError } from "../core/errors.ts";
+import type { ExampleRange } from "../core/tracin/chunks.ts";
+import type { LayerChoice } from "../core/tracin/layers.ts";
+import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
+import { type Client, connectTo, createClient, serve } from "../protocol/rpc.ts";
+import type { EngineName } from "./settings.ts";
+
+/** What a helper process opens, as the main process did. */
+export interface HelperProject {
+  readonly root: string;
+  /** Configuration file relative to the root. */
+  readonly config: string;
+  readonly engine: EngineName;
+  /** Bytes for weights, queries and batches of the helper. */
+  readonly memoryLimit: number;
+  readonly layers: LayerChoice;
+  readonly encoder: EncoderState;
+}
+
+/** A question whose chunks helpers share with the main process. */
+export interface HelperJob {
+  readonly selection: readonly QuerySelection[];
+  readonly aggregate: boolean;
+  /** Most examples in a chunk. */
+  readonly chunk: number;
+  /** Examples of all processes together. */
+  readonly examples: number;
+}
+
+/** The requests that a helper process serves. */
+export interface HelperApi {
+  open(project: HelperProject): void;
+  /** Scores chunks until the caller has no more of them. */
+  score(job: HelperJob): void;
+}
+
+/** What a helper asks of the process that started it while it scores. */
+export interface HelperCallerApi {
+  /** The next chunk to score; null when there is none. */
+  next(nothing: null): ExampleRange | null;
+  /** Takes a finished chunk; answered when there is room for another one. */
+  deliver(chunk: ScoreChunk): void;
+}
+
+/** How the caller serves a helper that scores. */
+export interface ChunkExchange {
+  next(): ExampleRange | undefined;
+  deliver(chunk: ScoreChunk): Promise<void>;
+  onProgress(progress: ScoreProgress): void;
+}
+
+/** A process that scores chunks beside this one. It opens the project at once and lives until it is closed. */
+export class Helper {
+  private readonly child: ChildProcess;
+  private readonly client: Client<HelperApi, ScoreProgress>;
+  private readonly opened: Promise<void>;
+  private readonly died: Promise<never>;
+  private exchange: ChunkExchange | undefined;
+  /** What the last job still does; a helper scores one at a time. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  constructor(program: string, project: HelperProject) {
+    this.child = fork(program, [], {
+      serialization: "advanced",
+      execArgv: heapArguments(project.memoryLimit),
+      env: { ...process.env, ELECTRON_RUN_AS_NODE: "1" },
+      stdio: ["ignore", "ignore", "inherit", "ipc"],
+    });
+    const connection = connectTo(this.child);
+    this.client = createClient<HelperApi, ScoreProgress>(connection);
+    serve<HelperCallerApi, never>(connection, {
+      next: () => this.exchange?.next() ?? null,
+      deliver: async (chunk) => this.exchange?.deliver(chunk),
+    });
+    this.died = new Promise<never>((_, reject) => {
+      this.child.once("error", (error) => reject(endedError(error.message, error)));
+      this.child.once("exit", (code, name) => reject(endedError(name ?? `exit code ${code}`)));
+    });
+    this.died.catch(() => undefined);
+    this.opened = this.settle(this.client.request("open", project));
+    this.opened.catch(() => undefined);
+  }
+
+  /** True while the process can take another job. */
+  get isAlive(): boolean {
+    return this.child.exitCode === null && this.child.signalCode === null;
+  }
+
+  /**
+   * Scores chunks of a job until the exchange has no more. Aborting ends the process at once.
+   * Throws kind `engine` when the process dies, and whatever fails in it.
+   */
+  async score(job: HelperJob, exchange: ChunkExchange, signal: AbortSignal): Promise<void> {
+    const kill = () => this.close();
+    signal.addEventListener("abort", kill, { once: true });
+    try {
+      await this.last.catch(() => undefined);
+      await this.opened;
+      signal.throwIfAborted();
+      this.exchange = exchange;
+      const work = this.client.request("score", job, { onProgress: exchange.onProgress });
+      this.last = work;
+      await this.settle(work);
+    } catch (error) {
+      throw signal.aborted ? new TracInError("cancelled", "Cancelled.") : error;
+    } finally {
+      signal.removeEventListener("abort", kill);
+    }
+  }
+
+  /** Ends the process. */
+  close(): void {
+    this.child.kill("SIGKILL");
+    this.client.dispose();
+  }
+
+  /** The answer, or why the process ended: the connection notices a death too, but the exit says more. */
+  private async settle(answer: Promise<void>): Promise<void> {
+    answer.catch(() => undefined);
+    try {
+      await Promise.race([answer, this.died]);
+    } catch (error) {
+      const failure = TracInError.from(error);
+      const isConnection = failure.kind === "engine" && this.isAlive;
+      throw isConnection
+        ? await Promise.race([this.died, later(failure)]).catch((reason: unknown) => reason)
+        : failure;
+    }
+  }
+}
+
+/** The helpers of one open project. They are started when they are first needed and kept for the next question. */
+export class Helpers {
+  private readonly running: Helper[] = [];
+  private idle: NodeJS.Timeout | undefined;
+
+  constructor(
+    private readonly program: string | undefined,
+    private readonly project: HelperProject,
+  ) {}
+
+  /** At least `count` helpers, as far as there is a program for them. */
+  take(count: number): readonly Helper[] {
+    clearTimeout(this.idle);
+    if (this.program === undefined) {
+      return [];
+    }
+    const alive = this.running.filter((helper) => helper.isAlive);
+    while (alive.length < count) {
+      alive.push(new Helper(this.program, this.project));
+    }
+    this.running.splice(0, this.running.length, ...alive);
+    return alive.slice(0, count);
+  }
+
+  /** Number of processes that are kept. */
+  get count(): number {
+    return this.running.filter((helper) => helper.isAlive).length;
+  }
+
+  /** Ends the helpers after a while in which nobody asks. */
+  rest(): void {
+    clearTimeout(this.idle);
+    this.idle = setTimeout(() => this.close(), idleTime);
+    this.idle.unref();
+  }
+
+  close(): void {
+    clearTimeout(this.idle);
+    for (const helper of this.running.splice(0)) {
+      helper.close();
+    }
+  }
+}
+
+/** Milliseconds after a question for which helpers wait for the next one. */
+const idleTime = 120_000;
+
+/** Room for JavaScript objects; tensors lie outside of this heap. */
+function heapArguments(memoryLimit: number): string[] {
+  return [`--max-old-space-size=${Math.max(256, Math.ceil(memoryLimit / 2 ** 20))}`];
+}
+
+function endedError(reason: string, cause?: unknown): TracInError {
+  return new TracInError(
+    "engine",
+    `A process that scored examples was ended (${reason}).`,
+    {},
+    "Lower the memory limit (tracin.memoryLimit, --memory-limit) or the number of processes (tracin.processes, --processes).",
+    { cause },
+  );
+}
+
+/** Waits a moment for the exit of the process before the failure as it is. */
+function later(failure: TracInError): Promise<never> {
+  return new Promise((_, reject) => setTimeout(() => reject(failure), 200));
+}

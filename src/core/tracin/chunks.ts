@@ -1,0 +1,32 @@
+/** Consecutive examples [start, end). */
+export interface ExampleRange {
+  readonly start: number;
+  readonly end: number;
+}
+
+/** Gives out stretches of the training examples, each of them once; several workers may share one. */
+export interface ChunkSource {
+  /** Most examples in a chunk. */
+  readonly size: number;
+  /** Examples of all chunks together. */
+  readonly examples: number;
+  /** The next chunk; undefined when all are taken. */
+  next(): ExampleRange | undefined | Promise<ExampleRange | undefined>;
+}
+
+/** The chunks of a range, in order. */
+export function chunksOf(range: ExampleRange, size: number) {
+  let start = range.start;
+  return {
+    size,
+    examples: range.end - range.start,
+    next: (): ExampleRange | undefined => {
+      if (start >= range.end) {
+        return undefined;
+      }
+      const chunk = { start, end: Math.min(range.end, start + size) };
+      start = chunk.end;
+      return chunk;
+    },
+  } satisfies ChunkSource;
+}
