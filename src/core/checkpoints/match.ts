@@ -60,7 +60,9 @@ export function matchCheckpoint(
     (name) => !used.has(name) && !name.endsWith("num_batches_tracked"),
   );
   const absent = missing.filter(
-    (weight) => !options.optional?.(weight.name) && !isConstant(weight, surplus, checkpoint),
+    (weight) =>
+      (model.hollow === true || !options.optional?.(weight.name)) &&
+      !isConstant(weight, surplus, checkpoint),
   );
   if (absent.length > 0) {
     throw missingError(absent, wanted, surplus, naming, model, checkpoint);
@@ -104,6 +106,7 @@ function isConstant(
 ): boolean {
   const isNumber = (shape: readonly number[]): boolean => sizeOf(shape) === 1;
   return (
+    weight.aliases === undefined &&
     isNumber(weight.shape) &&
     exporterName.test(weight.name) &&
     !surplus.some((name) => {
@@ -166,7 +169,8 @@ function missingError(
         : 'Use checkpoints of this model, or set "checkpoints.prefix" in tracin.json.',
     );
   }
-  const renamed = first !== undefined && exporterName.test(first.name);
+  const renamed =
+    first !== undefined && first.aliases === undefined && exporterName.test(first.name);
   return new TracInError(
     "checkpoint",
     `The model ${model.file} has the weight "${first?.name}" of shape ${formatShape(first?.shape ?? [])}, but the checkpoint has no tensor of that name.${absent.length > 1 ? ` Also missing: ${list(absent.slice(1).map(({ name }) => name))}.` : ""}${unused}`,

@@ -23,6 +23,9 @@ export function findNaming(
   checkpoint: Checkpoint,
   configured: string | undefined,
 ): Naming {
+  if (weights.some(({ aliases }) => aliases !== undefined)) {
+    return aliasNaming(weights, checkpoint, configured);
+  }
   if (configured !== undefined) {
     return {
       prefix: configured,
@@ -53,6 +56,40 @@ export function findNaming(
     configured: false,
     tensorFor: (weight) =>
       weight.startsWith(wrapper) ? tensors.get(prefix + weight.slice(wrapper.length)) : undefined,
+  };
+}
+
+/**
+ * Names by aliases: for each weight the first of its names that the checkpoint has and that no other weight claims as well.
+ * Names that fit the shape come first: containers number their layers, so that another model has the same names.
+ */
+function aliasNaming(
+  weights: readonly ModelWeight[],
+  checkpoint: Checkpoint,
+  configured: string | undefined,
+): Naming {
+  const prefix = configured ?? "";
+  const claims = new Map<string, number>();
+  const namesOf = ({ name, aliases = [] }: ModelWeight) => [name, ...aliases];
+  for (const name of weights.flatMap(namesOf)) {
+    claims.set(name, (claims.get(name) ?? 0) + 1);
+  }
+  const found = new Map(
+    weights.map((weight) => {
+      const held = namesOf(weight)
+        .filter((name) => name === weight.name || claims.get(name) === 1)
+        .map((name) => prefix + name)
+        .filter((name) => checkpoint.tensors.has(name));
+      const fitting = held.find((name) =>
+        sameShape(checkpoint.tensors.get(name)?.shape ?? [], weight.shape),
+      );
+      return [weight.name, fitting ?? held[0]] as const;
+    }),
+  );
+  return {
+    prefix,
+    configured: configured !== undefined,
+    tensorFor: (weight) => found.get(weight),
   };
 }
 

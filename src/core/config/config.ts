@@ -146,20 +146,23 @@ export const configSchema = z.strictObject({
       .optional()
       .describe("Training batch size; with visits, scores are weighted rate * visits / batchSize."),
   }),
-  loss: z.union([
-    lossName,
-    z.strictObject({
-      type: lossName,
-      reduction: z
-        .enum(["sum", "mean"])
-        .optional()
-        .describe('Over one example\'s own outputs; "sum" unless told.'),
-      output: z
-        .string()
-        .optional()
-        .describe("Model output that holds the logits or predictions; the first unless told."),
-    }),
-  ]),
+  loss: z
+    .union([
+      lossName,
+      z.strictObject({
+        type: lossName,
+        reduction: z
+          .enum(["sum", "mean"])
+          .optional()
+          .describe('Over one example\'s own outputs; "sum" unless told.'),
+        output: z
+          .string()
+          .optional()
+          .describe("Model output that holds the logits or predictions; the first unless told."),
+      }),
+    ])
+    .optional()
+    .describe("What the training minimised; that of the model file (Keras) unless told."),
   layers: z
     .union([z.literal("all"), z.literal("last"), z.array(z.string())])
     .optional()

@@ -1,7 +1,6 @@
-import { readFile, stat } from "node:fs/promises";
 import { join } from "node:path";
 import type { Model } from "../models/model.ts";
-import { importOnnx } from "../models/onnx.ts";
+import { importModel } from "../models/open.ts";
 import { type Config, configSchema, type SourceConfig } from "./config.ts";
 import { targetColumns } from "./detect/columns.ts";
 import { type DataCandidate, findDatasets } from "./detect/datasets.ts";
@@ -44,7 +43,7 @@ export async function detectWorkspace(root: string, answers: Answers = {}): Prom
     value,
     label: value,
   }));
-  const model = file === undefined ? undefined : await readModel(root, file);
+  const model = file === undefined ? undefined : await importModel(join(root, file), file);
   const series = model ? await fittingSeries(root, model, files) : [];
   const proposal = model ? await propose(root, model, files, series, datasets, findings) : {};
   explainGaps(proposal, findings);
@@ -66,13 +65,6 @@ function candidateModels(files: WorkspaceFiles): string[] {
   const series = findSeries(files.models);
   const single = series.flatMap((group) => (group.files.length === 1 ? group.files : []));
   return single.length > 0 ? single : series.flatMap((group) => group.files.slice(-1));
-}
-
-async function readModel(root: string, file: string): Promise<Model> {
-  const path = join(root, file);
-  const { size } = await stat(path);
-  // Protobuf messages end at 2 GB.
-  return importOnnx(size < 2 ** 31 ? await readFile(path) : new Uint8Array(0), file);
 }
 
 async function propose(

@@ -1,4 +1,3 @@
-import { readFile, stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { Checkpoint } from "../checkpoints/checkpoint.ts";
 import { findCheckpoints } from "../checkpoints/discover.ts";
@@ -18,15 +17,12 @@ import { openDataset } from "../datasets/open.ts";
 import { TracInError } from "../errors.ts";
 import { formatShape, sameShape, type Tensor } from "../graph/tensor.ts";
 import type { Model, ModelWeight } from "../models/model.ts";
-import { importOnnx } from "../models/onnx.ts";
+import { importModel } from "../models/open.ts";
 import { resolveInside } from "../paths.ts";
 import { matches } from "../tracin/layers.ts";
 import type { Config } from "./config.ts";
 import { configFile, loadConfig } from "./load.ts";
 import type { LossSpec, Project, ProjectCheckpoint } from "./project.ts";
-
-/** Protobuf cannot hold more. */
-const largestModel = 2 ** 31;
 
 export interface OpenOptions {
   /** Configuration file relative to the root; `tracin.json` unless told. */
@@ -77,29 +73,20 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
 }
 
 async function openModel(root: string, file: string): Promise<Model> {
-  const path = await resolveInside(root, file);
-  try {
-    const { size } = await stat(path);
-    if (size > largestModel) {
-      throw new TracInError("model", `The file is too large (${size} bytes).`, { file });
-    }
-    return importOnnx(await readFile(path), file);
-  } catch (error) {
-    if (error instanceof Error && "syscall" in error) {
-      throw new TracInError(
-        "model",
-        `The model cannot be read: ${error.message}.`,
-        { file },
-        'Correct "model" in tracin.json, or export the model.',
-        { cause: error },
-      );
-    }
-    throw error;
-  }
+  return importModel(await resolveInside(root, file), file);
 }
 
 function resolveLoss(config: Config, model: Model): LossSpec {
-  const loss = typeof config.loss === "string" ? { type: config.loss } : config.loss;
+  const loss =
+    typeof config.loss === "string" ? { type: config.loss } : (config.loss ?? model.loss);
+  if (loss === undefined) {
+    throw new TracInError(
+      "config",
+      "The model file does not say which loss the training minimised.",
+      { file: model.file },
+      'Name it in tracin.json: "loss": "softmax-cross-entropy".',
+    );
+  }
   const names = model.graph.outputs.map(({ name }) => name);
   const output = loss.output ?? names[0];
   if (output === undefined || !names.includes(output)) {

@@ -22,6 +22,8 @@ export class GraphBuilder {
   private readonly constants = new Map<string, string>();
   private readonly taken = new Set<string>();
   private counter = 0;
+  /** Stands in front of the names of new nodes: the path of the layer that they belong to, such as `encoder/dense/`. */
+  scope = "";
 
   /** Starts empty, or from the nodes and initializers of `base` (its inputs are kept, its outputs are not). */
   constructor(base?: Graph) {
@@ -101,7 +103,7 @@ export class GraphBuilder {
     count: number,
     attributes: Readonly<Record<string, AttributeShorthand>> = {},
   ): string[] {
-    const name = this.unique(op);
+    const name = this.unique(this.scope + op);
     const outputs = Array.from({ length: count }, (_, index) => {
       const output = count === 1 ? name : `${name}:${index}`;
       this.taken.add(output);

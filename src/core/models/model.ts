@@ -1,3 +1,4 @@
+import type { Config } from "../config/config.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Shape } from "../graph/tensor.ts";
 
@@ -14,7 +15,12 @@ export interface ModelWeight {
    * (running statistics, positional encodings, frozen weights). `constant`: part of the architecture; never in a checkpoint.
    */
   readonly role: "parameter" | "buffer" | "constant";
+  /** Further names under which a checkpoint may hold it, the likeliest first (each kind of Keras file has its own). */
+  readonly aliases?: readonly string[];
 }
+
+/** A loss with its settings, as `tracin.json` writes it. */
+export type ModelLoss = Exclude<NonNullable<Config["loss"]>, string>;
 
 /** An imported model: the inference graph of the network, without a loss. */
 export interface Model {
@@ -37,4 +43,11 @@ export interface Model {
    * the table; empty when the file does not say.
    */
   readonly paddingRows: ReadonlyMap<string, number>;
+  /** The loss that the file says the model was trained with; serves where `tracin.json` names none. */
+  readonly loss?: ModelLoss;
+  /**
+   * True when the file holds no values of the weights (the architecture alone): then no weight may be missing from a
+   * checkpoint, frozen or not.
+   */
+  readonly hollow?: boolean;
 }

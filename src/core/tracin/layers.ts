@@ -35,10 +35,10 @@ export function chooseParameters(
   return parameters.filter((name) => choice.some((pattern) => matches(pattern, name)));
 }
 
-/** The module path of a parameter: its name without the last part. */
+/** The module path of a parameter: its name without the last part (`encoder.fc1.weight`, `encoder/dense/kernel`). */
 export function layerOf(parameter: string): string {
-  const dot = parameter.lastIndexOf(".");
-  return dot === -1 ? parameter : parameter.slice(0, dot);
+  const end = Math.max(parameter.lastIndexOf("."), parameter.lastIndexOf("/"));
+  return end === -1 ? parameter : parameter.slice(0, end);
 }
 
 /** True when `name` is `pattern`, with `*` standing for any text, or lies in the module `pattern`. */
@@ -47,7 +47,7 @@ export function matches(pattern: string, name: string): boolean {
     .split("*")
     .map((text) => text.replace(/[.+?^${}()|[\]\\]/g, "\\$&"))
     .join(".*");
-  return new RegExp(`^${expression}(\\..*)?$`).test(name);
+  return new RegExp(`^${expression}([./].*)?$`).test(name);
 }
 
 function ofLastLayer(graph: Graph, parameters: readonly string[]): readonly string[] {

@@ -67,8 +67,8 @@ async function meanLoss(
   program: Program,
 ): Promise<number | undefined> {
   const source = config.data["train"];
-  const loss = typeof config.loss === "string" ? config.loss : config.loss.type;
-  if (!source) {
+  const loss = typeof config.loss === "string" ? config.loss : (config.loss ?? model.loss)?.type;
+  if (!source || loss === undefined) {
     return undefined;
   }
   const train = await openDataset("train", source, root);

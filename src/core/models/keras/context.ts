@@ -1,0 +1,100 @@
+import { TracInError } from "../../errors.ts";
+import type { GraphBuilder } from "../../graph/builder.ts";
+import type { Shape } from "../../graph/tensor.ts";
+import type {
+  ChildScope,
+  KerasShape,
+  KerasTensor,
+  LayerCall,
+  LayerContext,
+  TensorOptions,
+  WeightOptions,
+} from "./layer.ts";
+import type { LayerConfig } from "./settings.ts";
+import { childScope, type WeightScope, type WeightStore } from "./weights.ts";
+
+/** What all layers of a model share while it is translated. */
+export interface Translation {
+  readonly builder: GraphBuilder;
+  readonly weights: WeightStore;
+  readonly version: 2 | 3;
+  readonly file: string;
+  /** The orders of axes in which a value exists already. */
+  readonly orders: Map<string, Map<string, string>>;
+  /** Translates one call of any layer. */
+  translate(context: Context): readonly KerasTensor[];
+}
+
+/** See {@link LayerContext}. */
+export class Context implements LayerContext {
+  constructor(
+    readonly translation: Translation,
+    readonly layer: LayerConfig,
+    readonly scope: WeightScope,
+    readonly call: LayerCall,
+  ) {}
+
+  get builder(): GraphBuilder {
+    return this.translation.builder;
+  }
+
+  get version(): 2 | 3 {
+    return this.translation.version;
+  }
+
+  tensor(value: string, shape: KerasShape, options: TensorOptions = {}): KerasTensor {
+    const order = options.order ?? shape.map((_, axis) => axis);
+    return {
+      value,
+      shape,
+      order,
+      dtype: options.dtype ?? "float32",
+      ...(options.mask === undefined ? {} : { mask: options.mask }),
+    };
+  }
+
+  like(tensor: KerasTensor, value: string): KerasTensor {
+    return { ...tensor, value };
+  }
+
+  plain(tensor: KerasTensor): string {
+    return this.ordered(
+      tensor,
+      tensor.shape.map((_, axis) => axis),
+    );
+  }
+
+  ordered(tensor: KerasTensor, order: readonly number[]): string {
+    const { orders } = this.translation;
+    const known = orders.get(tensor.value) ?? new Map([[tensor.order.join(), tensor.value]]);
+    orders.set(tensor.value, known);
+    const found = known.get(order.join());
+    if (found !== undefined) {
+      return found;
+    }
+    const value = this.builder.transpose(
+      tensor.value,
+      order.map((axis) => tensor.order.indexOf(axis)),
+    );
+    known.set(order.join(), value);
+    orders.set(value, known);
+    return value;
+  }
+
+  weight(name: string, shape: Shape, options: WeightOptions = {}): string {
+    return this.translation.weights.declare(this.scope, name, shape, options.trainable ?? true);
+  }
+
+  child(layer: LayerConfig, { attributes, names }: ChildScope, call: LayerCall): Context {
+    const scope = childScope(this.scope, attributes, names, layer.trainable);
+    return new Context(this.translation, layer, scope, call);
+  }
+
+  apply(layer: LayerConfig, scope: ChildScope, call: LayerCall): readonly KerasTensor[] {
+    return this.translation.translate(this.child(layer, scope, call));
+  }
+
+  error(message: string, remedy?: string): TracInError {
+    return new TracInError("model", message, this.layer.place, remedy);
+  }
+}

@@ -1,0 +1,116 @@
+import { TracInError } from "../../errors.ts";
+import { GraphBuilder } from "../../graph/builder.ts";
+import { pruneGraph } from "../../graph/prune.ts";
+import type { Model } from "../model.ts";
+import type { Context, Translation } from "./context.ts";
+import type { KerasTensor } from "./layer.ts";
+import { networkClasses, translateNetwork } from "./network.ts";
+import { tensorsIn } from "./references.ts";
+import { refuseLayer } from "./refusals.ts";
+import { layers } from "./registry.ts";
+import { isObject, LayerConfig } from "./settings.ts";
+import { WeightStore } from "./weights.ts";
+
+/** What a file says of a Keras model, apart from its weights. */
+export interface KerasArchitecture {
+  /** The model as `{ class_name, config }`. */
+  readonly model: unknown;
+  /** What `compile` was told: `compile_config` of Keras 3, `training_config` of legacy files. */
+  readonly compiled?: unknown;
+  /** `keras_version` of the file; TensorFlow.js writes its own. */
+  readonly version?: string;
+}
+
+/**
+ * The graph of a Keras model in evaluation mode, layer by layer; nothing of the file is executed. Its weights are zeros
+ * until a checkpoint fills them in; their aliases are the names that each kind of Keras file gives them.
+ *
+ * Throws kind `model` for layers and settings that are not read, naming file, layer and class.
+ */
+export function importKeras(architecture: KerasArchitecture, file: string): Model {
+  const network = new LayerConfig(architecture.model, file);
+  const builder = new GraphBuilder();
+  const weights = new WeightStore(network.name);
+  const translation: Translation = {
+    builder,
+    weights,
+    version: versionOf(architecture),
+    file,
+    orders: new Map(),
+    translate,
+  };
+  const outputs = translateNetwork(translation, network, undefined);
+  for (const [name, tensor] of outputs) {
+    addOutput(builder, name, tensor);
+  }
+  const declared = weights.weights();
+  for (const [name, tensor] of weights.zeros()) {
+    builder.initializer(name, tensor);
+  }
+  return {
+    file,
+    graph: pruneGraph(builder.build()),
+    weights: declared,
+    recorded: true,
+    paddingRows: new Map(),
+  };
+}
+
+/** The release whose defaults hold: 3 where the file says so, or names the modules of classes and no version. */
+function versionOf({ model, version }: KerasArchitecture): 2 | 3 {
+  if (version !== undefined) {
+    return /^3\./.test(version) ? 3 : 2;
+  }
+  return isObject(model) && "module" in model ? 3 : 2;
+}
+
+/** The value as an output under its own name, in Keras's order of axes. */
+function addOutput(builder: GraphBuilder, name: string, tensor: KerasTensor): void {
+  const isPlain = tensor.order.every((axis, index) => axis === index);
+  builder.add({
+    op: isPlain ? "Identity" : "Transpose",
+    name,
+    inputs: [tensor.value],
+    outputs: [name],
+    attributes: isPlain
+      ? {}
+      : {
+          perm: {
+            type: "ints",
+            value: tensor.shape.map((_, axis) => tensor.order.indexOf(axis)),
+          },
+        },
+  });
+  builder.output({
+    name,
+    dtype: tensor.dtype,
+    shape: tensor.shape.map((size, axis) => size ?? (axis === 0 ? "batch" : `${name}.${axis}`)),
+  });
+}
+
+function translate(context: Context): readonly KerasTensor[] {
+  const { layer, call, translation, scope } = context;
+  const { builder } = translation;
+  if (networkClasses.has(layer.className)) {
+    const [argument = null] = call.args;
+    return [...translateNetwork(translation, layer, scope, argument).values()];
+  }
+  const translator = layers.get(layer.className);
+  if (translator === undefined) {
+    throw refuseLayer(layer);
+  }
+  const inputs = tensorsIn([...call.args, ...Object.values(call.kwargs)]);
+  const outer = builder.scope;
+  builder.scope = `${scope.names[0]}/`;
+  try {
+    const result = translator(context, inputs);
+    layer.checkAllRead();
+    return Array.isArray(result) ? result : [result as KerasTensor];
+  } catch (error) {
+    throw error instanceof TracInError && error.place.layer === undefined
+      ? new TracInError(error.kind, error.message, { ...layer.place, ...error.place }, error.remedy)
+      : error;
+  } finally {
+    builder.scope = outer;
+  }
+}
