@@ -190,6 +190,91 @@ case(
     lambda x, gamma, beta: F.layer_norm(x, (4, 5), gamma, beta, 1e-5),
 )
 
+# Ties and corners of what picks or bends.
+tied = dict(a=ties(3, 4), b=ties(4))
+case("maximum of two, with ties", [node("Max", "a b", "y")], tied, lambda a, b: torch.maximum(a, b))
+case("minimum of two, with ties", [node("Min", "a b", "y")], tied, lambda a, b: torch.minimum(a, b))
+# torch.maximum twice would give one of three equal values half, and the others a quarter.
+case(
+    "maximum of three, with ties",
+    [node("Max", "a b c", "y")],
+    dict(a=ties(3, 4), b=ties(3, 4), c=ties(3, 4)),
+    lambda a, b, c: torch.stack([a, b, c]).amax(0),
+)
+case("amin with ties", [node("ReduceMin", "x axes", "y", keepdims=1)], dict(x=ties(3, 4, 5), axes=ints([1])), lambda x, axes: x.amin(1, True))
+case("absolute value at 0", [node("Abs", "x", "y")], corners, lambda x: x.abs())
+case("selu at 0", [node("Selu", "x", "y")], corners, lambda x: F.selu(x))
+case("celu at 0", [node("Celu", "x", "y", alpha=0.5)], corners, lambda x: F.celu(x, 0.5))
+case("softsign at 0", [node("Softsign", "x", "y")], corners, lambda x: F.softsign(x))
+case("threshold at itself", [node("ThresholdedRelu", "x", "y", alpha=0.5)], corners, lambda x: F.threshold(x, 0.5, 0.0))
+case("prelu with a slope per channel", [node("PRelu", "x slope", "y")], dict(x=rand(2, 3, 4, 5), slope=rand(3, 1, 1)), lambda x, slope: F.prelu(x, slope.flatten()))
+case("mish", [node("Mish", "x", "y")], dict(x=rand(4, 5) * 4), lambda x: F.mish(x))
+case("remainder of trunc", [node("Mod", "a b", "y", fmod=1)], dict(a=rand(4, 5) * 4, b=torch.rand(5) + 0.5), lambda a, b: torch.fmod(a, b))
+case(
+    "powers, of 0 too",
+    [node("Pow", "x p", "y")],
+    dict(x=torch.tensor([[0.0, 0.5, 2.0], [0.0, 3.0, 0.25]]), p=torch.tensor([2.0, 1.5, -0.5])),
+    lambda x, p: x**p,
+)
+for op, function, low, high in [
+    ("Tan", torch.tan, -1, 1), ("Asin", torch.asin, -0.9, 0.9), ("Acos", torch.acos, -0.9, 0.9), ("Atan", torch.atan, -3, 3),
+    ("Sinh", torch.sinh, -2, 2), ("Cosh", torch.cosh, -2, 2), ("Asinh", torch.asinh, -3, 3), ("Acosh", torch.acosh, 1.2, 4), ("Atanh", torch.atanh, -0.9, 0.9),
+    ("Sin", torch.sin, -4, 4), ("Cos", torch.cos, -4, 4), ("Erf", torch.erf, -2, 2), ("Reciprocal", torch.reciprocal, 0.5, 2),
+]:
+    case(op.lower(), [node(op, "x", "y")], dict(x=torch.rand(3, 4) * (high - low) + low), function)
+
+# Reductions.
+few_zeros = torch.tensor([[1.5, 0.0, -2.0], [0.0, 3.0, 0.0], [0.5, -1.0, 2.0]])
+case("product with zeros", [node("ReduceProd", "x axes", "y", keepdims=0)], dict(x=few_zeros, axes=ints([1])), lambda x, axes: x.prod(1))
+rows = torch.cat([rand(3, 4), torch.zeros(1, 4)])
+case("norm of zeros", [node("ReduceL2", "x axes", "y", keepdims=0)], dict(x=rows, axes=ints([1])), lambda x, axes: x.norm(dim=1))
+case("sum of sizes, at 0 too", [node("ReduceL1", "x axes", "y", keepdims=1)], dict(x=rows, axes=ints([0])), lambda x, axes: x.abs().sum(0, True))
+case("log of a sum of exponentials", [node("ReduceLogSumExp", "x axes", "y", keepdims=0)], dict(x=rand(3, 4, 5) * 8, axes=ints([0, 2])), lambda x, axes: x.logsumexp((0, 2)))
+case("log of a sum", [node("ReduceLogSum", "x axes", "y", keepdims=0)], dict(x=torch.rand(3, 4) + 0.1, axes=ints([1])), lambda x, axes: x.sum(1).log())
+case("sum of squares", [node("ReduceSumSquare", "x axes", "y", keepdims=0)], dict(x=rand(3, 4), axes=ints([1])), lambda x, axes: (x * x).sum(1))
+case("cumulative sum", [node("CumSum", "x axis", "y")], dict(x=rand(3, 4, 2), axis=ints(1)), lambda x, axis: x.cumsum(1))
+
+# Indices.
+places = ints([[2, 0, 1], [1, 1, 0]])
+case("elements by index, repeated", [node("GatherElements", "x at", "y", axis=0)], dict(x=rand(3, 3), at=places), lambda x, at: x.gather(0, at))
+case(
+    "elements set by index",
+    [node("ScatterElements", "x at u", "y", axis=1)],
+    dict(x=rand(2, 4), at=ints([[3, 0], [1, 2]]), u=rand(2, 2)),
+    lambda x, at, u: x.scatter(1, at, u),
+)
+case(
+    "elements added by index, repeated",
+    [node("ScatterElements", "x at u", "y", axis=0, reduction="add")],
+    dict(x=rand(3, 3), at=places, u=rand(2, 3)),
+    lambda x, at, u: x.scatter_add(0, at, u),
+)
+tuples = ints([[0, 1], [2, 0], [0, 1]])
+case("parts by index tuples", [node("GatherND", "x at", "y")], dict(x=rand(3, 2, 4), at=tuples), lambda x, at: x[at[:, 0], at[:, 1]])
+case(
+    "parts set by index tuples",
+    [node("ScatterND", "x at u", "y")],
+    dict(x=rand(3, 2, 4), at=tuples[:2], u=rand(2, 4)),
+    lambda x, at, u: x.index_put((at[:, 0], at[:, 1]), u),
+)
+case(
+    "parts added by index tuples, repeated",
+    [node("ScatterND", "x at u", "y", reduction="add")],
+    dict(x=rand(3, 2, 4), at=tuples, u=rand(3, 4)),
+    lambda x, at, u: x.index_put((at[:, 0], at[:, 1]), u, accumulate=True),
+)
+case(
+    "the three smallest",
+    [{**node("TopK", "x k", "y", axis=1, largest=0), "outputs": ["y", "at"]}],
+    dict(x=rand(4, 6), k=ints([3])),
+    lambda x, k: x.topk(3, 1, largest=False).values,
+)
+
+# What moves elements.
+case("lower triangle", [node("Trilu", "x k", "y", upper=0)], dict(x=rand(2, 4, 3), k=ints(-1)), lambda x, k: x.tril(-1))
+case("tile", [node("Tile", "x repeats", "y")], dict(x=rand(2, 3), repeats=ints([2, 3])), lambda x, repeats: x.repeat(2, 3))
+case("pixel shuffle", [node("DepthToSpace", "x", "y", blocksize=2, mode="CRD")], dict(x=rand(2, 8, 3, 2)), lambda x: F.pixel_shuffle(x, 2))
+
 # Losses and embeddings.
 case("log softmax over classes", [node("LogSoftmax", "x", "y", axis=1)], dict(x=rand(4, 5, 3) * 8), lambda x: F.log_softmax(x, 1))
 case("softmax", [node("Softmax", "x", "y", axis=-1)], dict(x=rand(4, 5) * 8), lambda x: F.softmax(x, -1))

@@ -1,7 +1,8 @@
 import { float } from "../../../src/core/graph/builder.ts";
-import { bool, int64, type Shape, sizeOf } from "../../../src/core/graph/tensor.ts";
+import { int64 } from "../../../src/core/graph/tensor.ts";
+import { indexingCases } from "./cases-indexing.ts";
+import { pointwiseCases } from "./cases-pointwise.ts";
 import {
-  awayFromZero,
   chance,
   integer,
   oneOf,
@@ -11,75 +12,15 @@ import {
   smaller,
   subset,
   tensor,
+  withZeros,
 } from "./draw.ts";
+import { alongAxis, reduction, slidingWindow, unary } from "./generators.ts";
 import { type Draw, float64, type OperatorCase } from "./harness.ts";
 
 /** For every operator of the table of rules a generator of random cases. */
 export const cases: Readonly<Record<string, (draw: Draw) => OperatorCase>> = {
-  Add: binary(tensor),
-  Sub: binary(tensor),
-  Mul: binary(tensor),
-  Div: binary(awayFromZero),
-  Sum: (draw) => {
-    const to = shape(draw);
-    const inputs = [tensor(draw, to), tensor(draw, smaller(draw, to)), tensor(draw, to)];
-    return { inputs, checked: [0, 1, 2] };
-  },
-  Neg: unary(tensor),
-  Relu: unary(tensor),
-  LeakyRelu: unary(tensor, (draw) => ({ alpha: float(integer(draw, 1, 8) / 16) })),
-  Elu: unary(tensor, (draw) => ({ alpha: float(integer(draw, 1, 8) / 4) })),
-  PRelu: (draw) => {
-    const to = shape(draw, 2, 4);
-    const slope = [to[1] ?? 1, ...to.slice(2).map(() => 1)];
-    return { inputs: [tensor(draw, to), tensor(draw, slope)], checked: [0, 1] };
-  },
-  HardSigmoid: unary(tensor, () => ({ alpha: float(0.5), beta: float(0.4375) })),
-  HardSwish: (draw) => {
-    const x = tensor(draw, shape(draw));
-    return {
-      inputs: [
-        float64(
-          x.shape,
-          x.data.map((element) => element * 2.123),
-        ),
-      ],
-      checked: [0],
-    };
-  },
-  Sigmoid: unary(tensor),
-  Tanh: unary(tensor),
-  Softplus: unary(tensor),
-  Exp: unary(tensor),
-  Log: unary(positive),
-  Sqrt: unary(positive),
-  Abs: unary(tensor),
-  Reciprocal: unary(awayFromZero),
-  Erf: unary(tensor),
-  Identity: unary(tensor),
-  Dropout: unary(tensor),
-  Cast: unary(tensor, () => ({ to: 11 })),
-  Clip: (draw) => {
-    const low = chance(draw) ? float64([], [-0.7312345]) : undefined;
-    const high = chance(draw) ? float64([], [0.9123456]) : undefined;
-    return { inputs: [tensor(draw, shape(draw)), low, high], checked: [0] };
-  },
-  Pow: (draw) => {
-    const to = shape(draw);
-    if (chance(draw)) {
-      const exponents = tensor(draw, smaller(draw, to));
-      return { inputs: [positive(draw, to), exponents], checked: [0] };
-    }
-    const exponent = float64([], [oneOf(draw, [0, 1, 2, 3])]);
-    return { inputs: [awayFromZero(draw, to), exponent], checked: [0] };
-  },
-  Where: (draw) => {
-    const to = shape(draw);
-    const where = smaller(draw, to);
-    const holds = Array.from({ length: sizeOf(where) }, () => chance(draw));
-    const inputs = [bool(where, holds), tensor(draw, to), tensor(draw, smaller(draw, to))];
-    return { inputs, checked: [1, 2] };
-  },
+  ...pointwiseCases,
+  ...indexingCases,
 
   MatMul: (draw) => {
     const [rows, inner, columns] = [1, 2, 3].map(() => integer(draw, 1, 4)) as [
@@ -180,6 +121,38 @@ export const cases: Readonly<Record<string, (draw: Draw) => OperatorCase>> = {
     const from = smaller(draw, to);
     return { inputs: [tensor(draw, from), int64([to.length], [...to])], checked: [0] };
   },
+  Tile: (draw) => {
+    const x = shape(draw, 1, 3);
+    const repeats = x.map(() => integer(draw, 1, 3));
+    return { inputs: [tensor(draw, x), int64([x.length], repeats)], checked: [0] };
+  },
+  Trilu: (draw) => {
+    const x = shape(draw, 2, 3);
+    const inputs = [tensor(draw, x), int64([], [integer(draw, -4, 4)])];
+    return {
+      inputs: chance(draw) ? inputs : inputs.slice(0, 1),
+      checked: [0],
+      attributes: { upper: Number(chance(draw)) },
+    };
+  },
+  DepthToSpace: (draw) => {
+    const block = integer(draw, 1, 3);
+    const [n = 1, channels = 1, ...size] = shape(draw, 4, 4, 3);
+    return {
+      inputs: [tensor(draw, [n, channels * block ** 2, ...size])],
+      checked: [0],
+      attributes: { blocksize: block, mode: oneOf(draw, ["DCR", "CRD"]) },
+    };
+  },
+  SpaceToDepth: (draw) => {
+    const block = integer(draw, 1, 3);
+    const [n = 1, channels = 1, height = 1, width = 1] = shape(draw, 4, 4, 3);
+    return {
+      inputs: [tensor(draw, [n, channels, height * block, width * block])],
+      checked: [0],
+      attributes: { blocksize: block },
+    };
+  },
   Concat: (draw) => {
     const x = shape(draw);
     const axis = integer(draw, 0, x.length - 1);
@@ -231,11 +204,24 @@ export const cases: Readonly<Record<string, (draw: Draw) => OperatorCase>> = {
     };
   },
 
-  ReduceSum: reduction,
-  ReduceMean: reduction,
-  ReduceMax: reduction,
+  ReduceSum: reduction(tensor),
+  ReduceMean: reduction(tensor),
+  ReduceMax: reduction(tensor),
+  ReduceMin: reduction(tensor),
+  ReduceProd: reduction(withZeros),
+  ReduceL1: reduction(tensor),
+  ReduceL2: reduction(tensor),
+  ReduceSumSquare: reduction(tensor),
+  ReduceLogSum: reduction(positive),
+  ReduceLogSumExp: reduction(tensor),
   Softmax: alongAxis,
   LogSoftmax: alongAxis,
+  CumSum: (draw) => {
+    const x = shape(draw);
+    const axis = integer(draw, -x.length, x.length - 1);
+    const attributes = { exclusive: Number(chance(draw)), reverse: Number(chance(draw)) };
+    return { inputs: [tensor(draw, x), int64([], [axis])], checked: [0], attributes };
+  },
 
   BatchNormalization: (draw) => {
     const x = shape(draw, 2, 4);
@@ -266,93 +252,4 @@ export const cases: Readonly<Record<string, (draw: Draw) => OperatorCase>> = {
       attributes: { axis: chance(draw) ? axis : axis - x.length, epsilon: float(0.125) },
     };
   },
-
-  Gather: (draw) => {
-    const x = shape(draw, 1, 3);
-    const axis = integer(draw, 0, x.length - 1);
-    const size = x[axis] ?? 1;
-    const where = shape(draw, 0, 2);
-    const indices = Array.from({ length: sizeOf(where) }, () => integer(draw, -size, size - 1));
-    return {
-      inputs: [tensor(draw, x), int64(where, indices)],
-      checked: [0],
-      attributes: { axis: chance(draw) ? axis : axis - x.length },
-    };
-  },
 };
-
-type Fill = (draw: Draw, of: Shape) => ReturnType<typeof tensor>;
-
-function unary(fill: Fill, attributes?: (draw: Draw) => OperatorCase["attributes"]) {
-  return (draw: Draw): OperatorCase => ({
-    inputs: [fill(draw, shape(draw))],
-    checked: [0],
-    attributes: attributes?.(draw) ?? {},
-  });
-}
-
-function binary(fill: Fill) {
-  return (draw: Draw): OperatorCase => {
-    const to = shape(draw);
-    const other = smaller(draw, to);
-    const [a, b] = chance(draw) ? [to, other] : [other, to];
-    return { inputs: [fill(draw, a), fill(draw, b)], checked: [0, 1] };
-  };
-}
-
-function reduction(draw: Draw): OperatorCase {
-  const x = shape(draw);
-  const keepdims = Number(chance(draw));
-  if (integer(draw, 0, 4) === 0) {
-    return { inputs: [tensor(draw, x)], checked: [0], attributes: { keepdims } };
-  }
-  const axes = subset(draw, x.length).map((axis) => (chance(draw) ? axis : axis - x.length));
-  return {
-    inputs: [tensor(draw, x), int64([axes.length], axes)],
-    checked: [0],
-    attributes: { keepdims },
-  };
-}
-
-function alongAxis(draw: Draw): OperatorCase {
-  const x = shape(draw);
-  const axis = integer(draw, -x.length, x.length - 1);
-  return { inputs: [tensor(draw, x)], checked: [0], attributes: { axis } };
-}
-
-/** A random window that fits its input: kernel, stride, padding (explicit or automatic), dilation. */
-function slidingWindow(draw: Draw, rank: number, dilated: boolean) {
-  const each = <T>(make: (axis: number) => T) =>
-    Array.from({ length: rank }, (_, axis) => make(axis));
-  const kernel = each(() => integer(draw, 1, 3));
-  const strides = each(() => integer(draw, 1, 3));
-  const dilations = each(() => (dilated && chance(draw) ? 2 : 1));
-  const size = each(
-    (axis) => (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1 + integer(draw, 0, 4),
-  );
-  const pad = (axis: number) => integer(draw, 0, (kernel[axis] ?? 1) - 1);
-  // onnxruntime refuses SAME with dilation, or with strides beyond the kernel.
-  const same = kernel.every(
-    (extent, axis) => dilations[axis] === 1 && (strides[axis] ?? 1) <= extent,
-  );
-  const automatic = same ? ["SAME_UPPER", "SAME_LOWER", "VALID"] : ["VALID"];
-  const padding = oneOf(draw, ["none", "explicit", "explicit", ...automatic]);
-  const pads = padding === "explicit" ? [...each(pad), ...each(pad)] : [];
-  // Where rounding up could drop the last window again, onnxruntime's shape inference disagrees with its own kernel.
-  const mayRoundUp = kernel.every(
-    (extent, axis) =>
-      (strides[axis] ?? 1) + (pads[rank + axis] ?? 0) <= (dilations[axis] ?? 1) * (extent - 1) + 1,
-  );
-  return {
-    size,
-    kernel,
-    mayRoundUp,
-    attributes: {
-      kernel_shape: kernel,
-      strides,
-      ...(dilated ? { dilations } : {}),
-      ...(pads.length > 0 ? { pads } : {}),
-      ...(["none", "explicit"].includes(padding) ? {} : { auto_pad: padding }),
-    },
-  };
-}

@@ -57,6 +57,24 @@ export function awayFromZero(draw: Draw, of: Shape): Tensor<"float64"> {
   );
 }
 
+/** The same with a few zeros among them. */
+export function withZeros(draw: Draw, of: Shape): Tensor<"float64"> {
+  const any = tensor(draw, of);
+  return float64(
+    of,
+    any.data.map((x) => (integer(draw, 0, 5) === 0 ? 0 : x)),
+  );
+}
+
+/** Values between -1 and 1. */
+export function small(draw: Draw, of: Shape): Tensor<"float64"> {
+  const any = tensor(draw, of);
+  return float64(
+    of,
+    any.data.map((x) => x / 2.2),
+  );
+}
+
 /** A shape that broadcasts to `to`: some leading axes gone, some sizes 1. */
 export function smaller(draw: Draw, to: Shape): Shape {
   const from = integer(draw, 0, to.length);

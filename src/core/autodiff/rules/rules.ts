@@ -1,6 +1,8 @@
 import type { GradientRule } from "../gradient.ts";
+import { activations } from "./activations.ts";
 import { convolution } from "./convolution.ts";
 import { elementwise } from "./elementwise.ts";
+import { functions } from "./functions.ts";
 import { indexing } from "./indexing.ts";
 import { matrix } from "./matrix.ts";
 import { normalisation } from "./normalisation.ts";
@@ -10,7 +12,16 @@ import { shape } from "./shape.ts";
 
 /** The table of reverse mode: operator -> rule. What is not here has no gradient, and says so. */
 export const rules: ReadonlyMap<string, GradientRule> = new Map(
-  [elementwise, matrix, convolution, pooling, shape, reduce, normalisation, indexing].flatMap(
-    (family) => Object.entries(family),
-  ),
+  [
+    elementwise,
+    functions,
+    activations,
+    matrix,
+    convolution,
+    pooling,
+    shape,
+    reduce,
+    normalisation,
+    indexing,
+  ].flatMap((family) => Object.entries(family)),
 );

@@ -48,6 +48,52 @@ export const shape: Readonly<Record<string, GradientRule>> = {
     return whereWanted(c, () => sumTo(c, g, outputShape(c), inputShape(c, 0)));
   },
 
+  /** y = x several times along axes: dx = g summed over the repeats. */
+  Tile: (c) => {
+    const g = onlyGradient(c);
+    return whereWanted(c, () => {
+      const x = inputShape(c, 0);
+      const pairs = outputShape(c).flatMap((size, axis) => [size / (x[axis] ?? 1), x[axis] ?? 1]);
+      const repeats = x.flatMap((_, axis) => (pairs[2 * axis] === 1 ? [] : [2 * axis]));
+      const summed = c.builder.reduceSum(c.builder.reshape(g, pairs), repeats);
+      return c.builder.reshape(summed, x);
+    });
+  },
+
+  /** y = the upper or lower triangle of x, else 0: dx = that of g. */
+  Trilu: (c) => {
+    const g = onlyGradient(c);
+    return whereWanted(c, () =>
+      c.builder.op("Trilu", c.node.inputs.with(0, g), {
+        upper: intAttribute(c.node, "upper", 1),
+      }),
+    );
+  },
+
+  /** y = blocks of channels as blocks of pixels: dx = the other way round. */
+  DepthToSpace: (c) => {
+    const g = onlyGradient(c);
+    return whereWanted(c, () => {
+      const [n = 1, channels = 1, height = 1, width = 1] = inputShape(c, 0);
+      const block = intAttribute(c.node, "blocksize", 1);
+      const apart = c.builder.reshape(g, [n, channels / block ** 2, height, block, width, block]);
+      const isColumnFirst = stringAttribute(c.node, "mode", "DCR") === "CRD";
+      const order = isColumnFirst ? [0, 1, 3, 5, 2, 4] : [0, 3, 5, 1, 2, 4];
+      return c.builder.reshape(c.builder.transpose(apart, order), inputShape(c, 0));
+    });
+  },
+
+  /** y = blocks of pixels as blocks of channels: dx = the other way round. */
+  SpaceToDepth: (c) => {
+    const g = onlyGradient(c);
+    return whereWanted(c, () =>
+      c.builder.op("DepthToSpace", [g], {
+        blocksize: intAttribute(c.node, "blocksize", 1),
+        mode: "DCR",
+      }),
+    );
+  },
+
   /** y = the inputs one after the other along an axis: each gets its part of g. */
   Concat: (c) => {
     const g = onlyGradient(c);

@@ -27,19 +27,46 @@ export const elementwise: Kernels = {
   Round: map(roundHalfToEven),
   Sin: map(Math.sin),
   Cos: map(Math.cos),
+  Tan: map(Math.tan),
+  Asin: map(Math.asin),
+  Acos: map(Math.acos),
+  Atan: map(Math.atan),
+  Sinh: map(Math.sinh),
+  Cosh: map(Math.cosh),
+  Asinh: map(Math.asinh),
+  Acosh: map(Math.acosh),
+  Atanh: map(Math.atanh),
   Tanh: map(Math.tanh),
   Erf: map(erf),
   Sigmoid: map((x) => 1 / (1 + Math.exp(-x))),
-  Softplus: map((x) => Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)))),
+  Softplus: map(softplus),
+  Softsign: map((x) => x / (1 + Math.abs(x))),
+  Mish: map((x) => x * Math.tanh(softplus(x))),
   Relu: map((x) => Math.max(x, 0)),
   LeakyRelu: map((x, node) => (x > 0 ? x : floatAttribute(node, "alpha", 0.01) * x)),
   Elu: map((x, node) => (x > 0 ? x : floatAttribute(node, "alpha", 1) * Math.expm1(x))),
+  Selu: map((x, node) => {
+    const gamma = floatAttribute(node, "gamma", 1.0507009873554805);
+    return gamma * (x > 0 ? x : floatAttribute(node, "alpha", 1.6732632423543772) * Math.expm1(x));
+  }),
+  Celu: map((x, node) => {
+    const alpha = floatAttribute(node, "alpha", 1);
+    return x > 0 ? x : alpha * Math.expm1(x / alpha);
+  }),
+  ThresholdedRelu: map((x, node) => (x > floatAttribute(node, "alpha", 1) ? x : 0)),
   HardSigmoid: map((x, node) => {
     const line = floatAttribute(node, "alpha", 0.2) * x + floatAttribute(node, "beta", 0.5);
     return Math.min(Math.max(line, 0), 1);
   }),
   HardSwish: map((x) => x * Math.min(Math.max(x / 6 + 0.5, 0), 1)),
   Not: map((x) => (x === 0 ? 1 : 0)),
+
+  IsNaN: test((x) => Number.isNaN(x)),
+  IsInf: test((x, node) => {
+    const positive = intAttribute(node, "detect_positive", 1) !== 0;
+    const negative = intAttribute(node, "detect_negative", 1) !== 0;
+    return (x === Infinity && positive) || (x === -Infinity && negative);
+  }),
 
   Add: zip((a, b) => a + b),
   Sub: zip((a, b) => a - b),
@@ -140,6 +167,18 @@ function map(f: (x: number, node: Node) => number): Kernel {
   };
 }
 
+/** Whether something holds of each element. */
+function test(holds: (x: number, node: Node) => boolean): Kernel {
+  return (inputs, node) => {
+    const x = need(inputs, 0, node);
+    return value(
+      "bool",
+      x.shape,
+      x.data.map((element) => Number(holds(element, node))),
+    );
+  };
+}
+
 /** Combines the inputs from left to right. */
 function zip(f: (a: number, b: number) => number, dtype?: DataType): Kernel {
   return (inputs, node) => {
@@ -158,6 +197,10 @@ function zip(f: (a: number, b: number) => number, dtype?: DataType): Kernel {
     }
     return value(dtype ?? need(inputs, 0, node).dtype, shape, data);
   };
+}
+
+function softplus(x: number): number {
+  return Math.max(x, 0) + Math.log1p(Math.exp(-Math.abs(x)));
 }
 
 function roundHalfToEven(x: number): number {

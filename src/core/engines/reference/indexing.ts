@@ -95,6 +95,16 @@ export const indexing: Kernels = {
     return { ...x, data: out };
   },
 
+  NonZero: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const places = Array.from(x.data.keys()).filter((at) => x.data[at] !== 0);
+    const strides = stridesOf(x.shape);
+    const indices = strides.flatMap((stride, axis) =>
+      places.map((at) => Math.floor(at / stride) % (x.shape[axis] ?? 1)),
+    );
+    return value("int64", [x.shape.length, places.length], Float64Array.from(indices));
+  },
+
   OneHot: (inputs, node) => {
     const [indices, values] = [need(inputs, 0, node), need(inputs, 2, node)];
     const depth = need(inputs, 1, node).data[0] ?? 0;

@@ -22,6 +22,7 @@ export const reduce: Kernels = {
   ReduceL1: reduceBy((line) => sum(line.map(Math.abs))),
   ReduceL2: reduceBy((line) => Math.sqrt(sum(line.map((x) => x * x)))),
   ReduceSumSquare: reduceBy((line) => sum(line.map((x) => x * x))),
+  ReduceLogSum: reduceBy((line) => Math.log(sum(line))),
   ReduceLogSumExp: reduceBy(logSumExp),
 
   ArgMax: argument((a, b) => a > b),
@@ -93,17 +94,15 @@ function logSumExp(line: Float64Array): number {
     : most + Math.log(sum(line.map((x) => Math.exp(x - most))));
 }
 
-/** Reduces the axes that an input or attribute names; all of them when none is named. */
+/** Reduces the axes that an input or attribute names; all of them, or none if it says so, when none is named. */
 function reduceBy(combine: (line: Float64Array) => number): Kernel {
   return (inputs, node) => {
     const x = need(inputs, 0, node);
     const given = numbers(inputs[1]) ?? intsAttribute(node, "axes") ?? [];
-    if (given.length === 0 && intAttribute(node, "noop_with_empty_axes", 0) !== 0) {
-      return x;
-    }
     const every = x.shape.map((_, axis) => axis);
+    const unnamed = intAttribute(node, "noop_with_empty_axes", 0) === 0 ? every : [];
     const axes =
-      given.length === 0 ? every : given.map((axis) => axisOf(axis, x.shape.length, node));
+      given.length === 0 ? unnamed : given.map((axis) => axisOf(axis, x.shape.length, node));
     const kept = every.filter((axis) => !axes.includes(axis));
     const gone = every.filter((axis) => axes.includes(axis));
     const order = [...kept, ...gone];

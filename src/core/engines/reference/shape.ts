@@ -63,11 +63,7 @@ export const shape: Kernels = {
   Transpose: (inputs, node) => {
     const x = need(inputs, 0, node);
     const axes = x.shape.map((_, axis) => axis);
-    const permutation = intsAttribute(node, "perm") ?? axes.toReversed();
-    const own = stridesOf(x.shape);
-    const size = permutation.map((axis) => x.shape[axis] ?? 1);
-    const steps = permutation.map((axis) => own[axis] ?? 1);
-    return value(x.dtype, size, strided(x.data, size, steps));
+    return transposed(x, intsAttribute(node, "perm") ?? axes.toReversed());
   },
 
   Expand: (inputs, node) => {
@@ -197,6 +193,35 @@ export const shape: Kernels = {
     };
   },
 
+  DepthToSpace: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const [n = 1, channels = 1, height = 1, width = 1] = x.shape;
+    const block = intAttribute(node, "blocksize", 1);
+    const inner = channels / block ** 2;
+    const [deep, order] =
+      stringAttribute(node, "mode", "DCR") === "CRD"
+        ? [
+            [n, inner, block, block, height, width],
+            [0, 1, 4, 2, 5, 3],
+          ]
+        : [
+            [n, block, block, inner, height, width],
+            [0, 3, 4, 1, 5, 2],
+          ];
+    const out = [n, inner, height * block, width * block];
+    return reshaped(transposed(reshaped(x, deep, node), order), out, node);
+  },
+
+  SpaceToDepth: (inputs, node) => {
+    const x = need(inputs, 0, node);
+    const [n = 1, channels = 1, height = 1, width = 1] = x.shape;
+    const block = intAttribute(node, "blocksize", 1);
+    const [rows, columns] = [height / block, width / block];
+    const blocks = reshaped(x, [n, channels, rows, block, columns, block], node);
+    const out = [n, channels * block ** 2, rows, columns];
+    return reshaped(transposed(blocks, [0, 3, 5, 1, 2, 4]), out, node);
+  },
+
   Shape: (inputs, node) => {
     const x = need(inputs, 0, node);
     const rank = x.shape.length;
@@ -212,6 +237,13 @@ function reshaped(x: Value, size: Shape, node: Node): Value {
     throw cannot(node, `${formatShape(x.shape)} cannot be seen as ${formatShape(size)}`);
   }
   return value(x.dtype, size, x.data);
+}
+
+function transposed(x: Value, permutation: readonly number[]): Value {
+  const own = stridesOf(x.shape);
+  const size = permutation.map((axis) => x.shape[axis] ?? 1);
+  const steps = permutation.map((axis) => own[axis] ?? 1);
+  return value(x.dtype, size, strided(x.data, size, steps));
 }
 
 function sliced(
