@@ -134,11 +134,15 @@ describe("differentiate", () => {
   test("an operator without a rule on the way is an error with node, operator and layer", async () => {
     const forward = new GraphBuilder();
     forward.initializer("x", float64([2], [1, 2]));
-    forward.add(node("Floor", ["x"], ["y"], { name: "/encoder/round/Floor" }));
-    const error = await failure(differentiated(forward.build(), ["x"]));
+    forward.add(node("Det", ["x"], ["y"], { name: "/encoder/area/Det" }));
+    const builder = new GraphBuilder(forward.build());
+    const seeds = new Map([["y", builder.initializer("seed", seed)]]);
+    const type = () => ({ dtype: "float64" as const, shape: [2] });
+    const run = async () => differentiate(builder, forward.build(), type, seeds, ["x"]);
+    const error = await failure(run());
     expect(error.kind).toBe("model");
-    expect(error.place).toEqual({ node: "/encoder/round/Floor (Floor)", layer: "encoder.round" });
-    expect(error.describe()).toContain("The operator Floor has no gradient rule");
+    expect(error.place).toEqual({ node: "/encoder/area/Det (Det)", layer: "encoder.area" });
+    expect(error.describe()).toContain("The operator Det has no gradient rule");
   });
 
   test.each<[string, (builder: GraphBuilder) => void, string]>([
@@ -165,13 +169,15 @@ describe("differentiate", () => {
       "the gradient of its input 4 is not known",
     ],
     [
-      "a power that is computed",
+      "the larger of a value and an update",
       (b) => {
         b.initializer("x", float64([2], [1, 2]));
-        b.add(node("Neg", ["x"], ["p"]));
-        b.add(node("Pow", ["x", "p"], ["y"]));
+        b.initializer("at", int64([1], [0]));
+        b.initializer("update", float64([1], [3]));
+        const attributes = { reduction: { type: "string", value: "max" } } as const;
+        b.add(node("ScatterElements", ["x", "at", "update"], ["y"], { attributes }));
       },
-      "its exponent is not a constant",
+      'its reduction is "max"',
     ],
     [
       "dropout in training mode",
