@@ -1,7 +1,7 @@
 // Builds every bundle of the project into dist/. `--watch` builds again on changes, `--bench` adds the
 // programs of the bench, `--production` minifies, `--programs FOLDER` builds only the CLI and the compute
 // processes, into that folder (for tests).
-import { chmod } from "node:fs/promises";
+import { chmod, copyFile, mkdir } from "node:fs/promises";
 import { parseArgs } from "node:util";
 import { context } from "esbuild";
 
@@ -21,6 +21,18 @@ const native = ["onnxruntime-node", "@duckdb/node-api"];
 
 const bundleUrl = 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;';
 
+/** The HDF5 library is large and rarely needed: it stays a module of its own, loaded with the first such file. */
+const hdf5Module = "node_modules/h5wasm/dist/esm/hdf5_util.js";
+const hdf5Apart = {
+  name: "hdf5-apart",
+  setup(build) {
+    build.onResolve({ filter: /\/h5wasm\/dist\/esm\/hdf5_util\.js$/ }, () => ({
+      path: "./hdf5.mjs",
+      external: true,
+    }));
+  },
+};
+
 const common = {
   bundle: true,
   minify: production,
@@ -37,6 +49,7 @@ const node = {
   external: [...native, "vscode"],
   // jsonc-parser's CommonJS form (UMD) cannot be bundled.
   alias: { "jsonc-parser": "jsonc-parser/lib/esm/main.js" },
+  plugins: [hdf5Apart],
   // ES modules that ask for their own address get that of the bundle.
   define: { "import.meta.url": "bundleUrl" },
   banner: { js: bundleUrl },
@@ -73,6 +86,12 @@ if (values.bench) {
     entryPoints: ["test/bench/bench.ts", "test/bench/score.ts"],
     outdir: "dist/bench",
   });
+}
+
+for (const folder of values.bench ? [output, "dist/bench"] : [output]) {
+  await mkdir(folder, { recursive: true });
+  await copyFile(hdf5Module, `${folder}/hdf5.mjs`);
+  await copyFile("node_modules/h5wasm/LICENSE.txt", `${folder}/hdf5.mjs.LEGAL.txt`);
 }
 
 const contexts = await Promise.all(bundles.map((options) => context(options)));

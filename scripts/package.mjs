@@ -75,9 +75,11 @@ async function stageProduct() {
     await cp(path.join(root, file), path.join(staging, file));
   }
   const bundles = (await readdir(path.join(root, "dist"))).filter((file) =>
-    /^(?!cli\b).*\.(js|LEGAL\.txt)$/.test(file),
+    /^(?!cli\b).*\.(m?js|LEGAL\.txt)$/.test(file),
   );
-  for (const file of ["extension.js", "compute.js"].filter((name) => !bundles.includes(name))) {
+  for (const file of ["extension.js", "compute.js", "hdf5.mjs"].filter(
+    (name) => !bundles.includes(name),
+  )) {
     throw new Error(`dist/${file} is missing: the build failed.`);
   }
   for (const file of bundles) {

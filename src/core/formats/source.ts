@@ -1,5 +1,6 @@
+import { readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
-import { TracInError } from "../errors.ts";
+import { type ErrorKind, TracInError } from "../errors.ts";
 
 /** A file that is read by byte ranges; ranges are checked against its size before anything is allocated. */
 export class FileSource {
@@ -7,27 +8,33 @@ export class FileSource {
     /** Path as the person would write it. */
     readonly file: string,
     readonly size: number,
+    /** Kind of its errors. */
+    private readonly kind: ErrorKind,
     private readonly handle: FileHandle,
   ) {}
 
-  /** Opens a regular file. Throws kind `checkpoint` when there is none or it cannot be read. */
-  static async open(path: string, file: string): Promise<FileSource> {
+  /** Opens a regular file. Throws `kind` when there is none or it cannot be read. */
+  static async open(
+    path: string,
+    file: string,
+    kind: ErrorKind = "checkpoint",
+  ): Promise<FileSource> {
     let handle: FileHandle | undefined;
     try {
       handle = await open(path, "r");
       const stat = await handle.stat();
       if (!stat.isFile()) {
-        throw new TracInError("checkpoint", "This is not a file.", { file });
+        throw new TracInError(kind, "This is not a file.", { file });
       }
-      return new FileSource(file, stat.size, handle);
+      return new FileSource(file, stat.size, kind, handle);
     } catch (error) {
       await handle?.close();
       if (error instanceof TracInError) {
         throw error;
       }
       throw new TracInError(
-        "checkpoint",
-        `The checkpoint cannot be opened: ${error instanceof Error ? error.message : error}`,
+        kind,
+        `The file cannot be opened: ${error instanceof Error ? error.message : error}`,
         { file },
         "Check that the file exists and can be read.",
         { cause: error },
@@ -35,7 +42,7 @@ export class FileSource {
     }
   }
 
-  /** Bytes [offset, offset + length), in a buffer of their own. Throws kind `checkpoint` beyond the end. */
+  /** Bytes [offset, offset + length), in a buffer of their own. Throws beyond the end. */
   async read(offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     if (!isCount(offset) || !isCount(length) || offset + length > this.size) {
       throw this.error(`${length} bytes are expected here, but the file ends before.`, offset);
@@ -51,10 +58,23 @@ export class FileSource {
     return bytes;
   }
 
+  /** Fills `target` from `position` on without waiting, and returns how many bytes it got. */
+  readInto(target: Uint8Array, position: number): number {
+    let done = 0;
+    while (done < target.length) {
+      const read = readSync(this.handle.fd, target, done, target.length - done, position + done);
+      if (read === 0) {
+        break;
+      }
+      done += read;
+    }
+    return done;
+  }
+
   /** A damage error at a byte of this file. */
   error(message: string, offset?: number, tensor?: string): TracInError {
     return new TracInError(
-      "checkpoint",
+      this.kind,
       message,
       {
         file: this.file,

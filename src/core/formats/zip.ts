@@ -66,6 +66,16 @@ export class ZipArchive {
     return this.entries.get(name)?.uncompressedSize;
   }
 
+  /** Where an entry lies in the file, when it is stored as it is; undefined when it is compressed. */
+  async stored(
+    name: string,
+  ): Promise<{ readonly offset: number; readonly length: number } | undefined> {
+    const entry = this.entry(name);
+    return entry.compressionMethod === 0
+      ? { offset: await this.start(entry), length: entry.uncompressedSize }
+      : undefined;
+  }
+
   /** Bytes [offset, offset + length) of an entry, in a buffer of their own. */
   async read(name: string, offset: number, length: number): Promise<Uint8Array<ArrayBuffer>> {
     const entry = this.entry(name);
