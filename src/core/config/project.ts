@@ -15,6 +15,8 @@ export interface ProjectCheckpoint {
   readonly learningRateSource: string;
   /** eta_i, or eta_i * visits_i / batchSize where those are configured. */
   readonly weight: number;
+  /** Rate of each parameter, where they are not all `learningRate` (which is then the largest of them). */
+  readonly parameterRates?: ReadonlyMap<string, number>;
   /** Things to look at, such as a rate of 0 or one that changed since the previous checkpoint. */
   readonly warnings: readonly string[];
   /** Checkpoint tensor for each weight of the model (parameters and buffers). */
@@ -49,6 +51,13 @@ export interface Project {
   readonly loss: LossSpec;
   /** Reads the weights (parameters and buffers) of one checkpoint, by the model's names. */
   readWeights(checkpoint: ProjectCheckpoint): Promise<ReadonlyMap<string, Tensor>>;
+  /**
+   * Where the configuration asks for it: what multiplies each parameter's gradient on one side of the product, element
+   * by element, at one checkpoint, by the model's names.
+   */
+  readonly readPreconditioner?: (
+    checkpoint: ProjectCheckpoint,
+  ) => Promise<ReadonlyMap<string, Tensor>>;
   close(): Promise<void>;
 }
 

@@ -10,6 +10,8 @@ import { emitQuery, emitScores, emitSelf, type QueryPart } from "./forms.ts";
 import { buildForward, type Forward, type ForwardOptions } from "./forward.ts";
 import { groupFactors } from "./gradients.ts";
 import { groupSites, type SiteGroup } from "./layout.ts";
+import { emitScaledSelf, scaleQuery } from "./scaled.ts";
+import { type GroupScale, ScaleInputs } from "./scaling.ts";
 import { tapOf } from "./sites.ts";
 
 /** Names of the outputs of a compiled question. */
@@ -29,6 +31,8 @@ export interface CompiledGroup {
   readonly group: SiteGroup;
   readonly factors: SiteFactors;
   readonly form: FormChoice;
+  /** How its elements weigh, where parameters do not all weigh the same. */
+  readonly scale: GroupScale | undefined;
 }
 
 /** A question as one graph, with what its caller must know to feed it. */
@@ -43,8 +47,10 @@ export interface Question {
 
 interface Differentiated {
   readonly forward: Forward;
-  readonly groups: readonly { group: SiteGroup; factors: SiteFactors }[];
+  readonly groups: readonly DifferentiatedGroup[];
 }
+
+type DifferentiatedGroup = Omit<CompiledGroup, "form">;
 
 /** Only loss and prediction: no gradient. */
 export function compileForward(options: ForwardOptions): Graph {
@@ -63,10 +69,11 @@ export async function compileScores(
   const { forward, groups } = await differentiated(options, size.aggregate, reference);
   const { builder, batch } = forward;
   const compiled = groups.map(
-    ({ group, factors }): CompiledGroup => ({
+    ({ group, factors, scale }): CompiledGroup => ({
       group,
       factors,
-      form: choose(factors, size),
+      scale,
+      form: choose(factors, { ...size, elementwise: scale?.kind === "each" }),
     }),
   );
   if (size.queries > 0) {
@@ -75,7 +82,11 @@ export async function compileScores(
     );
     emitOutput(builder, sum(builder, scores), outputs.scores, [batch, size.queries]);
   }
-  const norms = compiled.map(({ factors, form }) => emitSelf(builder, factors, form, batch));
+  const norms = compiled.map(({ group, factors, form, scale }) =>
+    scale === undefined
+      ? emitSelf(builder, factors, form, batch)
+      : emitScaledSelf(forward, { group, factors, form, scale }),
+  );
   emitOutput(builder, sum(builder, norms), outputs.self, [batch]);
   emitLoss(forward);
   const formFloats = compiled.reduce((total, { form }) => total + form.memory, 0);
@@ -97,14 +108,18 @@ export async function compileQueries(
   const { forward, groups } = await differentiated(options, aggregate, reference);
   const { builder, batch } = forward;
   const parts: QueryPart[] = [];
-  groups.forEach(({ factors }, index) => {
+  groups.forEach(({ group, factors, scale }, index) => {
     const form = forms[index] as FormChoice;
-    for (const { part, value } of emitQuery(builder, index, factors, form, batch, aggregate)) {
+    const emitted = emitQuery(builder, index, factors, form, batch, aggregate);
+    const values = emitted.map(({ value }) => value);
+    const scaled =
+      scale === undefined ? values : scaleQuery(forward, { group, factors, form, scale }, values);
+    emitted.forEach(({ part }, place) => {
       parts.push(part);
       const rows = aggregate ? 1 : batch;
-      builder.add(identity(value, part.name));
+      builder.add(identity(scaled[place] as string, part.name));
       builder.output({ name: part.name, dtype: part.dtype, shape: [rows, ...part.shape] });
-    }
+    });
   });
   emitLoss(forward);
   return { graph: builder.build(), parts };
@@ -125,9 +140,10 @@ async function differentiated(
     sites.map(tapOf),
   );
   const all = await groupSites(forward, sites, options.counted, reference);
-  const groups = all.flatMap((group) => {
+  const scales = options.scaling && new ScaleInputs(forward, options.scaling);
+  const groups = all.flatMap((group): DifferentiatedGroup[] => {
     const factors = groupFactors(forward, group, gradients);
-    return factors === undefined ? [] : [{ group, factors }];
+    return factors === undefined ? [] : [{ group, factors, scale: scales?.of(group) }];
   });
   if (groups.length === 0) {
     throw new TracInError(
@@ -141,15 +157,16 @@ async function differentiated(
   return { forward, groups: aggregate ? groups : withBiases(groups) };
 }
 
-/** Joins the bias of a dense layer to its weight where both have one position: (x.x' + 1)(delta.delta'). */
-function withBiases(
-  groups: readonly { group: SiteGroup; factors: SiteFactors }[],
-): readonly { group: SiteGroup; factors: SiteFactors }[] {
+/**
+ * Joins the bias of a dense layer to its weight where both have one position and weigh the same:
+ * (x.x' + 1)(delta.delta').
+ */
+function withBiases(groups: readonly DifferentiatedGroup[]): readonly DifferentiatedGroup[] {
   const nodeOf = (group: SiteGroup) => (group.kind === "single" ? group.site.node.name : undefined);
   const joined = new Set<number>();
-  const withBias = groups.map(({ group, factors }) => {
+  const withBias = groups.map(({ group, factors, scale }) => {
     if (factors.kind !== "outer" || factors.u.positions !== 1 || factors.groups !== 1) {
-      return { group, factors };
+      return { group, factors, scale };
     }
     const isUnscaled =
       group.kind === "single" && group.site.kind === "dense" && group.site.scale === 1;
@@ -159,15 +176,20 @@ function withBiases(
         other.group.kind === "single" &&
         other.group.site.kind === "bias" &&
         other.group.site.scale === 1 &&
-        nodeOf(other.group) === nodeOf(group),
+        nodeOf(other.group) === nodeOf(group) &&
+        isOneScale(scale, other.scale),
     );
     if (bias === -1) {
-      return { group, factors };
+      return { group, factors, scale };
     }
     joined.add(bias);
-    return { group, factors: { ...factors, bias: true } };
+    return { group, factors: { ...factors, bias: true }, scale };
   });
   return withBias.filter((_, index) => !joined.has(index));
+}
+
+function isOneScale(a: GroupScale | undefined, b: GroupScale | undefined): boolean {
+  return a === undefined || (a.kind === "one" && b?.kind === "one" && a.value === b.value);
 }
 
 function emitLoss(forward: Forward): void {

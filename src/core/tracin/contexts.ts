@@ -14,6 +14,8 @@ import type { QueryResult, QuerySelection } from "./scores.ts";
 export interface CheckpointContext {
   readonly weights: ReadonlyMap<string, Tensor>;
   readonly queries: ReadonlyMap<string, Tensor>;
+  /** Scales of the parameters, where they do not all weigh the same. */
+  readonly scales: ReadonlyMap<string, Tensor>;
 }
 
 /** Queries as the graph takes them, and what is known of them. */
@@ -30,6 +32,9 @@ export class QuerySide {
   constructor(
     private readonly project: Project,
     private readonly programs: ProgramCache,
+    private readonly readScales: (
+      checkpoint: ProjectCheckpoint,
+    ) => Promise<ReadonlyMap<string, Tensor>>,
   ) {}
 
   private latest: { readonly key: string; readonly resolved: Promise<ResolvedQueries> } | undefined;
@@ -94,11 +99,13 @@ export class QuerySide {
     );
     return async (checkpoint) => {
       const weights = await this.project.readWeights(checkpoint);
+      const scales = await this.readScales(checkpoint);
+      const inputs = new Map([...weights, ...scales]);
       const queries =
         selection.length === 0
           ? new Map<string, Tensor>()
-          : await this.gradients(feeds, selection.length, weights, forms, parts, aggregate);
-      return { weights, queries };
+          : await this.gradients(feeds, selection.length, inputs, forms, parts, aggregate);
+      return { weights, queries, scales };
     };
   }
 
@@ -130,7 +137,7 @@ export class QuerySide {
   private async gradients(
     feeds: Feeds,
     count: number,
-    weights: ReadonlyMap<string, Tensor>,
+    inputs: ReadonlyMap<string, Tensor>,
     forms: readonly FormChoice[],
     parts: readonly string[],
     aggregate: boolean,
@@ -139,7 +146,7 @@ export class QuerySide {
     for (let row = 0; row < count; row += queryBatch) {
       const rows = Math.min(queryBatch, count - row);
       const program = await this.programs.queries(rows, forms, aggregate);
-      const values = await program.run(new Map([...batchOf(feeds, row, rows, rows), ...weights]));
+      const values = await program.run(new Map([...batchOf(feeds, row, rows, rows), ...inputs]));
       for (const [name, list] of pieces) {
         list.push(values.get(name) as Tensor);
       }
@@ -166,7 +173,8 @@ export class ContextCache {
       return known;
     }
     const context = await this.make(checkpoint);
-    const size = [...context.weights.values(), ...context.queries.values()].reduce(
+    const { weights, queries, scales } = context;
+    const size = [...weights.values(), ...queries.values(), ...scales.values()].reduce(
       (total, tensor) => total + tensor.data.byteLength,
       0,
     );

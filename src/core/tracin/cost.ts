@@ -21,6 +21,8 @@ export interface QuestionSize {
   readonly aggregate: boolean;
   /** Floats per query that may be held (memory limit). */
   readonly queryFloats: number;
+  /** Whether every element of the gradient has a scale of its own; a product of factors cannot carry it. */
+  readonly elementwise?: boolean;
 }
 
 /**
@@ -39,7 +41,8 @@ export const chooseForms: FormChooser = (factors, question) =>
 /**
  * The forms that fit a site, for scores and self-influence together (design, section 5): with P positions,
  * K inputs, O outputs, M queries: factorised M(K + O) when P = 1; explicit OKP + MOK, which includes
- * self-influence; gram M P^2 (K + O), and P^2 (K + O) for self-influence; tangent MOKP.
+ * self-influence; gram M P^2 (K + O), and P^2 (K + O) for self-influence; tangent MOKP. Where each element has its
+ * scale, only explicit and tangent are left, and self-influence costs OK even when P = 1.
  */
 export function possibleForms(
   factors: SiteFactors,
@@ -80,6 +83,13 @@ function outerForms(factors: Outer, question: QuestionSize): [FormChoice, ...For
     cost: M * P * P * (K + O + elementwiseWeight),
     memory: 2 * M * P * P,
   } as const;
+  if (question.elementwise) {
+    const self =
+      P === 1
+        ? ({ self: "factorised", cost: O * (K + elementwiseWeight), memory: O } as const)
+        : ({ self: "explicit", cost: O * K * (P + elementwiseWeight), memory: O * K } as const);
+    return P === 1 ? [both(tangent, self)] : [explicit, both(tangent, self)];
+  }
   if (P === 1) {
     const self = { self: "factorised", cost: elementwiseWeight * (K + O), memory: 0 } as const;
     const factorised = { score: "factorised", cost: M * (K + O), memory: 2 * M } as const;

@@ -13,8 +13,8 @@ export interface QueryPart {
   readonly shape: Shape;
 }
 
-type Outer = Extract<SiteFactors, { kind: "outer" }>;
-type Rows = Extract<SiteFactors, { kind: "rows" }>;
+export type Outer = Extract<SiteFactors, { kind: "outer" }>;
+export type Rows = Extract<SiteFactors, { kind: "rows" }>;
 
 /** Appends the query side of a group: its parts, [batch, ...] or, for an aggregate, [1, ...]. */
 export function emitQuery(
@@ -96,13 +96,7 @@ export function emitSelf(
     return squaredNorm(builder, factors.value);
   }
   if (factors.kind === "rows") {
-    const { positions: P } = factors.delta;
-    const products = gramMatrix(builder, factors.delta);
-    const isShared = builder.op("Equal", [
-      builder.reshape(factors.ids, [batch, P, 1]),
-      builder.reshape(factors.ids, [batch, 1, P]),
-    ]);
-    return builder.reduceSum(builder.op("Where", [isShared, products, zero(builder)]), [1, 2]);
+    return sharedRows(builder, factors, gramMatrix(builder, factors.delta), batch);
   }
   const { u, delta } = factors;
   switch (form.self) {
@@ -122,6 +116,20 @@ export function emitSelf(
     case "explicit":
       return squaredNorm(builder, explicitGradient(builder, factors, batch));
   }
+}
+
+/** Sums the products [batch, P, P] of an example's positions where both look up the same row: [batch]. */
+export function sharedRows(
+  builder: GraphBuilder,
+  { ids, delta: { positions: P } }: Rows,
+  products: string,
+  batch: number,
+): string {
+  const isShared = builder.op("Equal", [
+    builder.reshape(ids, [batch, P, 1]),
+    builder.reshape(ids, [batch, 1, P]),
+  ]);
+  return builder.reduceSum(builder.op("Where", [isShared, products, zero(builder)]), [1, 2]);
 }
 
 /** The graph input that carries a query part. */
@@ -313,7 +321,8 @@ function sumPositions(
   return builder.reduceSum(split, [1, 3]);
 }
 
-function explicitGradient(builder: GraphBuilder, factors: Outer, batch: number): string {
+/** The gradient of each example in the layout of its outer product: [batch, groups * outputs * inputs]. */
+export function explicitGradient(builder: GraphBuilder, factors: Outer, batch: number): string {
   const { u, delta, groups } = factors;
   return builder.reshape(outerGradient(builder, u, delta), [
     batch,
@@ -330,7 +339,8 @@ function squaredNorm(builder: GraphBuilder, value: string): string {
   return builder.reduceSum(builder.mul(value, value), [1]);
 }
 
-function isFeaturesFirst(factors: Outer): boolean {
+/** Whether the tangent form takes the query's gradient as [outputs, inputs]; else it is [inputs, outputs]. */
+export function isFeaturesFirst(factors: Outer): boolean {
   return factors.u.layout === "FP" && factors.delta.layout === "FP";
 }
 

@@ -6,6 +6,7 @@ import { float32, type Shape, sizeOf } from "../graph/tensor.ts";
 import type { ProbedModel } from "../models/probe.ts";
 import { type BatchAxis, batchAxes } from "./batch-axis.ts";
 import { appendLoss, type LossValues, withLogits } from "./loss.ts";
+import type { Scaling } from "./scaling.ts";
 import { findSites, type Site } from "./sites.ts";
 
 /** The forward half of a question: the model at a fixed batch size with its loss, ready to be differentiated. */
@@ -34,6 +35,8 @@ export interface ForwardOptions {
   readonly weightsAsInputs: boolean;
   readonly loss: LossSpec;
   readonly batch: number;
+  /** Where parameters do not all weigh the same. */
+  readonly scaling?: Scaling | undefined;
 }
 
 /** The part of the model that the loss depends on, up to the logits or predictions, which are its only output. */

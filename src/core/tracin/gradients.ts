@@ -133,6 +133,24 @@ function storedGradient(forward: Forward, site: Site, factors: SiteFactors): str
   return builder.reshape(gradient, [batch, size]);
 }
 
+/**
+ * A value in the shape of a site's weight, as the matrix that the site's outer product gives:
+ * [groups * outputs, inputs]. The way back of {@link storedGradient}.
+ */
+export function asOuter(forward: Forward, site: Site, value: string): string {
+  const { builder } = forward;
+  const shape = forward.type(site.weight).shape;
+  if (site.kind === "convolution") {
+    const [outputs = 1, channels = 1] = shape;
+    const taps = shape.slice(2).reduce((product, n) => product * n, 1);
+    const split = builder.reshape(value, [outputs, channels, taps]);
+    return builder.reshape(builder.transpose(split, [0, 2, 1]), [outputs, taps * channels]);
+  }
+  return site.kind === "dense" && site.order === "in-out"
+    ? builder.transpose(value, [1, 0])
+    : value;
+}
+
 /** Adds the gradient of weight elements into the parameter elements that they are: [batch, size]. */
 function pullBack(
   builder: GraphBuilder,

@@ -11,17 +11,21 @@ import type { Site } from "./sites.ts";
  * them. `merged` sites share one weight and add their gradients before the product (positions are joined);
  * `pulledBack` sites share parameters in different layouts and are summed element by element.
  */
-export type SiteGroup =
+export type SiteGroup = {
+  /** Names of the counted parameters that it holds. */
+  readonly parameters: readonly string[];
+} & (
   | { readonly kind: "single"; readonly site: Site }
   | { readonly kind: "merged"; readonly sites: readonly Site[] }
   | {
       readonly kind: "pulledBack";
       readonly sites: readonly Site[];
-      /** Number of parameter elements of the group. */
+      /** Number of parameter elements of the group; the parameters' elements follow each other in their order. */
       readonly size: number;
       /** For each site, the parameter element (0 to size - 1) of each weight element; -1 where none counts. */
       readonly elements: readonly Int32Array[];
-    };
+    }
+);
 
 /** Operators that only move elements, keeping every one of them once. */
 const bijective = new Set(["Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"]);
@@ -62,8 +66,19 @@ interface View {
   readonly isWhole: boolean;
 }
 
-function viewOf(forward: Forward, weight: string, counted: ReadonlySet<string>): View {
-  const needed = new Set([weight]);
+/** The nodes that lead from parameters to a site's weight, in graph order. */
+export function weightNodes(forward: Forward, weight: string): readonly Node[] {
+  return nodesBefore(forward, weight).nodes.filter((node) =>
+    node.inputs.some((input) => forward.carriers.has(input)),
+  );
+}
+
+/** The nodes that a value depends on, in graph order, and all values on the way. */
+function nodesBefore(
+  forward: Forward,
+  value: string,
+): { readonly nodes: readonly Node[]; readonly needed: ReadonlySet<string> } {
+  const needed = new Set([value]);
   const nodes: Node[] = [];
   for (const node of forward.graph.nodes.toReversed()) {
     if (node.outputs.some((output) => needed.has(output))) {
@@ -73,6 +88,11 @@ function viewOf(forward: Forward, weight: string, counted: ReadonlySet<string>):
       }
     }
   }
+  return { nodes, needed };
+}
+
+function viewOf(forward: Forward, weight: string, counted: ReadonlySet<string>): View {
+  const { nodes, needed } = nodesBefore(forward, weight);
   const parameters = [...needed].filter((name) => counted.has(name));
   for (const node of nodes) {
     const carried = node.inputs.find((input) => forward.carriers.has(input));
@@ -117,15 +137,23 @@ async function groupsOf(
 ): Promise<readonly SiteGroup[]> {
   const first = sites[0] as Site;
   const isWhole = sites.every((site) => views.get(site.weight)?.isWhole);
+  const parametersOf = (some: readonly Site[]): readonly string[] => [
+    ...new Set(some.flatMap((site) => views.get(site.weight)?.parameters ?? [])),
+  ];
+  const single = (site: Site): SiteGroup => ({
+    kind: "single",
+    site,
+    parameters: parametersOf([site]),
+  });
   if (sites.length === 1 && isWhole) {
-    return [{ kind: "single", site: first }];
+    return [single(first)];
   }
   const isAlike = sites.every((site) => site.weight === first.weight && site.kind === first.kind);
   const orders = new Set(sites.map((site) => (site.kind === "dense" ? site.order : "")));
   if (isWhole && isAlike && orders.size === 1) {
-    return [{ kind: "merged", sites }];
+    return [{ kind: "merged", sites, parameters: parametersOf(sites) }];
   }
-  const names = [...new Set(sites.flatMap((site) => views.get(site.weight)?.parameters ?? []))];
+  const names = parametersOf(sites);
   const offsets = new Map<string, number>();
   let size = 0;
   for (const name of names) {
@@ -138,9 +166,9 @@ async function groupsOf(
     elements.push(await trace(forward, site.weight, view, offsets, counted, reference));
   }
   if (isDisjoint(elements, size)) {
-    return sites.map((site) => ({ kind: "single", site }));
+    return sites.map(single);
   }
-  return [{ kind: "pulledBack", sites, size, elements }];
+  return [{ kind: "pulledBack", sites, parameters: names, size, elements }];
 }
 
 /** True when every element counts and none appears twice: then the product of weights is the product of parameters. */

@@ -74,11 +74,11 @@ export class ProgramCache {
     });
   }
 
-  /** Self-influence and loss of a batch, for a few runs: it is not worth optimising. */
+  /** Self-influence (every element alike) and loss of a batch, for a few runs: it is not worth optimising. */
   check(batch: number): Promise<Program> {
     const size = { queries: 0, aggregate: false, queryFloats: 0 };
     const graph = async () => {
-      const options = this.forwardOptions(batch, true);
+      const options = { ...this.forwardOptions(batch, true), scaling: undefined };
       return (await compileScores(options, size, this.choose, this.reference)).graph;
     };
     return this.cached(`check ${batch}`, graph, { optimise: false });

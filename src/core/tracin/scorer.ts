@@ -13,9 +13,11 @@ import { queryParts } from "./forms.ts";
 import { lossGraph } from "./forward.ts";
 import { checkIndependence } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
+import { scaleFeeds, scalingOf } from "./parameter-weights.ts";
 import { ProgramCache } from "./programs.ts";
 import { batchOf, type Feeds, feedsOf } from "./questions.ts";
 import { floats, repeatRows } from "./rows.ts";
+import type { Scaling } from "./scaling.ts";
 import type { QueryResult, QuerySelection, ScoreChunk, ScoreProgress } from "./scores.ts";
 
 export interface ScorerOptions {
@@ -58,8 +60,11 @@ export class Scorer {
     /** Names of the parameters whose gradients count. */
     readonly parameters: readonly string[],
     private readonly programs: ProgramCache,
+    scaling: Scaling | undefined,
   ) {
-    this.querySide = new QuerySide(project, programs);
+    this.querySide = new QuerySide(project, programs, (checkpoint) =>
+      scaleFeeds(project, scaling, parameters, checkpoint),
+    );
   }
 
   /**
@@ -83,8 +88,10 @@ export class Scorer {
       project.parameters,
       options.layers,
     );
+    const scaling = scalingOf(project, parameters);
     const model = {
       probed,
+      scaling,
       counted: new Set(parameters),
       weights: [...project.parameters, ...project.buffers],
       loss: project.loss,
@@ -92,7 +99,7 @@ export class Scorer {
     const choose = options.chooseForms ?? chooseForms;
     const programs = new ProgramCache(options.engine, referenceEngine(), model, choose);
     await checkIndependence(project, programs, sample, examples);
-    return new Scorer(project, options, probed, parameters, programs);
+    return new Scorer(project, options, probed, parameters, programs, scaling);
   }
 
   /** Number of parameter elements that count. */
@@ -167,6 +174,7 @@ export class Scorer {
           const values = await training.run(checkpoint.file, context.weights, [
             ...feeds,
             ...context.queries,
+            ...context.scales,
           ]);
           chunk.put(values, index, checkpoint.weight, row, rows);
           const broken = chunk.notFinite(index, row, rows);
@@ -208,7 +216,9 @@ export class Scorer {
     const queryFloats = plan.groups
       .flatMap(({ factors, form }, index) => queryParts(index, factors, form))
       .reduce((total, part) => total + queries * sizeOf(part.shape), 0);
-    const contextFloats = checkpoints.length * (weightFloats + queryFloats);
+    const isEach = plan.groups.some(({ scale }) => scale?.kind === "each");
+    const scaleFloats = isEach ? this.parameterCount : 0;
+    const contextFloats = checkpoints.length * (weightFloats + queryFloats + scaleFloats);
     if (4 * contextFloats <= this.options.memoryLimit / 2) {
       return batch * Math.ceil(smallestChunk / batch);
     }

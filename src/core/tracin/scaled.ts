@@ -1,0 +1,116 @@
+import type { FormChoice } from "./cost.ts";
+import { featuresFirst, positionsFirst, type SiteFactors } from "./factors.ts";
+import {
+  emitSelf,
+  explicitGradient,
+  isFeaturesFirst,
+  type Outer,
+  type Rows,
+  sharedRows,
+} from "./forms.ts";
+import type { Forward } from "./forward.ts";
+import { asOuter } from "./gradients.ts";
+import type { SiteGroup } from "./layout.ts";
+import type { GroupScale } from "./scaling.ts";
+import type { Site } from "./sites.ts";
+
+/** A group of sites whose gradient products are scaled. */
+export interface ScaledGroup {
+  readonly group: SiteGroup;
+  readonly factors: SiteFactors;
+  readonly form: FormChoice;
+  readonly scale: GroupScale;
+}
+
+/**
+ * The query's parts of a group (those of `emitQuery`, in order) with the scale multiplied in: the training side then
+ * is the same as without. One scale goes into any of the forms; scales of single elements need the gradient itself
+ * (tangent, explicit) or, for rows of a table, the rows' own scales.
+ */
+export function scaleQuery(
+  forward: Forward,
+  { group, factors, form, scale }: ScaledGroup,
+  parts: readonly string[],
+): readonly string[] {
+  const { builder, batch } = forward;
+  const others = parts.slice(0, -1);
+  const last = parts.at(-1) ?? "";
+  if (scale.kind === "one" || factors.kind === "vector") {
+    const value = scale.kind === "one" ? scale.value : builder.reshape(scale.value, [-1]);
+    return [...others, builder.mul(last, value)];
+  }
+  if (factors.kind === "rows") {
+    const own =
+      form.score === "tangent" ? scale.value : rowScales(forward, factors, scale.value, batch);
+    return [...others, builder.mul(last, own)];
+  }
+  const matrix = asOuter(forward, siteOf(group), scale.value);
+  const isFlat = form.score === "explicit";
+  const inLayout = isFlat
+    ? builder.reshape(matrix, [-1])
+    : isFeaturesFirst(factors)
+      ? matrix
+      : builder.transpose(matrix, [1, 0]);
+  return [...others, builder.mul(last, inLayout)];
+}
+
+/** Appends the scaled self-influence of each example for a group: [batch]. */
+export function emitScaledSelf(
+  forward: Forward,
+  { group, factors, form, scale }: ScaledGroup,
+): string {
+  const { builder, batch } = forward;
+  if (scale.kind === "one") {
+    return builder.mul(emitSelf(builder, factors, form, batch), scale.value);
+  }
+  if (factors.kind === "vector") {
+    return weighted(forward, factors.value, scale.value, factors.size);
+  }
+  if (factors.kind === "rows") {
+    const { delta } = factors;
+    const scaled = builder.mul(
+      positionsFirst(builder, delta),
+      rowScales(forward, factors, scale.value, batch),
+    );
+    const products = builder.matmul(scaled, featuresFirst(builder, delta));
+    return sharedRows(builder, factors, products, batch);
+  }
+  const matrix = asOuter(forward, siteOf(group), scale.value);
+  if (form.self === "factorised") {
+    return onePosition(forward, factors, matrix);
+  }
+  const size = factors.groups * factors.delta.features * factors.u.features;
+  return weighted(forward, explicitGradient(builder, factors, batch), matrix, size);
+}
+
+/** With one position, G is the outer product of delta and u: sum of delta^2 times (scale u^2). */
+function onePosition({ builder, batch }: Forward, { u, delta }: Outer, matrix: string): string {
+  const square = (value: string) => builder.mul(value, value);
+  const inputs = square(builder.reshape(u.value, [batch, u.features]));
+  const deltas = square(builder.reshape(delta.value, [batch, delta.features]));
+  const scaled = builder.matmul(inputs, builder.transpose(matrix, [1, 0]));
+  return builder.reduceSum(builder.mul(scaled, deltas), [1]);
+}
+
+/** Sum of scale * g^2 over the elements of a flat gradient [batch, size]: [batch]. */
+function weighted({ builder, batch }: Forward, gradient: string, scale: string, size: number) {
+  const squares = builder.mul(gradient, gradient);
+  const sums = builder.matmul(squares, builder.reshape(scale, [size, 1]));
+  return builder.reshape(sums, [batch]);
+}
+
+/** The scales of the rows that each position looks up: [batch, positions, features]. */
+function rowScales(
+  { builder }: Forward,
+  { ids, delta }: Rows,
+  table: string,
+  batch: number,
+): string {
+  const rows = builder.op("Gather", [table, builder.reshape(ids, [-1])], { axis: 0 });
+  return builder.reshape(rows, [batch, delta.positions, delta.features]);
+}
+
+/** The site of a group, or one of several that share their weight. */
+function siteOf(group: SiteGroup): Site {
+  return group.kind === "single" ? group.site : (group.sites[0] as Site);
+}
