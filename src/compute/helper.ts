@@ -51,20 +51,21 @@ export interface ChunkExchange {
   onProgress(progress: ScoreProgress): void;
 }
 
-/** A process that scores chunks beside this one. It opens the project at once and lives until it is closed. */
+/** A process that scores chunks beside this one, until it is closed. */
 export class Helper {
   private readonly child: ChildProcess;
   private readonly client: Client<HelperApi, ScoreProgress>;
-  private readonly opened: Promise<void>;
+  private opened: Promise<void> = Promise.resolve();
   private readonly died: Promise<never>;
   private exchange: ChunkExchange | undefined;
   /** What the last job still does; a helper scores one at a time. */
   private last: Promise<unknown> = Promise.resolve();
 
-  constructor(program: string, project: HelperProject) {
+  /** @param memoryLimit bytes for weights, queries and batches */
+  constructor(program: string, memoryLimit: number) {
     this.child = fork(program, [], {
       serialization: "advanced",
-      execArgv: heapArguments(project.memoryLimit),
+      execArgv: heapArguments(memoryLimit),
       env: { ...process.env, ELECTRON_RUN_AS_NODE: "1" },
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
@@ -79,6 +80,10 @@ export class Helper {
       this.child.once("exit", (code, name) => reject(endedError(name ?? `exit code ${code}`)));
     });
     this.died.catch(() => undefined);
+  }
+
+  /** Opens a project; jobs wait for it. */
+  open(project: HelperProject): void {
     this.opened = this.settle(this.client.request("open", project));
     this.opened.catch(() => undefined);
   }
@@ -131,17 +136,30 @@ export class Helper {
   }
 }
 
-/** The helpers of one open project. They are started when they are first needed and kept for the next question. */
+/** The helpers of one project. They are started when they are first needed and kept for the next question. */
 export class Helpers {
   private readonly running: Helper[] = [];
+  private project: HelperProject | undefined;
   private idle: NodeJS.Timeout | undefined;
 
+  /**
+   * @param program of a helper; without it there are none
+   * @param memoryLimit bytes for each of them
+   */
   constructor(
     private readonly program: string | undefined,
-    private readonly project: HelperProject,
+    private readonly memoryLimit: number,
   ) {}
 
-  /** At least `count` helpers, as far as there is a program for them. */
+  /** Lets all helpers open the project, those that run and those to come. */
+  open(project: HelperProject): void {
+    this.project = project;
+    for (const helper of this.running) {
+      helper.open(project);
+    }
+  }
+
+  /** That many helpers, as far as there is a program for them. */
   take(count: number): readonly Helper[] {
     clearTimeout(this.idle);
     if (this.program === undefined) {
@@ -149,7 +167,11 @@ export class Helpers {
     }
     const alive = this.running.filter((helper) => helper.isAlive);
     while (alive.length < count) {
-      alive.push(new Helper(this.program, this.project));
+      const helper = new Helper(this.program, this.memoryLimit);
+      if (this.project !== undefined) {
+        helper.open(this.project);
+      }
+      alive.push(helper);
     }
     this.running.splice(0, this.running.length, ...alive);
     return alive.slice(0, count);

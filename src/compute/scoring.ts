@@ -1,3 +1,8 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { findCheckpoints } from "../core/checkpoints/discover.ts";
+import type { Config } from "../core/config/config.ts";
+import { sourceFiles } from "../core/config/load.ts";
 import { openProject } from "../core/config/open.ts";
 import type { Project } from "../core/config/project.ts";
 import { trainingData } from "../core/config/project.ts";
@@ -37,21 +42,39 @@ export interface OpenScorerOptions {
 
 /** Opens a project and compiles its model. */
 export async function openScorer(options: OpenScorerOptions): Promise<OpenScorer> {
-  const { root, config } = options;
-  const project = await openProject(root, { config });
+  const { root, config, settings } = options;
+  const helpers = newHelpers(settings);
+  let hasFailed = false;
   try {
-    const opened = await attachScorer(project, options);
-    return {
-      ...opened,
-      close: async () => {
-        await closeScorer(opened);
-        await project.close();
-      },
-    };
+    const onConfig = (parsed: Config) =>
+      void promisesWork(root, parsed).then((isMuch) => {
+        if (isMuch && settings.processes > 1 && !hasFailed) {
+          helpers.take(1);
+        }
+      });
+    const project = await openProject(root, { config, onConfig });
+    try {
+      const opened = await attachScorer(project, options, helpers);
+      return {
+        ...opened,
+        close: async () => {
+          await closeScorer(opened);
+          await project.close();
+        },
+      };
+    } catch (error) {
+      await project.close();
+      throw error;
+    }
   } catch (error) {
-    await project.close();
+    hasFailed = true;
+    helpers.close();
     throw error;
   }
+}
+
+function newHelpers(settings: ComputeSettings): Helpers {
+  return new Helpers(settings.shardProgram, memoryPerProcess(settings));
 }
 
 /**
@@ -60,11 +83,12 @@ export async function openScorer(options: OpenScorerOptions): Promise<OpenScorer
 export async function attachScorer(
   project: Project,
   options: Omit<OpenScorerOptions, "root">,
+  helpers = newHelpers(options.settings),
 ): Promise<ScorerInUse> {
   const { config, settings } = options;
   const layers = options.layers ?? project.config.layers ?? "all";
   const memoryLimit = memoryPerProcess(settings);
-  const helpers = new Helpers(settings.shardProgram, {
+  helpers.open({
     root: project.root,
     config,
     engine: settings.engine,
@@ -177,6 +201,28 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
     helpers.rest();
   }
 }
+
+/**
+ * Whether the files alone promise so much work that a helper should start before they are read: bytes of training
+ * data times bytes of checkpoints. Files that cannot be read are reported when the project is opened.
+ */
+async function promisesWork(root: string, config: Config): Promise<boolean> {
+  const train = config.data["train"];
+  const sizes = async (files: readonly string[]) => {
+    const each = await Promise.all(files.map((file) => stat(join(root, file))));
+    return each.reduce((total, { size }) => total + size, 0);
+  };
+  try {
+    const data = await sizes(train === undefined ? [] : sourceFiles(train));
+    const checkpoints = await sizes(await findCheckpoints(root, config.checkpoints.files));
+    return data * checkpoints >= muchWork;
+  } catch {
+    return false;
+  }
+}
+
+/** Such as 1 MB of numbers at 1 MB of weights. */
+const muchWork = 1e12;
 
 /** Multiply-adds per second that a core reaches at least; only the start of helpers depends on it. */
 const productRate = 4e10;

@@ -14,6 +14,10 @@ process.on("SIGINT", () => undefined);
 const connection = connectTo(process);
 const caller = createClient<HelperCallerApi, never>(connection);
 let scorer: Promise<Scorer> | undefined;
+// The native library is loaded while the parent still opens the project.
+createEngine("onnxruntime")
+  .warm?.()
+  .catch(() => undefined);
 
 serve<HelperApi, ScoreProgress>(connection, {
   async open({ root, config, encoder, engine, memoryLimit, layers }) {

@@ -24,4 +24,6 @@ export interface Engine {
   readonly name: "reference" | "onnxruntime" | "tensorflow";
   /** Throws kind `engine` when an operator is not supported or the graph is wrong. */
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
+  /** Loads the engine's library, which the first `compile` would do otherwise. */
+  warm?(): Promise<void>;
 }

@@ -25,6 +25,7 @@ export function onnxruntimeEngine(): Engine {
       const session = await createSession(runtime, graph, options);
       return program(runtime, session, graph);
     },
+    warm: async () => void (await load()),
   };
 }
 

@@ -35,15 +35,18 @@ const selection = [{ dataset: "test", index: 5, explain: "target" as const }];
 const job = { selection, aggregate: false, chunk: 256, examples: 2000 };
 
 function helperOf(program: string, changes: Partial<HelperProject> = {}): Helper {
-  return new Helper(join(dirname(programs.compute), program), {
+  const memoryLimit = memoryPerProcess(opened.settings);
+  const helper = new Helper(join(dirname(programs.compute), program), memoryLimit);
+  helper.open({
     root: opened.project.root,
     config: opened.config,
     engine: opened.settings.engine,
-    memoryLimit: memoryPerProcess(opened.settings),
+    memoryLimit,
     layers: opened.layers,
     encoder: opened.project.encoder.state,
     ...changes,
   });
+  return helper;
 }
 
 /** Hands out the chunks of a range and collects what comes back. */
