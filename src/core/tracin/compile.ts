@@ -6,9 +6,17 @@ import type { Graph } from "../graph/graph.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import type { FormChoice, FormChooser, QuestionSize } from "./cost.ts";
 import type { SiteFactors } from "./factors.ts";
-import { emitQuery, emitScores, emitSelf, type QueryPart } from "./forms.ts";
+import {
+  emitQuery,
+  emitScores,
+  emitSelf,
+  type QueryPart,
+  queryInputs,
+  queryParts,
+} from "./forms.ts";
 import { buildForward, type Forward, type ForwardOptions } from "./forward.ts";
 import { groupFactors } from "./gradients.ts";
+import { invariantValues, type Keepable, splitInvariant } from "./invariant.ts";
 import { groupSites, type SiteGroup } from "./layout.ts";
 import { emitScaledSelf, scaleQuery } from "./scaled.ts";
 import { type GroupScale, ScaleInputs } from "./scaling.ts";
@@ -38,6 +46,8 @@ export interface CompiledGroup {
 /** A question as one graph, with what its caller must know to feed it. */
 export interface Question {
   readonly graph: Graph;
+  /** The graph in two: what is the same at every checkpoint, if there is anything, and the rest. */
+  readonly split: { readonly once: Graph; readonly rest: Graph } | undefined;
   readonly groups: readonly CompiledGroup[];
   /** Floats that a batch needs per example, roughly: forward and backward values and the forms' own. */
   readonly floatsPerExample: number;
@@ -76,26 +86,56 @@ export async function compileScores(
       form: choose(factors, { ...size, elementwise: scale?.kind === "each" }),
     }),
   );
+  const keepable: Keepable[] = [];
   if (size.queries > 0) {
     const scores = compiled.map(({ factors, form }, index) =>
-      emitScores(builder, index, factors, form, batch, size.queries),
+      emitScores(builder, index, factors, form, batch, size.queries, keepable),
     );
     emitOutput(builder, sum(builder, scores), outputs.scores, [batch, size.queries]);
   }
   const norms = compiled.map(({ group, factors, form, scale }) =>
     scale === undefined
-      ? emitSelf(builder, factors, form, batch)
-      : emitScaledSelf(forward, { group, factors, form, scale }),
+      ? emitSelf(builder, factors, form, batch, keepable)
+      : emitScaledSelf(forward, { group, factors, form, scale }, keepable),
   );
   emitOutput(builder, sum(builder, norms), outputs.self, [batch]);
   emitLoss(forward);
   const formFloats = compiled.reduce((total, { form }) => total + form.memory, 0);
+  const graph = builder.build();
+  const invariant = invariantOf(graph, options, compiled);
+  const inputs = options.probed.graph.inputs.map(({ name }) => sizeOf(forward.type(name).shape));
+  // What is larger than the examples themselves is dearer to read again than to compute.
+  const mostFloats = inputs.reduce((total, floats) => total + floats, 0);
   return {
-    graph: builder.build(),
+    graph,
+    split: splitInvariant(graph, invariant, keepable, mostFloats),
     groups: compiled,
     floatsPerExample: 2 * forward.floatsPerExample + formFloats,
     cost: compiled.reduce((total, { form }) => total + form.cost, 0),
   };
+}
+
+/** Values of the training side that are the same at every checkpoint; a query's inputs are where the examples' are. */
+function invariantOf(
+  graph: Graph,
+  options: ForwardOptions,
+  groups: readonly CompiledGroup[],
+): ReadonlySet<string> {
+  const weights = new Set(options.weights);
+  const queries = new Set(
+    groups.flatMap(({ factors, form }, index) =>
+      queryParts(index, factors, form).map(({ name }) => name),
+    ),
+  );
+  const data = new Set(options.probed.graph.inputs.map(({ name }) => name));
+  const own = invariantValues(graph, data, weights);
+  for (const [index, { factors }] of groups.entries()) {
+    const part = queryInputs(index);
+    if (factors.kind === "outer" && own.has(factors.u.value) && queries.has(part)) {
+      data.add(part);
+    }
+  }
+  return invariantValues(graph, data, weights);
 }
 
 /** The query side for the forms that the training side chose; see {@link QueryPart} for the outputs. */

@@ -4,6 +4,7 @@ import { float32, type Shape } from "../graph/tensor.ts";
 import type { FormChoice } from "./cost.ts";
 import { type Factor, featuresFirst, positionsFirst, type SiteFactors } from "./factors.ts";
 import { outerGradient } from "./gradients.ts";
+import type { Keepable } from "./invariant.ts";
 
 /** One tensor per query that the training side needs: [queries, ...shape]. */
 export interface QueryPart {
@@ -35,10 +36,19 @@ export function emitQuery(
   return parts.map((part, index) => ({ part, value: values[index] as string }));
 }
 
+/** Name of the query part that holds the inputs of a group, where its form has one. */
+export function queryInputs(group: number): string {
+  return partName(group, "u");
+}
+
+function partName(group: number, name: string): string {
+  return `tracin.query.${group}.${name}`;
+}
+
 /** What {@link emitQuery} makes and {@link emitScores} takes, in order. */
 export function queryParts(group: number, factors: SiteFactors, form: FormChoice): QueryPart[] {
   const part = (name: string, shape: Shape, dtype: QueryPart["dtype"] = "float32"): QueryPart => ({
-    name: `tracin.query.${group}.${name}`,
+    name: partName(group, name),
     dtype,
     shape,
   });
@@ -65,7 +75,10 @@ export function queryParts(group: number, factors: SiteFactors, form: FormChoice
   }
 }
 
-/** Appends the scores of a group, [batch, queries], from the training factors and the query's parts. */
+/**
+ * Appends the scores of a group, [batch, queries], from the training factors and the query's parts.
+ * @param keepable receives the products of inputs, which are the same at every checkpoint where the inputs are
+ */
 export function emitScores(
   builder: GraphBuilder,
   group: number,
@@ -73,6 +86,7 @@ export function emitScores(
   form: FormChoice,
   batch: number,
   queries: number,
+  keepable: Keepable[],
 ): string {
   const [a, b] = queryParts(group, factors, form).map((part) =>
     builder.input(queryInput(part, queries)),
@@ -82,15 +96,16 @@ export function emitScores(
   }
   return factors.kind === "rows"
     ? rowScores(builder, factors, form, batch, queries, a, b)
-    : outerScores(builder, factors, form, batch, queries, a, b);
+    : outerScores(builder, factors, form, batch, queries, a, b, keepable);
 }
 
-/** Appends |G|^2 of each example for a group: [batch]. */
+/** Appends |G|^2 of each example for a group: [batch]. @param keepable see {@link emitScores} */
 export function emitSelf(
   builder: GraphBuilder,
   factors: SiteFactors,
   form: FormChoice,
   batch: number,
+  keepable: Keepable[],
 ): string {
   if (factors.kind === "vector") {
     return squaredNorm(builder, factors.value);
@@ -102,17 +117,18 @@ export function emitSelf(
   switch (form.self) {
     case "factorised": {
       const inputs = squaredNorm(builder, builder.reshape(u.value, [batch, u.features]));
+      keepable.push({ value: inputs, shape: [batch] });
       const withBias = factors.bias ? builder.add2(inputs, builder.scalar(1)) : inputs;
       return builder.mul(
         withBias,
         squaredNorm(builder, builder.reshape(delta.value, [batch, delta.features])),
       );
     }
-    case "gram":
-      return builder.reduceSum(
-        builder.mul(gramMatrix(builder, u), gramMatrix(builder, delta)),
-        [1, 2],
-      );
+    case "gram": {
+      const inputs = gramMatrix(builder, u);
+      keepable.push({ value: inputs, shape: [batch, u.positions, u.positions] });
+      return builder.reduceSum(builder.mul(inputs, gramMatrix(builder, delta)), [1, 2]);
+    }
     case "explicit":
       return squaredNorm(builder, explicitGradient(builder, factors, batch));
   }
@@ -180,6 +196,7 @@ function outerScores(
   queries: number,
   a: string,
   b: string,
+  keepable: Keepable[],
 ): string {
   const { u, delta } = factors;
   const { positions: P, features: K } = u;
@@ -190,6 +207,7 @@ function outerScores(
         builder.reshape(u.value, [batch, K]),
         builder.transpose(a, [1, 0]),
       );
+      keepable.push({ value: inputs, shape: [batch, queries] });
       const deltas = builder.matmul(
         builder.reshape(delta.value, [batch, O]),
         builder.transpose(b, [1, 0]),

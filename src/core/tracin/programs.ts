@@ -21,6 +21,8 @@ export interface WeightOptions {
 
 /** The training side of a question, for any checkpoint. */
 export interface TrainingProgram {
+  /** Adds to the feeds of a batch what is computed from them once for all checkpoints. */
+  prepare(feeds: Values, queries: Values): Promise<Values>;
   /** Runs a batch at the weights of the checkpoint that `key` names. */
   run(
     key: string,
@@ -35,12 +37,16 @@ const fewestBatches = 8;
 /** Begins the names of sessions with the constant weights of one checkpoint. */
 const constants = "constant weights ";
 
+/** Compiled questions that are kept: a plan and its batch, for two questions. */
+const keptQuestions = 4;
+
 /** Batch size of a plan, which is only looked at. */
 export const planBatch = 2;
 
 /** Compiles every program of a scorer once and keeps it. */
 export class ProgramCache {
   private readonly programs = new Map<string, Promise<Program>>();
+  private readonly questions = new Map<string, Promise<Question>>();
 
   constructor(
     private readonly engine: Engine,
@@ -55,7 +61,7 @@ export class ProgramCache {
 
   /** How a question would be computed: its sites, forms and cost. */
   plan(size: QuestionSize): Promise<Question> {
-    return compileScores(this.forwardOptions(planBatch, true), size, this.choose, this.reference);
+    return this.question(planBatch, size);
   }
 
   /** Loss and prediction of a batch. */
@@ -87,9 +93,32 @@ export class ProgramCache {
   /** The training side with the weights as graph inputs. */
   scores(batch: number, size: QuestionSize): Promise<Program> {
     return this.cached(`scores ${batch} ${key(size)}`, async () => {
-      const options = this.forwardOptions(batch, true);
-      return (await compileScores(options, size, this.choose, this.reference)).graph;
+      const { graph, split } = await this.question(batch, size);
+      return split?.rest ?? graph;
     });
+  }
+
+  /** What is computed once for all checkpoints, where there is such a part. */
+  private async once(batch: number, size: QuestionSize): Promise<Program | undefined> {
+    const { split } = await this.question(batch, size);
+    return split && this.cached(`once ${batch} ${key(size)}`, async () => split.once);
+  }
+
+  /** The training side as a graph with the weights as inputs; the latest ones are kept. */
+  private question(batch: number, size: QuestionSize): Promise<Question> {
+    const name = `${batch} ${key(size)}`;
+    const known = this.questions.get(name);
+    if (known !== undefined) {
+      return known;
+    }
+    const options = this.forwardOptions(batch, true);
+    const question = compileScores(options, size, this.choose, this.reference);
+    for (const oldest of [...this.questions.keys()].slice(0, -keptQuestions)) {
+      this.questions.delete(oldest);
+    }
+    this.questions.set(name, question);
+    question.catch(() => this.questions.delete(name));
+    return question;
   }
 
   /**
@@ -104,10 +133,18 @@ export class ProgramCache {
     const constant = (name: string, weights: ReadonlyMap<string, Tensor>) =>
       this.cached(`${constants}${question} of ${name}`, async () => {
         const compiled = this.forwardOptions(batch, false);
-        const { graph } = await compileScores(compiled, size, this.choose, this.reference);
-        return withWeights(graph, weights);
+        const { graph, split } = await compileScores(compiled, size, this.choose, this.reference);
+        return withWeights(split?.rest ?? graph, weights);
       });
+    const once = this.once(batch, size);
+    once.catch(() => undefined);
     return {
+      prepare: async (feeds, queries) => {
+        const program = await once;
+        return program === undefined
+          ? feeds
+          : new Map([...feeds, ...(await program.run(new Map([...feeds, ...queries])))]);
+      },
       run: async (name, weights, feeds) => {
         const values = new Map([...feeds, ...weights]);
         if (asInputs === undefined) {

@@ -10,6 +10,7 @@ import {
 } from "./forms.ts";
 import type { Forward } from "./forward.ts";
 import { asOuter } from "./gradients.ts";
+import type { Keepable } from "./invariant.ts";
 import type { SiteGroup } from "./layout.ts";
 import type { GroupScale } from "./scaling.ts";
 import type { Site } from "./sites.ts";
@@ -58,10 +59,11 @@ export function scaleQuery(
 export function emitScaledSelf(
   forward: Forward,
   { group, factors, form, scale }: ScaledGroup,
+  keepable: Keepable[],
 ): string {
   const { builder, batch } = forward;
   if (scale.kind === "one") {
-    return builder.mul(emitSelf(builder, factors, form, batch), scale.value);
+    return builder.mul(emitSelf(builder, factors, form, batch, keepable), scale.value);
   }
   if (factors.kind === "vector") {
     return weighted(forward, factors.value, scale.value, factors.size);

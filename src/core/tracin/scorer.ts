@@ -166,13 +166,18 @@ export class Scorer {
       // The next chunk is read while this one is scored; its error counts once its turn has come.
       next.catch(() => undefined);
       const batches = batchesOf(feedsOf(encoded, loss), encoded.size, batch);
+      const queries = checkpoints[0] && (await contexts.get(checkpoints[0])).queries;
+      const prepared: Values[] = [];
+      for (const { feeds } of batches) {
+        prepared.push(await training.prepare(feeds, queries ?? new Map()));
+      }
       const chunk = new ChunkBuilder(start, encoded.size, checkpoints.length, count);
       for (const [index, checkpoint] of checkpoints.entries()) {
         const context = await contexts.get(checkpoint);
-        for (const { row, rows, feeds } of batches) {
+        for (const [place, { row, rows }] of batches.entries()) {
           throwIfAborted(signal);
           const values = await training.run(checkpoint.file, context.weights, [
-            ...feeds,
+            ...(prepared[place] as Values),
             ...context.queries,
             ...context.scales,
           ]);

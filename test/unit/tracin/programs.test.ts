@@ -67,3 +67,24 @@ test("a program that failed to compile is compiled again", async () => {
   await expect(score(0)).resolves.toBeUndefined();
   await scorer.close();
 });
+
+test("what no weight changes is computed once for all checkpoints", async () => {
+  const golden = await openSynthetic("confident");
+  const scorer = await Scorer.open(golden.project, {
+    engine: onnxruntimeEngine(),
+    memoryLimit: 2 ** 30,
+    layers: "all",
+  });
+  const { split } = await scorer.plan(2);
+  await scorer.close();
+  const weights = new Set(golden.project.model.weights.map(({ name }) => name));
+  const once = split?.once.nodes.flatMap(({ inputs }) => inputs) ?? [];
+  expect(once.length).toBeGreaterThan(0);
+  expect(once.filter((input) => weights.has(input))).toEqual([]);
+  // Norm of the first layer's input, and its products with those of the queries.
+  expect(split?.once.outputs.map(({ shape }) => shape)).toEqual([[2, 2], [2]]);
+  const kept = new Set(split?.once.outputs.map(({ name }) => name));
+  expect(
+    split?.rest.nodes.flatMap(({ outputs }) => outputs).filter((name) => kept.has(name)),
+  ).toEqual([]);
+});

@@ -1,0 +1,68 @@
+import type { Graph } from "../graph/graph.ts";
+import { pruneGraph } from "../graph/prune.ts";
+import { type Shape, sizeOf } from "../graph/tensor.ts";
+
+/** A value that may be worth keeping: small, and dear to compute. */
+export interface Keepable {
+  readonly value: string;
+  readonly shape: Shape;
+}
+
+/** Values that depend on the given inputs and on initializers that are not weights, and on nothing else. */
+export function invariantValues(
+  graph: Graph,
+  inputs: ReadonlySet<string>,
+  weights: ReadonlySet<string>,
+): ReadonlySet<string> {
+  const values = new Set(inputs);
+  for (const name of graph.initializers.keys()) {
+    if (!weights.has(name)) {
+      values.add(name);
+    }
+  }
+  for (const node of graph.nodes) {
+    if (node.inputs.every((input) => input === "" || values.has(input))) {
+      for (const output of node.outputs) {
+        values.add(output);
+      }
+    }
+  }
+  return values;
+}
+
+/**
+ * Takes out of a graph what is the same at every checkpoint, such as the squared norm of the first layer's input:
+ * it is computed once for a batch and fed at each checkpoint.
+ *
+ * @param invariant values that no weight changes
+ * @param keepable where the graph may be cut
+ * @param mostFloats largest value that is kept
+ * @returns the graph that computes the kept values, and the rest of the graph, whose inputs they are; undefined when
+ *   there is nothing to keep
+ */
+export function splitInvariant(
+  graph: Graph,
+  invariant: ReadonlySet<string>,
+  keepable: readonly Keepable[],
+  mostFloats: number,
+): { readonly once: Graph; readonly rest: Graph } | undefined {
+  const inputs = new Set(graph.inputs.map(({ name }) => name));
+  const kept = keepable
+    .filter(({ value, shape }) => invariant.has(value) && sizeOf(shape) <= mostFloats)
+    .filter(({ value }) => !inputs.has(value) && !graph.initializers.has(value))
+    .map(({ value, shape }) => ({ name: value, dtype: "float32" as const, shape }));
+  if (kept.length === 0) {
+    return undefined;
+  }
+  const names = new Set(kept.map(({ name }) => name));
+  const once = pruneGraph({ ...graph, outputs: kept });
+  const used = new Set(once.nodes.flatMap((node) => node.inputs));
+  return {
+    once: { ...once, inputs: once.inputs.filter(({ name }) => used.has(name)) },
+    rest: pruneGraph({
+      ...graph,
+      inputs: [...graph.inputs, ...kept],
+      nodes: graph.nodes.filter((node) => !node.outputs.some((output) => names.has(output))),
+    }),
+  };
+}
