@@ -152,10 +152,11 @@ for name, x, w, options in [
     ("depthwise", (2, 5, 6, 6), (5, 1, 3, 3), dict(padding=1, groups=5)),
     ("1 x 1 with stride", (2, 4, 5, 6), (3, 4, 1, 1), dict(stride=2)),
     ("over a sequence", (2, 3, 12), (4, 3, 5), dict(stride=2, dilation=2, padding=3)),
+    ("over a volume", (2, 1, 4, 3, 4), (2, 1, 3, 2, 2), dict(stride=2, padding=1)),
 ]:
     rank = len(x) - 2
     wide = lambda value: [value] * rank if isinstance(value, int) else list(value)
-    convolve = F.conv1d if rank == 1 else F.conv2d
+    convolve = [F.conv1d, F.conv2d, F.conv3d][rank - 1]
     case(
         f"convolution, {name}",
         [
@@ -169,6 +170,68 @@ for name, x, w, options in [
         ],
         dict(x=rand(*x), w=rand(*w), b=rand(w[0])),
         lambda x, w, b, convolve=convolve, options=options: convolve(x, w, b, **options),
+    )
+
+for name, x, w, options in [
+    ("stride 2 with output padding", (2, 3, 4, 5), (3, 4, 3, 3), dict(stride=2, padding=1, output_padding=1)),
+    ("groups, dilation and stride", (2, 4, 5, 4), (4, 3, 3, 2), dict(stride=(2, 3), padding=(2, 1), dilation=(2, 3), groups=2)),
+    ("over a sequence", (2, 3, 6), (3, 4, 5), dict(stride=2, dilation=2, padding=3)),
+    ("over a volume", (1, 2, 2, 2, 2), (2, 2, 2, 2, 2), dict(stride=2)),
+]:
+    rank = len(x) - 2
+    wide = lambda value: [value] * rank if isinstance(value, int) else list(value)
+    convolve = [F.conv_transpose1d, F.conv_transpose2d, F.conv_transpose3d][rank - 1]
+    groups = options.get("groups", 1)
+    case(
+        f"transposed convolution, {name}",
+        [
+            node(
+                "ConvTranspose", "x w b", "y",
+                strides=wide(options.get("stride", 1)),
+                pads=wide(options.get("padding", 0)) * 2,
+                dilations=wide(options.get("dilation", 1)),
+                output_padding=wide(options.get("output_padding", 0)),
+                group=groups,
+            )
+        ],
+        dict(x=rand(*x), w=rand(*w), b=rand(w[1] * groups)),
+        lambda x, w, b, convolve=convolve, options=options: convolve(x, w, b, **options),
+    )
+
+# Resizing, as torch.nn.functional.interpolate exports it.
+for mode, size, to, options in [
+    ("nearest", (5, 4), (10, 12), {}),
+    ("nearest", (5, 7), (8, 3), {}),
+    ("linear", (6,), (9,), dict(align_corners=False)),
+    ("bilinear", (5, 4), (10, 9), dict(align_corners=False)),
+    ("bilinear", (5, 4), (10, 9), dict(align_corners=True)),
+    ("bilinear", (9, 8), (4, 3), dict(align_corners=False, antialias=True)),
+    ("bicubic", (5, 4), (9, 6), dict(align_corners=False)),
+    ("trilinear", (3, 2, 4), (5, 4, 3), dict(align_corners=True)),
+]:
+    kind = "cubic" if "cubic" in mode else "linear" if "linear" in mode else mode
+    coordinates = "asymmetric" if kind == "nearest" else "align_corners" if options["align_corners"] else "pytorch_half_pixel"
+    case(
+        f"{mode} resize from {size} to {to}, {options}",
+        [
+            {
+                **node(
+                    "Resize", "x", "y",
+                    mode=kind, coordinate_transformation_mode=coordinates, nearest_mode="floor", cubic_coeff_a=-0.75,
+                    antialias=int(options.get("antialias", False)), exclude_outside=int(options.get("antialias", False)),
+                ),
+                "inputs": ["x", "", "", "sizes"],
+            }
+        ],
+        dict(x=rand(1, 2, *size), sizes=ints([1, 2, *to])),
+        lambda x, sizes, mode=mode, to=to, options=options: F.interpolate(x, size=to, mode=mode, **options),
+    )
+for mode, theirs in [("reflect", "reflect"), ("edge", "replicate")]:
+    case(
+        f"padding with the {mode}",
+        [node("Pad", "x pads", "y", mode=mode)],
+        dict(x=rand(2, 3, 4, 5), pads=ints([0, 0, 2, 1, 0, 0, 0, 3])),
+        lambda x, pads, theirs=theirs: F.pad(x, (1, 3, 2, 0), theirs),
     )
 
 # Values on the corners of piecewise functions.

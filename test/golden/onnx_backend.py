@@ -29,7 +29,7 @@ Concat Constant ConstantOfShape Conv ConvTranspose Cos Cosh CumSum DepthToSpace 
 Expand Flatten Floor Gather GatherElements GatherND Gemm GlobalAveragePool GlobalMaxPool Greater GreaterOrEqual
 HardSigmoid HardSwish Identity IsInf IsNaN LayerNormalization LeakyRelu Less LessOrEqual Log LogSoftmax MatMul Max
 MaxPool Mean Min Mish Mod Mul Neg NonZero Not OneHot Or PRelu Pad Pow Range Reciprocal ReduceL1 ReduceL2 ReduceLogSum
-ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Round ScatterElements
+ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare Relu Reshape Resize Round ScatterElements
 ScatterND Selu Shape Sigmoid Sign Sin Sinh Size Slice Softmax Softplus Softsign SpaceToDepth Split Sqrt Squeeze Sub
 Sum Tan Tanh ThresholdedRelu Tile TopK Transpose Trilu Unsqueeze Where Xor
 """.split()
@@ -47,11 +47,11 @@ LEFT_OUT = {
     "test_batchnorm_epsilon_training_mode": "training mode",
     "test_batchnorm_example_training_mode": "training mode",
     "test_training_dropout": "training mode is random",
-    "test_edge_pad": "Pad copies edges; only constants are padded",
-    "test_reflect_pad": "Pad mirrors; only constants are padded",
-    "test_wrap_pad": "Pad wraps around; only constants are padded",
     "test_maxpool_with_argmax_2d_precomputed_strides": "column-major indices",
     "test_spacetodepth_crd_mode": "a mode that operator sets up to 21 do not have",
+    "test_resize_tf_crop_and_resize": "Resize to a region of interest",
+    "test_resize_downsample_scales_linear_align_corners": "corners are aligned with whole sizes, as onnxruntime and PyTorch do it",
+    "test_resize_downsample_scales_cubic_align_corners": "corners are aligned with whole sizes, as onnxruntime and PyTorch do it",
     "test_einsum_batch_diagonal": "an ellipsis in the equation",
 }
 

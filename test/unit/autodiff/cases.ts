@@ -14,7 +14,7 @@ import {
   tensor,
   withZeros,
 } from "./draw.ts";
-import { alongAxis, reduction, slidingWindow, unary } from "./generators.ts";
+import { alongAxis, reduction, slidingWindow, transposedWindow, unary } from "./generators.ts";
 import { type Draw, float64, type OperatorCase } from "./harness.ts";
 
 /** For every operator of the table of rules a generator of random cases. */
@@ -58,9 +58,8 @@ export const cases: Readonly<Record<string, (draw: Draw) => OperatorCase>> = {
   },
 
   Conv: (draw) => {
-    const rank = integer(draw, 1, 2);
     const groups = integer(draw, 1, 3);
-    const window = slidingWindow(draw, rank, true);
+    const window = slidingWindow(draw, integer(draw, 1, 3), true);
     const channels = groups * integer(draw, 1, 2);
     const outputs = groups * integer(draw, 1, 2);
     const x = tensor(draw, [integer(draw, 1, 2), channels, ...window.size]);
@@ -72,8 +71,21 @@ export const cases: Readonly<Record<string, (draw: Draw) => OperatorCase>> = {
       attributes: { ...window.attributes, group: groups },
     };
   },
+  ConvTranspose: (draw) => {
+    const groups = integer(draw, 1, 3);
+    const window = transposedWindow(draw, integer(draw, 1, 3));
+    const [inner, outputs] = [integer(draw, 1, 2), integer(draw, 1, 2)];
+    const x = tensor(draw, [integer(draw, 1, 2), groups * inner, ...window.size]);
+    const w = tensor(draw, [groups * inner, outputs, ...window.kernel]);
+    const b = chance(draw) ? [tensor(draw, [groups * outputs])] : [];
+    return {
+      inputs: [x, w, ...b],
+      checked: b.length > 0 ? [0, 1, 2] : [0, 1],
+      attributes: { ...window.attributes, group: groups },
+    };
+  },
   MaxPool: (draw) => {
-    const window = slidingWindow(draw, integer(draw, 1, 2), true);
+    const window = slidingWindow(draw, integer(draw, 1, 3), true);
     const ceil = window.mayRoundUp && chance(draw) ? { ceil_mode: 1 } : {};
     return {
       inputs: [tensor(draw, [integer(draw, 1, 2), integer(draw, 1, 2), ...window.size])],
@@ -82,7 +94,7 @@ export const cases: Readonly<Record<string, (draw: Draw) => OperatorCase>> = {
     };
   },
   AveragePool: (draw) => {
-    const window = slidingWindow(draw, integer(draw, 1, 2), false);
+    const window = slidingWindow(draw, integer(draw, 1, 3), false);
     const ceil = window.mayRoundUp && chance(draw) ? { ceil_mode: 1 } : {};
     return {
       inputs: [tensor(draw, [integer(draw, 1, 2), integer(draw, 1, 2), ...window.size])],
@@ -153,6 +165,27 @@ export const cases: Readonly<Record<string, (draw: Draw) => OperatorCase>> = {
       attributes: { blocksize: block },
     };
   },
+  Resize: (draw) => {
+    const mode = oneOf(draw, ["nearest", "linear", "cubic"]);
+    const x = shape(draw, mode === "cubic" ? 4 : 3, 4, 5);
+    const size = x
+      .slice(2)
+      .map((from) => (chance(draw) ? from * integer(draw, 1, 3) : integer(draw, 1, 8)));
+    const to = [...x.slice(0, 2), ...size];
+    const coordinates = ["half_pixel", "pytorch_half_pixel", "align_corners", "asymmetric"];
+    const isSmoothed = mode !== "nearest" && x.length === 4 && chance(draw);
+    return {
+      inputs: [tensor(draw, x), undefined, undefined, int64([to.length], to)],
+      checked: [0],
+      attributes: {
+        mode,
+        coordinate_transformation_mode: oneOf(draw, coordinates),
+        nearest_mode: oneOf(draw, ["round_prefer_floor", "round_prefer_ceil", "floor", "ceil"]),
+        cubic_coeff_a: float(oneOf(draw, [-0.75, -0.5])),
+        ...(isSmoothed ? { antialias: 1, exclude_outside: 1 } : {}),
+      },
+    };
+  },
   Concat: (draw) => {
     const x = shape(draw);
     const axis = integer(draw, 0, x.length - 1);
@@ -196,11 +229,17 @@ export const cases: Readonly<Record<string, (draw: Draw) => OperatorCase>> = {
   },
   Pad: (draw) => {
     const x = shape(draw, 1, 3);
-    const pads = [...x, ...x].map((size) => integer(draw, size > 2 ? -1 : 0, 2));
-    const fill = chance(draw) ? [float64([], [0.5])] : [];
+    const mode = oneOf(draw, ["constant", "constant", "edge", "reflect"]);
+    const pads = [...x, ...x].map((size) =>
+      mode === "constant"
+        ? integer(draw, size > 2 ? -1 : 0, 2)
+        : integer(draw, 0, mode === "edge" ? 2 : size - 1),
+    );
+    const fill = mode === "constant" && chance(draw) ? [float64([], [0.5])] : [];
     return {
       inputs: [tensor(draw, x), int64([pads.length], pads), ...fill],
       checked: [0],
+      attributes: { mode },
     };
   },
 

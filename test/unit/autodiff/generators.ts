@@ -85,3 +85,37 @@ export function slidingWindow(draw: Draw, rank: number, dilated: boolean) {
     },
   };
 }
+
+/** A random window of a transposed convolution: explicit padding and output padding, an output shape, or automatic. */
+export function transposedWindow(draw: Draw, rank: number) {
+  const each = <T>(make: (axis: number) => T) =>
+    Array.from({ length: rank }, (_, axis) => make(axis));
+  const kernel = each(() => integer(draw, 1, 3));
+  const strides = each(() => integer(draw, 1, 3));
+  const dilations = each(() => integer(draw, 1, 2));
+  const size = each(() => integer(draw, 2, 4));
+  const pad = (axis: number) => integer(draw, 0, Math.floor(((kernel[axis] ?? 1) - 1) / 2));
+  // onnxruntime takes less than a stride only.
+  const extra = (axis: number) => integer(draw, 0, (strides[axis] ?? 1) - 1);
+  // Where windows leave gaps, onnxruntime's SAME gives less than the size times the stride.
+  const same = kernel.every(
+    (extent, axis) => (dilations[axis] ?? 1) * (extent - 1) + 1 >= (strides[axis] ?? 1),
+  );
+  const automatic = same ? ["SAME_UPPER", "SAME_LOWER", "VALID"] : ["VALID"];
+  const padding = oneOf(draw, ["none", "explicit", "explicit", ...automatic]);
+  const explicit = {
+    pads: [...each(pad), ...each(pad)],
+    output_padding: each(extra),
+  };
+  return {
+    size,
+    kernel,
+    attributes: {
+      kernel_shape: kernel,
+      strides,
+      dilations,
+      ...(padding === "explicit" ? explicit : {}),
+      ...(["none", "explicit"].includes(padding) ? {} : { auto_pad: padding }),
+    },
+  };
+}

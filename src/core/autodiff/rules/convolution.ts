@@ -1,6 +1,13 @@
+import type { Shape } from "../../graph/tensor.ts";
 import type { GradientRule, RuleContext } from "../gradient.ts";
 import { input, inputShape, onlyGradient, outputShape, padOrCrop, whereWanted } from "./rule.ts";
-import { groupsOf, transposedConvolution, type WindowGeometry, windowOf } from "./window.ts";
+import {
+  groupsOf,
+  transposedConvolution,
+  transposedWindow,
+  type WindowGeometry,
+  windowOf,
+} from "./window.ts";
 
 /** Rules of convolutions: x is [batch, channels, ...size], w is [outputs, channels / groups, ...kernel]. */
 export const convolution: Readonly<Record<string, GradientRule>> = {
@@ -14,32 +21,72 @@ export const convolution: Readonly<Record<string, GradientRule>> = {
     return whereWanted(
       c,
       () => transposedConvolution(c, g, input(c, 1), window, groupsOf(c)),
-      () => weight(c, g, window),
-      () =>
-        c.builder.reduceSum(
+      () => weight(c, input(c, 0), inputShape(c, 0), g, window),
+      () => bias(c, g),
+    );
+  },
+
+  /**
+   * The transpose of a convolution whose input is y and whose output is x, with w [channels, outputs / groups, ...kernel]:
+   * dx = that convolution of g, dw = as for that convolution, db = sum g.
+   */
+  ConvTranspose: (c) => {
+    const g = onlyGradient(c);
+    const window = transposedWindow(c, inputShape(c, 1).slice(2));
+    const { kernel, strides, dilations, before, reach } = window;
+    return whereWanted(
+      c,
+      () => {
+        const cut = padOrCrop(
+          c,
           g,
-          outputShape(c).flatMap((_, axis) => (axis === 1 ? [] : [axis])),
-        ),
+          outputShape(c),
+          [],
+          [0, 0, ...reach.map((n) => Math.min(0, n))],
+        );
+        return c.builder.op("Conv", [cut, input(c, 1)], {
+          kernel_shape: kernel,
+          strides,
+          dilations,
+          pads: [...before, ...reach.map((n) => Math.max(0, n))],
+          group: groupsOf(c),
+        });
+      },
+      () => weight(c, g, outputShape(c), input(c, 0), window),
+      () => bias(c, g),
     );
   },
 };
+
+function bias(c: RuleContext, g: string): string {
+  return c.builder.reduceSum(
+    g,
+    outputShape(c).flatMap((_, axis) => (axis === 1 ? [] : [axis])),
+  );
+}
 
 /**
  * x as [channels / groups, groups batch, ...size] convolved with g as [outputs, batch, ...out] gives
  * [channels / groups, outputs, ...kernel].
  */
-function weight(c: RuleContext, g: string, window: WindowGeometry): string {
+function weight(
+  c: RuleContext,
+  image: string,
+  shape: Shape,
+  g: string,
+  window: WindowGeometry,
+): string {
   const { builder } = c;
   const { strides, dilations, before, reach, size, out } = window;
-  const [batch = 1, channels = 1] = inputShape(c, 0);
+  const [batch = 1, channels = 1] = shape;
   const groups = groupsOf(c);
   const spatial = size.map((_, axis) => axis);
   const inner = channels / groups;
   const x =
     groups === 1
-      ? builder.transpose(input(c, 0), [1, 0, ...spatial.map((axis) => axis + 2)])
+      ? builder.transpose(image, [1, 0, ...spatial.map((axis) => axis + 2)])
       : builder.reshape(
-          builder.transpose(builder.reshape(input(c, 0), [batch, groups, inner, ...size]), [
+          builder.transpose(builder.reshape(image, [batch, groups, inner, ...size]), [
             2,
             1,
             0,

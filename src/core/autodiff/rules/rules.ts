@@ -8,6 +8,7 @@ import { matrix } from "./matrix.ts";
 import { normalisation } from "./normalisation.ts";
 import { pooling } from "./pooling.ts";
 import { reduce } from "./reduce.ts";
+import { resize } from "./resize.ts";
 import { shape } from "./shape.ts";
 
 /** The table of reverse mode: operator -> rule. What is not here has no gradient, and says so. */
@@ -20,6 +21,7 @@ export const rules: ReadonlyMap<string, GradientRule> = new Map(
     convolution,
     pooling,
     shape,
+    resize,
     reduce,
     normalisation,
     indexing,

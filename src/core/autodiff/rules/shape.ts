@@ -1,5 +1,6 @@
 import { intAttribute, intsAttribute, stringAttribute } from "../../graph/graph.ts";
 import type { GradientRule } from "../gradient.ts";
+import { padding } from "./padding.ts";
 import {
   constantInts,
   flip,
@@ -10,7 +11,6 @@ import {
   positiveAxis,
   spread,
   sumTo,
-  unsupported,
   whereWanted,
   zeros,
 } from "./rule.ts";
@@ -160,26 +160,7 @@ export const shape: Readonly<Record<string, GradientRule>> = {
     });
   },
 
-  /** y = x with a constant around it (or less of it, for negative pads): dx = the part of g that is x. */
-  Pad: (c) => {
-    const g = onlyGradient(c);
-    const mode = stringAttribute(c.node, "mode", "constant");
-    if (mode !== "constant") {
-      throw unsupported(c, `its mode is "${mode}"`);
-    }
-    return whereWanted(c, () => {
-      const x = inputShape(c, 0);
-      const pads = constantInts(c, 1) ?? [];
-      const axes = constantInts(c, 3) ?? x.map((_, axis) => axis);
-      const before = x.map(() => 0);
-      const after = x.map(() => 0);
-      axes.forEach((axis, index) => {
-        before[positiveAxis(axis, x.length)] = -(pads[index] ?? 0);
-        after[positiveAxis(axis, x.length)] = -(pads[axes.length + index] ?? 0);
-      });
-      return padOrCrop(c, g, outputShape(c), before, after);
-    });
-  },
+  ...padding,
 };
 
 function clamp(value: number, low: number, high: number): number {

@@ -61,6 +61,34 @@ export function windowOf(context: RuleContext, kernel: readonly number[]): Windo
   return { kernel, strides, dilations, before, after, size, out, reach };
 }
 
+/** The window of the convolution whose transpose a node is: it slides over the node's OUTPUT, one step per element of its input. */
+export function transposedWindow(context: RuleContext, kernel: readonly number[]): WindowGeometry {
+  const { node } = context;
+  const out = inputShape(context, 0).slice(2);
+  const size = outputShape(context).slice(2);
+  const ones = size.map(() => 1);
+  const strides = intsAttribute(node, "strides") ?? ones;
+  const dilations = intsAttribute(node, "dilations") ?? ones;
+  const extra = intsAttribute(node, "output_padding") ?? ones.map(() => 0);
+  const pads = intsAttribute(node, "pads") ?? [...ones, ...ones].map(() => 0);
+  const autoPad = stringAttribute(node, "auto_pad", "NOTSET");
+  const isFitted = autoPad.startsWith("SAME") || intsAttribute(node, "output_shape") !== undefined;
+  /** Elements from the first that the first window covers to the last that the last window covers. */
+  const span = out.map(
+    (count, axis) =>
+      (count - 1) * (strides[axis] ?? 1) + (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1,
+  );
+  const before = size.map((length, axis) => {
+    if (!isFitted) {
+      return autoPad === "VALID" ? 0 : (pads[axis] ?? 0);
+    }
+    const missing = Math.max(0, (span[axis] ?? 0) + (extra[axis] ?? 0) - length);
+    return autoPad === "SAME_UPPER" ? Math.floor(missing / 2) : Math.ceil(missing / 2);
+  });
+  const reach = size.map((length, axis) => (span[axis] ?? 0) - length - (before[axis] ?? 0));
+  return { kernel, strides, dilations, before, after: reach, size, out, reach };
+}
+
 /** The window of a pooling node. */
 export function poolWindow(context: RuleContext): WindowGeometry {
   const kernel = intsAttribute(context.node, "kernel_shape");

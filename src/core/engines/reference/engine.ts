@@ -11,6 +11,7 @@ import { matrix } from "./matrix.ts";
 import { normalisation } from "./normalisation.ts";
 import { pooling } from "./pooling.ts";
 import { reduce } from "./reduce.ts";
+import { resize } from "./resize.ts";
 import { shape } from "./shape.ts";
 import { fromTensor, type Kernel, toTensor, type Value } from "./value.ts";
 
@@ -22,6 +23,7 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map(
     convolution,
     pooling,
     shape,
+    resize,
     reduce,
     normalisation,
     indexing,

@@ -153,8 +153,10 @@ export const shape: Kernels = {
 
   Pad: (inputs, node) => {
     const x = need(inputs, 0, node);
-    if (stringAttribute(node, "mode", "constant") !== "constant") {
-      throw cannot(node, `its mode is "${stringAttribute(node, "mode", "")}"`);
+    const mode = stringAttribute(node, "mode", "constant");
+    const source = paddedPlaces[mode];
+    if (source === undefined) {
+      throw cannot(node, `its mode is "${mode}"`);
     }
     const pads = numbers(need(inputs, 1, node)) ?? [];
     const axes = numbers(inputs[3]) ?? x.shape.map((_, axis) => axis);
@@ -165,17 +167,16 @@ export const shape: Kernels = {
       before[axis] = pads[index] ?? 0;
       size[axis] = (size[axis] ?? 0) + (pads[index] ?? 0) + (pads[axes.length + index] ?? 0);
     });
-    const out = new Float64Array(sizeOf(size)).fill(inputs[2]?.data[0] ?? 0);
     const own = stridesOf(size);
     const from = stridesOf(x.shape);
-    x.data.forEach((element, at) => {
-      const places = from.map(
-        (stride, axis) => (Math.floor(at / stride) % (x.shape[axis] ?? 1)) + (before[axis] ?? 0),
-      );
-      if (places.every((place, axis) => place >= 0 && place < (size[axis] ?? 0))) {
-        out[places.reduce((sum, place, axis) => sum + place * (own[axis] ?? 1), 0)] = element;
-      }
-    });
+    const out = new Float64Array(sizeOf(size));
+    for (let at = 0; at < out.length; at++) {
+      const place = own.reduce((sum, stride, axis) => {
+        const index = (Math.floor(at / stride) % (size[axis] ?? 1)) - (before[axis] ?? 0);
+        return sum + source(index, x.shape[axis] ?? 1) * (from[axis] ?? 1);
+      }, 0);
+      out[at] = (Number.isNaN(place) ? inputs[2]?.data[0] : x.data[place]) ?? 0;
+    }
     return value(x.dtype, size, out);
   },
 
@@ -230,6 +231,18 @@ export const shape: Kernels = {
   },
 
   Size: (inputs, node) => value("int64", [], Float64Array.of(need(inputs, 0, node).data.length)),
+};
+
+/** Which element stands at a place before or behind an axis of some size; NaN where a constant does. */
+const paddedPlaces: Readonly<Record<string, (index: number, size: number) => number>> = {
+  constant: (index, size) => (index >= 0 && index < size ? index : Number.NaN),
+  edge: (index, size) => Math.min(Math.max(index, 0), size - 1),
+  reflect: (index, size) => {
+    const period = Math.max(1, 2 * (size - 1));
+    const turn = ((index % period) + period) % period;
+    return turn < size ? turn : period - turn;
+  },
+  wrap: (index, size) => ((index % size) + size) % size,
 };
 
 function reshaped(x: Value, size: Shape, node: Node): Value {
