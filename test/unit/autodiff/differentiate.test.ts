@@ -147,14 +147,14 @@ describe("differentiate", () => {
 
   test.each<[string, (builder: GraphBuilder) => void, string]>([
     [
-      "a pad that mirrors",
+      "a pad that wraps around",
       (b) => {
         b.initializer("x", float64([1], [1]));
         b.initializer("pads", int64([2], [0, 1]));
         const attributes = { mode: { type: "string", value: "edge" } } as const;
         b.add(node("Pad", ["x", "pads"], ["y"], { attributes }));
       },
-      'its mode is "edge"',
+      'its mode is "wrap"',
     ],
     [
       "running statistics",
