@@ -70,7 +70,8 @@ describe("reference engine", () => {
     ],
     [
       "an unsupported attribute",
-      () => run(graphOf("Pad", [int64([4], [0, 0, 0, 1])], { mode: "circle" }), new Map([["x", x]])),
+      () =>
+        run(graphOf("Pad", [int64([4], [0, 0, 0, 1])], { mode: "circle" }), new Map([["x", x]])),
       'its mode is "circle"',
     ],
   ])("%s is an error", async (_, attempt, message) => {
