@@ -151,7 +151,7 @@ describe("differentiate", () => {
       (b) => {
         b.initializer("x", float64([1], [1]));
         b.initializer("pads", int64([2], [0, 1]));
-        const attributes = { mode: { type: "string", value: "edge" } } as const;
+        const attributes = { mode: { type: "string", value: "wrap" } } as const;
         b.add(node("Pad", ["x", "pads"], ["y"], { attributes }));
       },
       'its mode is "wrap"',
