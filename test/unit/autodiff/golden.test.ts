@@ -5,9 +5,11 @@ import { differentiate } from "../../../src/core/autodiff/differentiate.ts";
 import type { Engine } from "../../../src/core/engines/engine.ts";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
 import { referenceEngine } from "../../../src/core/engines/reference/engine.ts";
+import { tensorflowEngine } from "../../../src/core/engines/tensorflow/engine.ts";
 import { GraphBuilder } from "../../../src/core/graph/builder.ts";
 import type { Node } from "../../../src/core/graph/graph.ts";
 import { float32, int64, type Tensor, toNumbers } from "../../../src/core/graph/tensor.ts";
+import { testTensorFlow } from "../support/tensorflow.ts";
 import { float64, typesOf } from "./harness.ts";
 
 /** As test/golden/autodiff.py writes it. */
@@ -42,6 +44,14 @@ describe("gradients of whole graphs against PyTorch autograd", () => {
     async (_, each) => {
       // float32 has 6e-8; the softmax and norm cases lose two digits of it.
       await compare(each, onnxruntimeEngine(), (stored) => single(restore(stored)), 2e-5);
+    },
+  );
+
+  test.each(cases.map((each) => [each.name, each] as const))(
+    "%s, by TensorFlow.js in single precision",
+    async (_, each) => {
+      const engine = tensorflowEngine(testTensorFlow());
+      await compare(each, engine, (stored) => single(restore(stored)), 2e-5);
     },
   );
 });

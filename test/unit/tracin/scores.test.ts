@@ -1,8 +1,11 @@
 import { describe, expect, test } from "vitest";
+import type { Engine } from "../../../src/core/engines/engine.ts";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
+import { tensorflowEngine } from "../../../src/core/engines/tensorflow/engine.ts";
 import { chunksOf } from "../../../src/core/tracin/chunks.ts";
 import { Scorer } from "../../../src/core/tracin/scorer.ts";
 import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
+import { testTensorFlow } from "../support/tensorflow.ts";
 import {
   type Golden,
   openSampleGolden,
@@ -27,10 +30,10 @@ interface Result {
   predictions: Float32Array;
 }
 
-async function scoreAll(golden: Golden, aggregate = false): Promise<Result> {
+async function scoreAll(golden: Golden, engine: Engine, aggregate = false): Promise<Result> {
   const { project, selection, train } = golden;
   const scorer = await Scorer.open(project, {
-    engine: onnxruntimeEngine(),
+    engine,
     memoryLimit: 2 ** 30,
     layers: "all",
   });
@@ -121,10 +124,10 @@ function expectSameTop(actual: Float32Array, expected: Float64Array, C: number, 
   }
 }
 
-async function compare(golden: Golden): Promise<void> {
+async function compare(golden: Golden, engine: Engine): Promise<void> {
   const C = golden.project.checkpoints.length;
   const M = golden.selection.length;
-  const result = await scoreAll(golden);
+  const result = await scoreAll(golden, engine);
   expect(result.scores.length).toBe(golden.expected("scores").data.length);
   expect(worst(result.self, golden.expected("self").data, C, 1)).toBeLessThan(tolerance);
   expect(worst(result.scores, golden.expected("scores").data, C, M)).toBeLessThan(tolerance);
@@ -134,17 +137,21 @@ async function compare(golden: Golden): Promise<void> {
   expect(worst(result.predictions, golden.expected("predictions").data, 1, 1)).toBeLessThan(
     tolerance,
   );
-  const aggregated = await scoreAll(golden, true);
+  const aggregated = await scoreAll(golden, engine, true);
   expect(worst(aggregated.scores, golden.expected("aggregate").data, C, 1)).toBeLessThan(tolerance);
 }
 
 describe("scores agree with PyTorch autograd", () => {
   test.each(syntheticNames)("%s", async (name) => {
-    await compare(await openSynthetic(name));
+    await compare(await openSynthetic(name), onnxruntimeEngine());
   });
   test.each(sampleNames)("%s", async (name) => {
     const golden = await openSampleGolden(name);
-    await compare(golden);
+    await compare(golden, onnxruntimeEngine());
     await golden.project.close();
+  });
+  // The samples are too large for TensorFlow.js in plain JavaScript: the parity suite runs them on the native library.
+  test.each(syntheticNames)("%s, by TensorFlow.js", async (name) => {
+    await compare(await openSynthetic(name), tensorflowEngine(testTensorFlow()));
   });
 });

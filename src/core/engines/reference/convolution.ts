@@ -1,5 +1,6 @@
-import { intAttribute, intsAttribute, type Node, stringAttribute } from "../../graph/graph.ts";
+import { intsAttribute, type Node, stringAttribute } from "../../graph/graph.ts";
 import { formatShape, type Shape, sizeOf } from "../../graph/tensor.ts";
+import { convolutionSizes, transposedSizes } from "../sizes.ts";
 import { multiply } from "./matrix.ts";
 import { cannot, type Kernels, need, numbers, strided, value } from "./value.ts";
 import { coveredPlaces, slidingWindow, type Window } from "./window.ts";
@@ -8,12 +9,11 @@ import { coveredPlaces, slidingWindow, type Window } from "./window.ts";
 export const convolution: Kernels = {
   Conv: (inputs, node) => {
     const [x, w] = [need(inputs, 0, node), need(inputs, 1, node)];
-    const [batch = 1, channels = 1, ...size] = x.shape;
-    const [outputs = 1, inner = 1, ...kernel] = w.shape;
-    const groups = intAttribute(node, "group", 1);
-    if (inner * groups !== channels || outputs % groups !== 0) {
-      throw cannot(node, `the weight ${formatShape(w.shape)} does not fit ${formatShape(x.shape)}`);
-    }
+    const { batch, channels, size, outputs, inner, kernel, groups } = convolutionSizes(
+      node,
+      x.shape,
+      w.shape,
+    );
     const window = slidingWindow(node, size, kernel);
     const places = coveredPlaces(window);
     const positions = sizeOf(window.out);
@@ -44,16 +44,15 @@ export const convolution: Kernels = {
 
   ConvTranspose: (inputs, node) => {
     const [x, w] = [need(inputs, 0, node), need(inputs, 1, node)];
-    const [batch = 1, channels = 1, ...size] = x.shape;
-    const [channelsW = 1, height = 1, ...kernel] = w.shape;
-    const groups = intAttribute(node, "group", 1);
-    if (channels !== channelsW || channels % groups !== 0) {
-      throw cannot(node, `the weight ${formatShape(w.shape)} does not fit ${formatShape(x.shape)}`);
-    }
+    const { batch, channels, size, outputs, height, kernel, groups } = transposedSizes(
+      node,
+      x.shape,
+      w.shape,
+    );
     const window = transposedWindow(node, size, kernel);
     const places = coveredPlaces(window);
     const [positions, area] = [sizeOf(size), sizeOf(window.size)];
-    const [inner, depth, outputs] = [channels / groups, height * sizeOf(kernel), height * groups];
+    const [inner, depth] = [channels / groups, height * sizeOf(kernel)];
     const out = new Float64Array(batch * outputs * area);
     for (let n = 0; n < batch; n++) {
       for (let group = 0; group < groups; group++) {
@@ -151,7 +150,7 @@ function addColumns(
 }
 
 /** The window of the ordinary convolution whose transpose the node is: it slides over the node's OUTPUT. */
-function transposedWindow(node: Node, inSize: Shape, kernel: Shape): Window {
+export function transposedWindow(node: Node, inSize: Shape, kernel: Shape): Window {
   const ones = inSize.map(() => 1);
   const strides = intsAttribute(node, "strides") ?? ones;
   const dilations = intsAttribute(node, "dilations") ?? ones;

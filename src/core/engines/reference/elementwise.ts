@@ -144,7 +144,7 @@ export const elementwise: Kernels = {
 };
 
 /** Element types by their numbers in ONNX. */
-const castTypes: ReadonlyMap<number, DataType> = new Map([
+export const castTypes: ReadonlyMap<number, DataType> = new Map([
   [1, "float32"],
   [2, "uint8"],
   [3, "int8"],

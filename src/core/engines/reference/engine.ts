@@ -1,7 +1,7 @@
 import { TracInError } from "../../errors.ts";
-import type { Graph, Node, ValueInfo } from "../../graph/graph.ts";
+import type { Graph, Node } from "../../graph/graph.ts";
 import { placeOfNode } from "../../graph/place.ts";
-import { formatShape, sizeOf, type Tensor } from "../../graph/tensor.ts";
+import { checkFeeds, checkOrder, missingValue } from "../check.ts";
 import type { Engine, Values } from "../engine.ts";
 import { convolution } from "./convolution.ts";
 import { creation } from "./creation.ts";
@@ -39,7 +39,8 @@ export function referenceEngine(): Engine {
   return {
     name: "reference",
     async compile(graph) {
-      check(graph);
+      checkOrder(graph);
+      graph.nodes.forEach(kernelOf);
       const weights = new Map(
         [...graph.initializers].map(([name, tensor]) => [name, fromTensor(tensor)]),
       );
@@ -53,13 +54,8 @@ export function referenceEngine(): Engine {
 
 function run(graph: Graph, weights: ReadonlyMap<string, Value>, feeds: Values): Values {
   const values = new Map(weights);
-  for (const input of graph.inputs) {
-    const tensor = feeds.get(input.name);
-    if (tensor !== undefined) {
-      values.set(input.name, fromTensor(fitting(input, tensor)));
-    } else if (!values.has(input.name)) {
-      throw new TracInError("engine", `No value was fed for the input "${input.name}".`);
-    }
+  for (const [name, tensor] of checkFeeds(graph, feeds)) {
+    values.set(name, fromTensor(tensor));
   }
   for (const node of graph.nodes) {
     const results = kernelOf(node)(
@@ -85,22 +81,6 @@ function run(graph: Graph, weights: ReadonlyMap<string, Value>, feeds: Values): 
   );
 }
 
-/** Refuses a graph with an unknown operator, or one whose nodes use values that nothing has made before. */
-function check(graph: Graph): void {
-  const known = new Set([...graph.inputs.map(({ name }) => name), ...graph.initializers.keys()]);
-  for (const node of graph.nodes) {
-    kernelOf(node);
-    for (const name of node.inputs) {
-      if (name !== "" && !known.has(name)) {
-        throw missing(name, node);
-      }
-    }
-    for (const name of node.outputs) {
-      known.add(name);
-    }
-  }
-}
-
 function kernelOf(node: Node): Kernel {
   const kernel = kernels.get(node.op);
   if (kernel === undefined) {
@@ -116,29 +96,7 @@ function kernelOf(node: Node): Kernel {
 function found(values: ReadonlyMap<string, Value>, name: string, node: Node): Value {
   const value = values.get(name);
   if (value === undefined) {
-    throw missing(name, node);
+    throw missingValue(name, node);
   }
   return value;
-}
-
-function missing(name: string, node: Node): TracInError {
-  return new TracInError(
-    "engine",
-    `The value "${name}" is used before it is made`,
-    placeOfNode(node),
-  );
-}
-
-function fitting(input: ValueInfo, tensor: Tensor): Tensor {
-  const fits =
-    input.shape.length === tensor.shape.length &&
-    input.shape.every((size, axis) => typeof size === "string" || size === tensor.shape[axis]) &&
-    tensor.data.length === sizeOf(tensor.shape);
-  if (!fits) {
-    throw new TracInError(
-      "engine",
-      `The input "${input.name}" wants the shape [${input.shape.join(", ")}], not ${formatShape(tensor.shape)}.`,
-    );
-  }
-  return tensor;
 }

@@ -1,6 +1,17 @@
 import { intAttribute, intsAttribute, type Node, stringAttribute } from "../../graph/graph.ts";
 import { formatShape, type Shape, sizeOf } from "../../graph/tensor.ts";
 import {
+  type Cut,
+  flattenedSize,
+  padCounts,
+  reshapedSize,
+  sameCount,
+  sliceCuts,
+  splitCuts,
+  squeezedSize,
+  unsqueezedSize,
+} from "../sizes.ts";
+import {
   around,
   axisOf,
   broadcastShape,
@@ -19,45 +30,23 @@ import {
 export const shape: Kernels = {
   Reshape: (inputs, node) => {
     const x = need(inputs, 0, node);
-    const keepZero = intAttribute(node, "allowzero", 0) !== 0;
-    const wanted = (numbers(need(inputs, 1, node)) ?? []).map((size, axis) =>
-      size === 0 && !keepZero ? (x.shape[axis] ?? 0) : size,
-    );
-    const known = sizeOf(wanted.filter((size) => size !== -1));
-    return reshaped(
-      x,
-      wanted.map((size) => (size === -1 ? (known === 0 ? 0 : x.data.length / known) : size)),
-      node,
-    );
+    const given = numbers(need(inputs, 1, node)) ?? [];
+    return { ...x, shape: reshapedSize(node, x.shape, given) };
   },
 
   Flatten: (inputs, node) => {
     const x = need(inputs, 0, node);
-    const axis = intAttribute(node, "axis", 1);
-    const cut = axis < 0 ? axis + x.shape.length : axis;
-    return reshaped(x, [sizeOf(x.shape.slice(0, cut)), sizeOf(x.shape.slice(cut))], node);
+    return { ...x, shape: flattenedSize(node, x.shape) };
   },
 
   Squeeze: (inputs, node) => {
     const x = need(inputs, 0, node);
-    const axes = (numbers(inputs[1]) ?? intsAttribute(node, "axes"))?.map((axis) =>
-      axisOf(axis, x.shape.length, node),
-    );
-    const kept = x.shape.filter((size, axis) => !(axes?.includes(axis) ?? size === 1));
-    return reshaped(x, kept, node);
+    return { ...x, shape: squeezedSize(node, x.shape, numbers(inputs[1])) };
   },
 
   Unsqueeze: (inputs, node) => {
     const x = need(inputs, 0, node);
-    const given = numbers(inputs[1]) ?? intsAttribute(node, "axes") ?? [];
-    const rank = x.shape.length + given.length;
-    const axes = given.map((axis) => axisOf(axis, rank, node));
-    const rest = [...x.shape];
-    return reshaped(
-      x,
-      Array.from({ length: rank }, (_, axis) => (axes.includes(axis) ? 1 : (rest.shift() ?? 1))),
-      node,
-    );
+    return { ...x, shape: unsqueezedSize(node, x.shape, numbers(inputs[1])) };
   },
 
   Transpose: (inputs, node) => {
@@ -109,46 +98,18 @@ export const shape: Kernels = {
 
   Split: (inputs, node) => {
     const x = need(inputs, 0, node);
-    const axis = axisOf(intAttribute(node, "axis", 0), x.shape.length, node);
-    const length = x.shape[axis] ?? 0;
-    const chunk = Math.ceil(length / node.outputs.length);
-    const sizes =
-      numbers(inputs[1]) ?? node.outputs.map((_, index) => Math.min(chunk, length - index * chunk));
-    let start = 0;
-    return sizes.map((count) => {
-      const part = sliced(
-        x,
-        x.shape.map((size, each) => (each === axis ? count : size)),
-        [{ axis, start, step: 1 }],
-      );
-      start += count;
-      return part;
-    });
+    return splitCuts(node, x.shape, numbers(inputs[1])).map((cut) => sliced(x, [cut]));
   },
 
   Slice: (inputs, node) => {
     const x = need(inputs, 0, node);
-    const starts = numbers(need(inputs, 1, node)) ?? [];
-    const ends = numbers(need(inputs, 2, node)) ?? [];
-    const axes = numbers(inputs[3]) ?? starts.map((_, axis) => axis);
-    const steps = numbers(inputs[4]) ?? starts.map(() => 1);
-    const size = [...x.shape];
-    const cuts = axes.map((given, index) => {
-      const axis = axisOf(given, x.shape.length, node);
-      const length = x.shape[axis] ?? 0;
-      const step = steps[index] ?? 1;
-      if (step === 0) {
-        throw cannot(node, "a step is 0");
-      }
-      const bound = (place: number) =>
-        step > 0
-          ? Math.min(Math.max(place < 0 ? place + length : place, 0), length)
-          : Math.min(Math.max(place < 0 ? place + length : place, -1), length - 1);
-      const start = bound(starts[index] ?? 0);
-      size[axis] = Math.max(0, Math.ceil((bound(ends[index] ?? 0) - start) / step));
-      return { axis, start, step };
+    const cuts = sliceCuts(node, x.shape, {
+      starts: numbers(need(inputs, 1, node)) ?? [],
+      ends: numbers(need(inputs, 2, node)) ?? [],
+      axes: numbers(inputs[3]),
+      steps: numbers(inputs[4]),
     });
-    return sliced(x, size, cuts);
+    return sliced(x, cuts);
   },
 
   Pad: (inputs, node) => {
@@ -159,14 +120,8 @@ export const shape: Kernels = {
       throw cannot(node, `its mode is "${mode}"`);
     }
     const pads = numbers(need(inputs, 1, node)) ?? [];
-    const axes = numbers(inputs[3]) ?? x.shape.map((_, axis) => axis);
-    const before = x.shape.map(() => 0);
-    const size = [...x.shape];
-    axes.forEach((given, index) => {
-      const axis = axisOf(given, x.shape.length, node);
-      before[axis] = pads[index] ?? 0;
-      size[axis] = (size[axis] ?? 0) + (pads[index] ?? 0) + (pads[axes.length + index] ?? 0);
-    });
+    const { before, after } = padCounts(node, x.shape, pads, numbers(inputs[3]));
+    const size = x.shape.map((own, axis) => own + (before[axis] ?? 0) + (after[axis] ?? 0));
     const own = stridesOf(size);
     const from = stridesOf(x.shape);
     const out = new Float64Array(sizeOf(size));
@@ -234,7 +189,7 @@ export const shape: Kernels = {
 };
 
 /** Which element stands at a place before or behind an axis of some size; NaN where a constant does. */
-const paddedPlaces: Readonly<Record<string, (index: number, size: number) => number>> = {
+export const paddedPlaces: Readonly<Record<string, (index: number, size: number) => number>> = {
   constant: (index, size) => (index >= 0 && index < size ? index : Number.NaN),
   edge: (index, size) => Math.min(Math.max(index, 0), size - 1),
   reflect: (index, size) => {
@@ -246,10 +201,7 @@ const paddedPlaces: Readonly<Record<string, (index: number, size: number) => num
 };
 
 function reshaped(x: Value, size: Shape, node: Node): Value {
-  if (sizeOf(size) !== x.data.length) {
-    throw cannot(node, `${formatShape(x.shape)} cannot be seen as ${formatShape(size)}`);
-  }
-  return value(x.dtype, size, x.data);
+  return { ...x, shape: sameCount(node, x.shape, size) };
 }
 
 function transposed(x: Value, permutation: readonly number[]): Value {
@@ -259,17 +211,15 @@ function transposed(x: Value, permutation: readonly number[]): Value {
   return value(x.dtype, size, strided(x.data, size, steps));
 }
 
-function sliced(
-  x: Value,
-  size: Shape,
-  cuts: readonly { readonly axis: number; readonly start: number; readonly step: number }[],
-): Value {
+function sliced(x: Value, cuts: readonly Cut[]): Value {
   const own = stridesOf(x.shape);
   const steps = [...own];
+  const size = [...x.shape];
   let offset = 0;
-  for (const { axis, start, step } of cuts) {
+  for (const { axis, start, step, count } of cuts) {
     offset += start * (own[axis] ?? 1);
     steps[axis] = step * (own[axis] ?? 1);
+    size[axis] = count;
   }
   return value(x.dtype, size, strided(x.data, size, steps, offset));
 }

@@ -89,11 +89,7 @@ export function isFloat(dtype: DataType): boolean {
 
 /** An error that says what of a node the interpreter cannot run. */
 export function cannot(node: Node, what: string): TracInError {
-  return new TracInError(
-    "engine",
-    `${node.op} cannot run on the reference engine: ${what}`,
-    placeOfNode(node),
-  );
+  return new TracInError("engine", `${node.op} cannot run: ${what}`, placeOfNode(node));
 }
 
 /** Input `index`, which must be present. */

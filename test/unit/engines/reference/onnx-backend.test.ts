@@ -1,31 +1,6 @@
-import { readFileSync } from "node:fs";
-import { gunzipSync } from "node:zlib";
 import { describe, expect, test } from "vitest";
 import { kernels, referenceEngine } from "../../../../src/core/engines/reference/engine.ts";
-import type { Attribute, Graph, Node } from "../../../../src/core/graph/graph.ts";
-import { arrayClass, type DataType, type Tensor } from "../../../../src/core/graph/tensor.ts";
-
-/** As test/golden/onnx_backend.py writes it. */
-interface StoredTensor {
-  readonly dtype: DataType;
-  readonly shape: readonly number[];
-  readonly data: string;
-}
-interface StoredCase {
-  readonly name: string;
-  readonly nodes: readonly (Omit<Node, "attributes"> & {
-    readonly attributes: Readonly<
-      Record<string, { readonly type: string; readonly value: unknown }>
-    >;
-  })[];
-  readonly inputs: Readonly<Record<string, StoredTensor>>;
-  readonly outputs: Readonly<Record<string, StoredTensor>>;
-  readonly rtol: number;
-  readonly atol: number;
-}
-
-const file = new URL("../../golden/onnx-backend/cases.json.gz", import.meta.url);
-const cases: readonly StoredCase[] = JSON.parse(gunzipSync(readFileSync(file)).toString());
+import { cases, farthest, restore, runCase } from "../onnx-backend.ts";
 
 /**
  * The ONNX project's expectations are mostly float32, so they are off by its rounding; each case brings the tolerance
@@ -38,22 +13,7 @@ describe("the ONNX project's backend node tests", () => {
   });
 
   test.each(cases.map((each) => [each.name, each] as const))("%s", async (_, each) => {
-    const feeds = Object.entries(each.inputs).map(
-      ([name, stored]) => [name, restore(stored)] as const,
-    );
-    const graph: Graph = {
-      inputs: feeds.map(([name, { dtype, shape }]) => ({ name, dtype, shape })),
-      outputs: Object.entries(each.outputs).map(([name, { dtype, shape }]) => ({
-        name,
-        dtype,
-        shape,
-      })),
-      nodes: each.nodes.map((node) => ({ ...node, attributes: attributesOf(node.attributes) })),
-      initializers: new Map(),
-      opset: 18,
-    };
-    const program = await referenceEngine().compile(graph);
-    const results = await program.run(new Map(feeds));
+    const results = await runCase(referenceEngine(), each);
     for (const [name, stored] of Object.entries(each.outputs)) {
       const wanted = restore(stored);
       const found = results.get(name);
@@ -63,34 +23,3 @@ describe("the ONNX project's backend node tests", () => {
     }
   });
 });
-
-/** The largest difference as a multiple of what the case tolerates. */
-function farthest(found: Tensor | undefined, wanted: Tensor, { rtol, atol }: StoredCase): number {
-  let worst = 0;
-  for (let index = 0; index < wanted.data.length; index++) {
-    const [a, b] = [Number(found?.data[index]), Number(wanted.data[index])];
-    if (!Object.is(a, b) && a !== b) {
-      const ratio = Math.abs(a - b) / (atol + rtol * Math.abs(b));
-      worst = Number.isNaN(ratio) ? Number.POSITIVE_INFINITY : Math.max(worst, ratio);
-    }
-  }
-  return worst;
-}
-
-function restore({ dtype, shape, data }: StoredTensor): Tensor {
-  const bytes = Uint8Array.from(Buffer.from(data, "base64"));
-  return { dtype, shape, data: new arrayClass[dtype](bytes.buffer) } as Tensor;
-}
-
-function attributesOf(
-  stored: StoredCase["nodes"][number]["attributes"],
-): Record<string, Attribute> {
-  return Object.fromEntries(
-    Object.entries(stored).map(([name, { type, value }]) => [
-      name,
-      (type === "tensor"
-        ? { type, value: restore(value as StoredTensor) }
-        : { type, value }) as Attribute,
-    ]),
-  );
-}
