@@ -1,4 +1,4 @@
-import { intAttribute, intsAttribute, type Node } from "../graph/graph.ts";
+import { intAttribute, intsAttribute, type Node, stringAttribute } from "../graph/graph.ts";
 import { formatShape, type Shape, sizeOf } from "../graph/tensor.ts";
 import { axisOf, cannot } from "./reference/value.ts";
 
@@ -109,6 +109,31 @@ export function padCounts(
   return { before, after };
 }
 
+/** How DepthToSpace and SpaceToDepth move blocks of [batch, channels, height, width]: split axes, their order, the result. */
+export function movedBlocks(
+  node: Node,
+  shape: Shape,
+): { readonly split: Shape; readonly order: readonly number[]; readonly out: Shape } {
+  const [n = 1, channels = 1, height = 1, width = 1] = shape;
+  const block = intAttribute(node, "blocksize", 1);
+  if (node.op === "SpaceToDepth") {
+    const [rows, columns] = [height / block, width / block];
+    return {
+      split: sameCount(node, shape, [n, channels, rows, block, columns, block]),
+      order: [0, 3, 5, 1, 2, 4],
+      out: [n, channels * block ** 2, rows, columns],
+    };
+  }
+  const inner = channels / block ** 2;
+  const isChannelMajor = stringAttribute(node, "mode", "DCR") === "CRD";
+  const blocks = isChannelMajor ? [inner, block, block] : [block, block, inner];
+  return {
+    split: sameCount(node, shape, [n, ...blocks, height, width]),
+    order: isChannelMajor ? [0, 1, 4, 2, 5, 3] : [0, 3, 4, 1, 5, 2],
+    out: [n, inner, height * block, width * block],
+  };
+}
+
 /** Sizes of a convolution's input [batch, channels, ...size] and weight [outputs, inner, ...kernel]. */
 export function convolutionSizes(node: Node, x: Shape, w: Shape) {
   const [batch = 1, channels = 1, ...size] = x;
@@ -131,8 +156,7 @@ export function transposedSizes(node: Node, x: Shape, w: Shape) {
   return { batch, channels, size, height, kernel, groups, outputs: height * groups };
 }
 
-/** The shape `size`, which must have as many elements. */
-export function sameCount(node: Node, shape: Shape, size: Shape): Shape {
+function sameCount(node: Node, shape: Shape, size: Shape): Shape {
   if (sizeOf(size) !== sizeOf(shape)) {
     throw cannot(node, `${formatShape(shape)} cannot be seen as ${formatShape(size)}`);
   }

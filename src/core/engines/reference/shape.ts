@@ -1,11 +1,11 @@
 import { intAttribute, intsAttribute, type Node, stringAttribute } from "../../graph/graph.ts";
-import { formatShape, type Shape, sizeOf } from "../../graph/tensor.ts";
+import { formatShape, sizeOf } from "../../graph/tensor.ts";
 import {
   type Cut,
   flattenedSize,
+  movedBlocks,
   padCounts,
   reshapedSize,
-  sameCount,
   sliceCuts,
   splitCuts,
   squeezedSize,
@@ -149,34 +149,8 @@ export const shape: Kernels = {
     };
   },
 
-  DepthToSpace: (inputs, node) => {
-    const x = need(inputs, 0, node);
-    const [n = 1, channels = 1, height = 1, width = 1] = x.shape;
-    const block = intAttribute(node, "blocksize", 1);
-    const inner = channels / block ** 2;
-    const [deep, order] =
-      stringAttribute(node, "mode", "DCR") === "CRD"
-        ? [
-            [n, inner, block, block, height, width],
-            [0, 1, 4, 2, 5, 3],
-          ]
-        : [
-            [n, block, block, inner, height, width],
-            [0, 3, 4, 1, 5, 2],
-          ];
-    const out = [n, inner, height * block, width * block];
-    return reshaped(transposed(reshaped(x, deep, node), order), out, node);
-  },
-
-  SpaceToDepth: (inputs, node) => {
-    const x = need(inputs, 0, node);
-    const [n = 1, channels = 1, height = 1, width = 1] = x.shape;
-    const block = intAttribute(node, "blocksize", 1);
-    const [rows, columns] = [height / block, width / block];
-    const blocks = reshaped(x, [n, channels, rows, block, columns, block], node);
-    const out = [n, channels * block ** 2, rows, columns];
-    return reshaped(transposed(blocks, [0, 3, 5, 1, 2, 4]), out, node);
-  },
+  DepthToSpace: blocks,
+  SpaceToDepth: blocks,
 
   Shape: (inputs, node) => {
     const x = need(inputs, 0, node);
@@ -200,8 +174,10 @@ export const paddedPlaces: Readonly<Record<string, (index: number, size: number)
   wrap: (index, size) => ((index % size) + size) % size,
 };
 
-function reshaped(x: Value, size: Shape, node: Node): Value {
-  return { ...x, shape: sameCount(node, x.shape, size) };
+function blocks(inputs: readonly (Value | undefined)[], node: Node): Value {
+  const x = need(inputs, 0, node);
+  const { split, order, out } = movedBlocks(node, x.shape);
+  return { ...transposed({ ...x, shape: split }, order), shape: out };
 }
 
 function transposed(x: Value, permutation: readonly number[]): Value {

@@ -28,21 +28,50 @@ export const elementwise: Kernels = {
   Round: map((tf, x) => tf.round(x)),
   Sin: map((tf, x) => tf.sin(x)),
   Cos: map((tf, x) => tf.cos(x)),
+  Tan: map((tf, x) => tf.tan(x)),
+  Asin: map((tf, x) => tf.asin(x)),
+  Acos: map((tf, x) => tf.acos(x)),
+  Atan: map((tf, x) => tf.atan(x)),
+  Sinh: map((tf, x) => tf.sinh(x)),
+  Cosh: map((tf, x) => tf.cosh(x)),
+  Asinh: map((tf, x) => tf.asinh(x)),
+  Acosh: map((tf, x) => tf.acosh(x)),
+  Atanh: map((tf, x) => tf.atanh(x)),
   Tanh: map((tf, x) => tf.tanh(x)),
   Erf: map((tf, x) => tf.erf(x)),
   Sigmoid: map((tf, x) => tf.sigmoid(x)),
   Softplus: map((tf, x) => tf.softplus(x)),
   Relu: map((tf, x) => tf.relu(x)),
   LeakyRelu: map((tf, x, node) => tf.leakyRelu(x, floatAttribute(node, "alpha", 0.01))),
-  Elu: map((tf, x, node) => {
-    const negative = tf.mul(tf.expm1(tf.minimum(x, 0)), floatAttribute(node, "alpha", 1));
-    return tf.where(tf.greater(x, 0), x, negative);
+  Elu: map((tf, x, node) => elu(tf, x, floatAttribute(node, "alpha", 1))),
+  Selu: map((tf, x, node) => {
+    const alpha = floatAttribute(node, "alpha", 1.6732632423543772);
+    return tf.mul(elu(tf, x, alpha), floatAttribute(node, "gamma", 1.0507009873554805));
   }),
+  Celu: map((tf, x, node) => {
+    const alpha = floatAttribute(node, "alpha", 1);
+    return tf.mul(elu(tf, tf.div(x, alpha), 1), alpha);
+  }),
+  ThresholdedRelu: map((tf, x, node) =>
+    tf.where(tf.greater(x, floatAttribute(node, "alpha", 1)), x, 0),
+  ),
   HardSigmoid: map((tf, x, node) =>
     line(tf, x, floatAttribute(node, "alpha", 0.2), floatAttribute(node, "beta", 0.5)),
   ),
   HardSwish: map((tf, x) => tf.mul(x, line(tf, x, 1 / 6, 0.5))),
+  Softsign: map((tf, x) => tf.div(x, tf.add(tf.abs(x), 1))),
+  Mish: map((tf, x) => tf.mul(x, tf.tanh(tf.softplus(x)))),
   Not: map((tf, x) => tf.logicalNot(x)),
+
+  IsNaN: map((tf, x) => tf.isNaN(x), "bool"),
+  IsInf: map((tf, x, node) => {
+    const signs = [
+      ...(intAttribute(node, "detect_positive", 1) !== 0 ? [Number.POSITIVE_INFINITY] : []),
+      ...(intAttribute(node, "detect_negative", 1) !== 0 ? [Number.NEGATIVE_INFINITY] : []),
+    ];
+    const none: TfTensor = tf.fill(x.shape, 0, "bool");
+    return signs.reduce((found, sign) => tf.logicalOr(found, tf.equal(x, sign)), none);
+  }, "bool"),
 
   Add: zip((tf, a, b) => tf.add(a, b)),
   Sub: zip((tf, a, b) => tf.sub(a, b)),
@@ -116,10 +145,15 @@ function line(tf: TensorFlow, x: TfTensor, alpha: number, beta: number): TfTenso
   return tf.clipByValue(tf.add(tf.mul(x, alpha), beta), 0, 1);
 }
 
-function map(f: (tf: TensorFlow, x: TfTensor, node: Node) => TfTensor): Kernel {
+/** x where it is positive, else alpha (exp(x) - 1). */
+function elu(tf: TensorFlow, x: TfTensor, alpha: number): TfTensor {
+  return tf.where(tf.greater(x, 0), x, tf.mul(tf.expm1(tf.minimum(x, 0)), alpha));
+}
+
+function map(f: (tf: TensorFlow, x: TfTensor, node: Node) => TfTensor, dtype?: DataType): Kernel {
   return (inputs, node, run) => {
     const x = need(inputs, 0, node);
-    return like(run, x, f(run.tf, x.device, node));
+    return Value.ofDevice(run.tf, dtype ?? x.dtype, f(run.tf, x.device, node));
   };
 }
 

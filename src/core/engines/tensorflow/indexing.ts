@@ -87,6 +87,8 @@ export const indexing: Kernels = {
     return like(run, x, scatter(run, x.device, places, values, node));
   },
 
+  NonZero: onHost,
+
   OneHot: (inputs, node, run) => {
     const { tf } = run;
     const [indices, values] = [need(inputs, 0, node), need(inputs, 2, node)];

@@ -8,6 +8,7 @@ import {
   like,
   need,
   numbers,
+  reshape,
   type TensorFlow,
   type TfTensor,
   Value,
@@ -23,6 +24,7 @@ export const reduce: Kernels = {
   ReduceL1: reduceBy((tf, x, axes, keep) => tf.sum(tf.abs(x), axes, keep)),
   ReduceL2: reduceBy((tf, x, axes, keep) => tf.sqrt(tf.sum(tf.square(x), axes, keep))),
   ReduceSumSquare: reduceBy((tf, x, axes, keep) => tf.sum(tf.square(x), axes, keep)),
+  ReduceLogSum: reduceBy((tf, x, axes, keep) => tf.log(tf.sum(x, axes, keep))),
   ReduceLogSumExp: reduceBy((tf, x, axes, keep) => {
     const shift = finite(tf, tf.max(x, axes, true));
     const rest = tf.log(tf.sum(tf.exp(tf.sub(x, shift)), axes, keep));
@@ -69,24 +71,27 @@ export const reduce: Kernels = {
   },
 };
 
-/** Reduces the axes that an input or attribute names; all of them when none is named. */
+/** Reduces the axes that an input or attribute names; all of them, or none if it says so, when none is named. */
 function reduceBy(
   f: (tf: TensorFlow, x: TfTensor, axes: number[], keep: boolean) => TfTensor,
 ): Kernel {
   return (inputs, node, run) => {
     const x = need(inputs, 0, node);
-    const given = numbers(inputs[1]) ?? [...(intsAttribute(node, "axes") ?? [])];
-    if (given.length === 0 && intAttribute(node, "noop_with_empty_axes", 0) !== 0) {
-      return x;
-    }
+    const named = numbers(inputs[1]) ?? [...(intsAttribute(node, "axes") ?? [])];
+    const every = x.shape.map((_, axis) => axis);
+    const unnamed = intAttribute(node, "noop_with_empty_axes", 0) === 0 ? every : [];
     const axes =
-      given.length === 0
-        ? x.shape.map((_, axis) => axis)
-        : given.map((axis) => axisOf(axis, x.shape.length, node));
-    const isEmpty = x.shape.includes(0);
-    return isEmpty || x.shape.length === 0
-      ? onHost(inputs, node, run)
-      : like(run, x, f(run.tf, x.device, axes, intAttribute(node, "keepdims", 1) !== 0));
+      named.length === 0 ? unnamed : named.map((axis) => axisOf(axis, x.shape.length, node));
+    if (x.shape.includes(0)) {
+      return onHost(inputs, node, run);
+    }
+    if (axes.length === 0) {
+      // Each element is a sum of one.
+      const single = reshape(run, x.device, [...x.shape, 1]);
+      return like(run, x, f(run.tf, single, [x.shape.length], false));
+    }
+    const keep = intAttribute(node, "keepdims", 1) !== 0;
+    return like(run, x, f(run.tf, x.device, axes, keep));
   };
 }
 

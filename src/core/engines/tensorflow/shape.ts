@@ -1,9 +1,12 @@
-import { intAttribute, intsAttribute, stringAttribute } from "../../graph/graph.ts";
+import { intAttribute, intsAttribute, type Node, stringAttribute } from "../../graph/graph.ts";
+import { resizedShape, resizeMaps } from "../../graph/resize.ts";
 import { sizeOf } from "../../graph/tensor.ts";
-import { axisOf, broadcastShape } from "../reference/value.ts";
+import { paddedPlaces } from "../reference/shape.ts";
+import { around, axisOf, broadcastShape } from "../reference/value.ts";
 import {
   type Cut,
   flattenedSize,
+  movedBlocks,
   padCounts,
   reshapedSize,
   sliceCuts,
@@ -99,12 +102,26 @@ export const shape: Kernels = {
 
   Pad: (inputs, node, run) => {
     const x = need(inputs, 0, node);
-    if (stringAttribute(node, "mode", "constant") !== "constant") {
-      throw cannot(node, `its mode is "${stringAttribute(node, "mode", "")}"`);
+    const mode = stringAttribute(node, "mode", "constant");
+    const source = paddedPlaces[mode];
+    if (source === undefined) {
+      throw cannot(node, `its mode is "${mode}"`);
     }
     const pads = numbers(need(inputs, 1, node)) ?? [];
     const { before, after } = padCounts(node, x.shape, pads, numbers(inputs[3]));
-    return like(run, x, pad(run, x.device, before, after, numbers(inputs[2])?.[0] ?? 0));
+    if (mode === "constant") {
+      return like(run, x, pad(run, x.device, before, after, numbers(inputs[2])?.[0] ?? 0));
+    }
+    const padded = x.shape.reduce((tensor, size, axis) => {
+      const [first = 0, last = 0] = [before[axis], after[axis]];
+      const places = Int32Array.from({ length: size + first + last }, (_, index) =>
+        source(index - first, size),
+      );
+      return first === 0 && last === 0
+        ? tensor
+        : run.tf.gather(tensor, run.tf.tensor1d(places, "int32"), axis);
+    }, x.device);
+    return like(run, x, padded);
   },
 
   Trilu: (inputs, node, run) => {
@@ -123,6 +140,36 @@ export const shape: Kernels = {
     return like(run, x, tf.where(kept, x.device, tf.zeros([], x.device.dtype)));
   },
 
+  DepthToSpace: blocks,
+  SpaceToDepth: blocks,
+
+  Resize: (inputs, node, run) => {
+    const x = need(inputs, 0, node);
+    const targets = { scales: numbers(inputs[2]), sizes: numbers(inputs[3]) };
+    const maps = resizeMaps(node, x.shape, resizedShape(node, x.shape, targets), targets);
+    if (typeof maps === "string") {
+      throw cannot(node, maps);
+    }
+    const resized = maps.reduce((tensor, map, axis) => {
+      if (map === undefined) {
+        return tensor;
+      }
+      const [before, from, after] = around(tensor.shape, axis);
+      const weights = run.tf.tensor2d(Float32Array.from(map.weights), [map.to, from]);
+      const lines = reshape(run, tensor, [before, from, after]);
+      const size = tensor.shape.with(axis, map.to);
+      // The same weights for all: where nothing stands behind the axis, one product does.
+      return reshape(
+        run,
+        after === 1
+          ? run.tf.matMul(reshape(run, lines, [before, from]), weights, false, true)
+          : run.tf.matMul(reshape(run, weights, [1, map.to, from]), lines),
+        size,
+      );
+    }, x.device);
+    return like(run, x, resized);
+  },
+
   Shape: (inputs, node, { tf }) => {
     const x = need(inputs, 0, node);
     const rank = x.shape.length;
@@ -136,6 +183,13 @@ export const shape: Kernels = {
     return Value.ofHost(tf, { dtype: "int64", shape: [], data });
   },
 };
+
+function blocks(inputs: readonly (Value | undefined)[], node: Node, run: Run): Value {
+  const x = need(inputs, 0, node);
+  const { split, order, out } = movedBlocks(node, x.shape);
+  const moved = transpose(run, reshape(run, x.device, split), order);
+  return like(run, x, reshape(run, moved, out));
+}
 
 /** Orders axes anew. Axes that stay side by side move as one: backends are limited in rank, and faster for few axes. */
 export function transpose(run: Run, x: TfTensor, permutation: readonly number[]): TfTensor {

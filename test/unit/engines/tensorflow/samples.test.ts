@@ -2,6 +2,7 @@ import { describe, expect, test } from "vitest";
 import type { Engine } from "../../../../src/core/engines/engine.ts";
 import { referenceEngine } from "../../../../src/core/engines/reference/engine.ts";
 import { tensorflowEngine } from "../../../../src/core/engines/tensorflow/engine.ts";
+import { chunksOf } from "../../../../src/core/tracin/chunks.ts";
 import { Scorer } from "../../../../src/core/tracin/scorer.ts";
 import type { ScoreChunk } from "../../../../src/core/tracin/scores.ts";
 import { testTensorFlow } from "../../support/tensorflow.ts";
@@ -17,10 +18,8 @@ const tolerance = 2e-5;
 async function firstChunk({ project, selection }: Golden, engine: Engine): Promise<ScoreChunk> {
   const scorer = await Scorer.open(project, { engine, memoryLimit: 2 ** 30, layers: "all" });
   const chunks: ScoreChunk[] = [];
-  const range = { start: 0, end: examples };
-  await scorer.score(selection.slice(0, 2), range, (chunk) => void chunks.push(chunk), {
-    chunk: examples,
-  });
+  const source = chunksOf({ start: 0, end: examples }, examples);
+  await scorer.score(selection.slice(0, 2), source, (chunk) => void chunks.push(chunk));
   await scorer.close();
   return chunks[0] as ScoreChunk;
 }
