@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { estimate } from "../compute/estimate.ts";
 import type { OpenScorer } from "../compute/scoring.ts";
 import { formatShape, sizeOf } from "../core/graph/tensor.ts";
 import type { CompiledGroup } from "../core/tracin/compile.ts";
@@ -23,7 +24,7 @@ export function inspectCommand(program: Command, context: CommandContext): void 
     const { opened, progress } = await openWorkspace(context, options);
     progress.stop();
     try {
-      const report = await inspect(opened);
+      const report = await inspect(opened, context.signal);
       if (options.json) {
         printJson(context, report);
       } else {
@@ -37,7 +38,8 @@ export function inspectCommand(program: Command, context: CommandContext): void 
 
 type Report = Awaited<ReturnType<typeof inspect>>;
 
-async function inspect({ project, scorer }: OpenScorer) {
+async function inspect(opened: OpenScorer, signal: AbortSignal) {
+  const { project, scorer } = opened;
   const plan = await scorer.plan(1);
   const counted = new Set(scorer.parameters);
   const shapes = new Map(project.model.weights.map(({ name, shape }) => [name, shape]));
@@ -59,6 +61,8 @@ async function inspect({ project, scorer }: OpenScorer) {
       })),
       buffers: project.buffers,
       parameterCount: scorer.parameterCount,
+      /** Of one query, opening not included. */
+      estimatedSeconds: (await estimate(opened, signal)).seconds,
       sites: plan.groups.map((compiled) => siteReport(compiled)),
     },
     loss: project.loss,
@@ -87,7 +91,10 @@ function print(context: CommandContext, report: Report): void {
   const { out } = context;
   const heading = (text: string) => out.write(`\n${paint(out, "bold", text)}\n`);
   const { model } = report;
-  heading(`Model ${model.file}: ${model.parameterCount} parameters count`);
+  const seconds = significant(model.estimatedSeconds);
+  heading(
+    `Model ${model.file}: ${model.parameterCount} parameters count, about ${seconds} s a query`,
+  );
   const rows = model.parameters.map(({ name, shape, counted }) => [
     name,
     formatShape(shape),

@@ -2,6 +2,7 @@ import { commands, type Disposable } from "vscode";
 import { showError } from "../project/messages.ts";
 import type { Services } from "../project/services.ts";
 import { clearAnnotations, goToInfluential } from "./annotations.ts";
+import { chooseLayers } from "./choose-layers.ts";
 import { explainPrediction } from "./explain-prediction.ts";
 import { exportPyTorchModel } from "./export-pytorch-model.ts";
 import { findMislabelled } from "./find-mislabelled.ts";
@@ -17,6 +18,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "tracin.findMislabelled": findMislabelled,
   "tracin.openInfluence": ({ influence }) => influence.focus(),
   "tracin.setUpWorkspace": setUpWorkspace,
+  "tracin.chooseLayers": chooseLayers,
   "tracin.exportPyTorchModel": exportPyTorchModel,
   "tracin.openSample": openSample,
   "tracin.clearAnnotations": clearAnnotations,

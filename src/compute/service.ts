@@ -6,6 +6,7 @@ import { deleteRun, listRuns } from "../core/store/reader.ts";
 import type { RunRecord } from "../core/store/record.ts";
 import type { ComputeApi, ExampleRef, Preview, Progress, RunSummary } from "../protocol/compute.ts";
 import type { CallContext, Handlers } from "../protocol/rpc.ts";
+import { estimate } from "./estimate.ts";
 import { describeExamples, placeOf, previewOf } from "./examples.ts";
 import { type Question, runJob, withMessage } from "./job.ts";
 import { marksOf, OpenRuns, pageOf } from "./runs.ts";
@@ -41,6 +42,13 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
 
   return {
     open: ({ root }) => workspaces.useProject(root, async (project) => summarizeProject(project)),
+    estimate: ({ root, layers }, { signal }) =>
+      oneAtATime.take(async () => {
+        signal.throwIfAborted();
+        return layers === undefined
+          ? workspaces.useScorer(root, (opened) => estimate(opened, signal))
+          : workspaces.useLayers(root, layers, (opened) => estimate(opened, signal));
+      }),
     explain: ({ root, queries, explain }, context) =>
       compute(root, { selection: queries.map((query) => ({ ...query, explain })) }, context),
     suspects: ({ root }, context) => compute(root, { selection: [] }, context),

@@ -42,6 +42,7 @@ export function summarizeProject(project: Project): ProjectSummary {
     })),
     labels: encoder.labels,
     loss: loss.type,
+    layers: config.layers ?? "all",
   };
 }
 

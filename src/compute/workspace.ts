@@ -4,6 +4,7 @@ import { findCheckpoints } from "../core/checkpoints/discover.ts";
 import { configFile, sourceFiles } from "../core/config/load.ts";
 import { openProject } from "../core/config/open.ts";
 import type { Project } from "../core/config/project.ts";
+import type { LayerChoice } from "../core/tracin/layers.ts";
 import { attachScorer, closeScorer, type ScorerInUse } from "./scoring.ts";
 import type { ComputeSettings } from "./settings.ts";
 
@@ -52,6 +53,23 @@ export class Workspaces {
           entry.scorer = undefined;
         });
         throw error;
+      }
+    });
+  }
+
+  /** Runs `action` with the project of a folder and its model compiled for other layers. */
+  async useLayers<Result>(
+    root: string,
+    layers: LayerChoice,
+    action: (opened: ScorerInUse) => Promise<Result>,
+  ): Promise<Result> {
+    return this.use(root, async ({ project }) => {
+      const settings = { ...this.settings, processes: 1 };
+      const opened = await attachScorer(project, { config: configFile, settings, layers });
+      try {
+        return await action({ ...opened, settings: this.settings });
+      } finally {
+        await closeScorer(opened);
       }
     });
   }

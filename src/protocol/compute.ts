@@ -80,6 +80,16 @@ export interface ProjectSummary {
   readonly datasets: readonly DatasetSummary[];
   readonly labels: readonly string[] | undefined;
   readonly loss: string;
+  /** The choice of layers: all, last, or name patterns. */
+  readonly layers: "all" | "last" | readonly string[];
+}
+
+/** What a choice of layers means for a question about one example. */
+export interface LayerEstimate {
+  /** Number of parameter elements that count. */
+  readonly parameters: number;
+  /** Seconds for all training examples, measured on a few batches. */
+  readonly seconds: number;
 }
 
 /** The label whose loss is explained; a number is a class or output index. */
@@ -208,6 +218,11 @@ export interface Progress {
 export interface ComputeApi {
   /** Opens or refreshes the project of a folder and reports what it amounts to. */
   open(params: { readonly root: string }): ProjectSummary;
+  /** Measures what a question would cost with other layers than those of `tracin.json`, or with these. */
+  estimate(params: {
+    readonly root: string;
+    readonly layers?: "all" | "last" | readonly string[];
+  }): LayerEstimate;
   /** Scores all training examples on queries and saves a run. */
   explain(params: {
     readonly root: string;

@@ -18,7 +18,11 @@ import type { CheckpointSummary, ProjectSummary } from "../protocol/compute.ts";
 import { formatNumber } from "./format.ts";
 import { escapeMarkdown } from "./markdown.ts";
 
+/** Parameters that a tooltip lists. */
+const MOST_NAMES = 20;
+
 type Node =
+  | { readonly kind: "layers"; readonly root: string; readonly project: ProjectSummary }
   | { readonly kind: "project"; readonly folder: ProjectFolder }
   | { readonly kind: "checkpoint"; readonly root: string; readonly checkpoint: CheckpointSummary }
   | { readonly kind: "warning"; readonly text: string }
@@ -68,6 +72,8 @@ export class CheckpointsView extends Owner implements TreeDataProvider<Node> {
     switch (node.kind) {
       case "project":
         return projectItem(node.folder);
+      case "layers":
+        return layersItem(node.root, node.project);
       case "checkpoint":
         return checkpointItem(node.root, node.checkpoint);
       case "warning":
@@ -81,7 +87,12 @@ export class CheckpointsView extends Owner implements TreeDataProvider<Node> {
     const { root } = folder;
     try {
       const project: ProjectSummary = await this.compute.request("open", { root });
-      return project.checkpoints.map((checkpoint) => ({ kind: "checkpoint", root, checkpoint }));
+      return [
+        { kind: "layers", root, project },
+        ...project.checkpoints.map(
+          (checkpoint): Node => ({ kind: "checkpoint", root, checkpoint }),
+        ),
+      ];
     } catch (error) {
       return [{ kind: "error", root, error: TracInError.from(error) }];
     }
@@ -121,6 +132,28 @@ function checkpointItem(root: string, checkpoint: CheckpointSummary): TreeItem {
       warned ? `. ${warnings.join(" ")}` : "",
     ),
   };
+  return item;
+}
+
+/** Which parameters count; a click chooses others. */
+function layersItem(root: string, { layers, model }: ProjectSummary): TreeItem {
+  const counted = model.parameters.filter((parameter) => parameter.counted);
+  const size = counted.reduce(
+    (total, { shape }) => total + shape.reduce((product, axis) => product * axis, 1),
+    0,
+  );
+  const names = { all: l10n.t("All layers"), last: l10n.t("The last layer") };
+  const item = new TreeItem(typeof layers === "string" ? names[layers] : layers.join(", "));
+  item.id = `layers:${root}`;
+  item.description = l10n.t("{0} parameters", size.toLocaleString());
+  item.iconPath = new ThemeIcon("layers");
+  item.contextValue = "layers";
+  const lines = counted.map(({ name, shape }) => `${name} [${shape.join(", ")}]`);
+  const shown = lines.slice(0, MOST_NAMES);
+  const rest =
+    lines.length > shown.length ? [l10n.t("and {0} more", lines.length - shown.length)] : [];
+  item.tooltip = [l10n.t("Parameters that count:"), ...shown, ...rest].join("\n");
+  item.command = { command: "tracin.chooseLayers", title: l10n.t("Choose Layers") };
   return item;
 }
 

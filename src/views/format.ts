@@ -11,6 +11,14 @@ export function formatScore(value: number): string {
   return `${value < 0 ? "−" : "+"}${digits}`;
 }
 
+/** A duration: `0.4 s`, `12 s`, `3 min`. */
+export function formatSeconds(seconds: number): string {
+  if (seconds >= 120) {
+    return `${Math.round(seconds / 60)} min`;
+  }
+  return seconds < 10 ? `${Math.max(0.1, seconds).toFixed(1)} s` : `${Math.round(seconds)} s`;
+}
+
 /** `1st`, `2nd`, `3rd`, `4th`, `11th`, `21st`. */
 export function ordinal(rank: number): string {
   const teen = rank % 100 >= 11 && rank % 100 <= 13;

@@ -56,6 +56,32 @@ export const tests: Readonly<Record<string, () => Promise<void>>> = {
     await document.save();
   },
 
+  "a choice of layers is written into tracin.json, with comments kept and undo": async () => {
+    const uri = file("tracin.json");
+    const document = await workspace.openTextDocument(uri);
+    const before = document.getText();
+    const editor = await window.showTextDocument(document);
+    await editor.edit((edit) => edit.insert(new Position(0, 1), "\n  // by hand"));
+    await document.save();
+    const choosing = commands.executeCommand("tracin.chooseLayers");
+    // The list is there once the project is open; the second choice is the last layer.
+    await until(async () => {
+      await commands.executeCommand("workbench.action.quickOpenSelectNext");
+      await commands.executeCommand("workbench.action.acceptSelectedQuickOpenItem");
+      return /"layers"/.test(document.getText());
+    }, "no layers in tracin.json");
+    await choosing;
+    assert.match(document.getText(), /\/\/ by hand/);
+    assert.match(document.getText(), /"layers": "last"/);
+    assert.equal(document.isDirty, false, "tracin.json is not saved");
+    await window.showTextDocument(document);
+    await commands.executeCommand("undo");
+    assert.doesNotMatch(document.getText(), /"layers"/);
+    await commands.executeCommand("undo");
+    assert.equal(document.getText(), before);
+    await document.save();
+  },
+
   "the row under the cursor is explained, and a run is written": async () => {
     const data = await contentOf("train.csv");
     const editor = await window.showTextDocument(file("test.csv"));
@@ -154,9 +180,9 @@ async function runs(): Promise<readonly string[]> {
   }
 }
 
-async function until(holds: () => boolean, complaint: string): Promise<void> {
+async function until(holds: () => boolean | Promise<boolean>, complaint: string): Promise<void> {
   const deadline = Date.now() + 20_000;
-  while (!holds()) {
+  while (!(await holds())) {
     assert.ok(Date.now() < deadline, complaint);
     await sleep(100);
   }
