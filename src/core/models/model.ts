@@ -50,4 +50,9 @@ export interface Model {
    * checkpoint, frozen or not.
    */
   readonly hollow?: boolean;
+  /**
+   * The same model for data of these shapes (by input, the batch first), where its graph depends on sizes that the file leaves
+   * open: recurrent layers are unrolled over the time steps. Then `graph` is a sketch that never runs; names, types and weights are the same.
+   */
+  readonly sized?: (shapes: ReadonlyMap<string, Shape>) => Model;
 }

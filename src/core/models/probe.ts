@@ -28,11 +28,12 @@ export interface ProbedModel {
  * model cannot be run at these batch sizes.
  */
 export async function probeModel(
-  model: Model,
+  given: Model,
   engine: Engine,
   feeds: (batch: number) => Values,
 ): Promise<ProbedModel> {
   const [two, three] = [feeds(2), feeds(3)];
+  const model = given.sized?.(new Map([...two].map(([name, { shape }]) => [name, shape]))) ?? given;
   for (const input of model.graph.inputs) {
     checkInput(model, input, two.get(input.name)?.shape, three.get(input.name)?.shape);
   }

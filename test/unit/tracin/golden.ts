@@ -6,6 +6,7 @@ import type { LossSpec, Project } from "../../../src/core/config/project.ts";
 import type { Dataset } from "../../../src/core/datasets/dataset.ts";
 import type { EncodedBatch, Encoder } from "../../../src/core/datasets/encoder.ts";
 import type { Tensor } from "../../../src/core/graph/tensor.ts";
+import type { Model } from "../../../src/core/models/model.ts";
 import { importOnnx } from "../../../src/core/models/onnx.ts";
 import { concatRows, sliceRows } from "../../../src/core/tracin/rows.ts";
 import type { QuerySelection } from "../../../src/core/tracin/scores.ts";
@@ -30,13 +31,13 @@ export const sampleNames = readdirSync(folder)
   .filter((name) => name.startsWith("sample-"))
   .sort();
 
-interface SafetensorsFile {
+export interface SafetensorsFile {
   readonly names: readonly string[];
   get(name: string): Tensor;
 }
 
 /** A few lines of reader of its own, so that the goldens do not depend on the code under test (float64 stays float64). */
-function readSafetensors(path: string): SafetensorsFile {
+export function readSafetensors(path: string): SafetensorsFile {
   const bytes = readFileSync(path);
   const length = Number(bytes.readBigUInt64LE(0));
   const header = JSON.parse(bytes.subarray(8, 8 + length).toString()) as Record<
@@ -97,21 +98,25 @@ interface SyntheticJson {
   buffers: string[];
 }
 
-/** A project around a synthetic golden: the encoded tensors stand in for data files. */
-export async function openSynthetic(name: string): Promise<Golden> {
-  const golden = readGolden(name);
-  const json = golden.json as SyntheticJson;
-  const model = importOnnx(readFileSync(join(golden.at, json.model)), json.model);
-  const encodedSet = (set: string): EncodedBatch => {
-    const targets = golden.inputs.get(`${set}.target`);
-    const inputs = json.inputs.map(
-      (input) => [input, golden.inputs.get(`${set}.${input}`)] as const,
-    );
-    return { size: targets.shape[0] as number, inputs: new Map(inputs), targets };
-  };
+/** What a project around tensors in memory is made of: they stand in for data files. */
+export interface TensorProject {
+  readonly root: string;
+  readonly model: Model;
+  readonly checkpoints: readonly string[];
+  readonly learningRates: readonly number[];
+  readonly loss: Omit<LossSpec, "output">;
+  readonly parameters: readonly string[];
+  readonly buffers: readonly string[];
+  readonly train: EncodedBatch;
+  readonly query: EncodedBatch;
+  /** Weights of a checkpoint by the model's names. */
+  readWeights(file: string): Promise<ReadonlyMap<string, Tensor>>;
+}
+
+export function tensorProject(given: TensorProject): Project {
   const sets = new Map([
-    ["train", encodedSet("train")],
-    ["query", encodedSet("query")],
+    ["train", given.train],
+    ["query", given.query],
   ]);
   const slice = (batch: EncodedBatch, indices: readonly number[]): EncodedBatch => {
     const pick = (tensor: Tensor) =>
@@ -146,51 +151,72 @@ export async function openSynthetic(name: string): Promise<Golden> {
     at: () => undefined,
     close: async () => {},
   });
-  const names = [...json.parameters, ...json.buffers];
-  const project: Project = {
-    root: golden.at,
+  const names = [...given.parameters, ...given.buffers];
+  return {
+    root: given.root,
     config: {
-      model: json.model,
-      checkpoints: { files: json.checkpoints },
-      loss: json.loss.type,
+      model: given.model.file,
+      checkpoints: { files: [...given.checkpoints] },
+      loss: given.loss.type,
       data: {},
       features: {},
     },
-    model,
-    checkpoints: json.checkpoints.map((file, index) => ({
+    model: given.model,
+    checkpoints: given.checkpoints.map((file, index) => ({
       file,
-      learningRate: json.learningRates[index] as number,
+      learningRate: given.learningRates[index] as number,
       learningRateSource: "golden.json",
-      weight: json.learningRates[index] as number,
+      weight: given.learningRates[index] as number,
       warnings: [],
       names: new Map(names.map((key) => [key, key])),
     })),
-    parameters: json.parameters,
-    buffers: json.buffers,
+    parameters: given.parameters,
+    buffers: given.buffers,
     datasets: new Map([...sets.keys()].map((key) => [key, dataset(key)])),
     encoder,
-    loss: { ...json.loss, output: model.graph.outputs[0]?.name ?? "" },
-    async readWeights(checkpoint) {
-      const opened = await openCheckpoint(join(golden.at, checkpoint.file), checkpoint.file);
+    loss: { ...given.loss, output: given.model.graph.outputs[0]?.name ?? "" },
+    readWeights: (checkpoint) => given.readWeights(checkpoint.file),
+    close: async () => {},
+  };
+}
+
+/** A project around a synthetic golden: the encoded tensors stand in for data files. */
+export async function openSynthetic(name: string): Promise<Golden> {
+  const golden = readGolden(name);
+  const json = golden.json as SyntheticJson;
+  const encodedSet = (set: string): EncodedBatch => {
+    const targets = golden.inputs.get(`${set}.target`);
+    const inputs = json.inputs.map(
+      (input) => [input, golden.inputs.get(`${set}.${input}`)] as const,
+    );
+    return { size: targets.shape[0] as number, inputs: new Map(inputs), targets };
+  };
+  const [train, query] = [encodedSet("train"), encodedSet("query")];
+  const project = tensorProject({
+    ...json,
+    root: golden.at,
+    model: importOnnx(readFileSync(join(golden.at, json.model)), json.model),
+    train,
+    query,
+    async readWeights(file) {
+      const opened = await openCheckpoint(join(golden.at, file), file);
       const weights = new Map<string, Tensor>();
-      for (const key of names) {
+      for (const key of [...json.parameters, ...json.buffers]) {
         weights.set(key, await opened.read(key));
       }
       await opened.close();
       return weights;
     },
-    close: async () => {},
-  };
-  const count = (sets.get("query") as EncodedBatch).size;
+  });
   return {
     name,
     project,
-    selection: Array.from({ length: count }, (_, index) => ({
+    selection: Array.from({ length: query.size }, (_, index) => ({
       dataset: "query",
       index,
       explain: "target",
     })),
-    train: Array.from({ length: (sets.get("train") as EncodedBatch).size }, (_, index) => index),
+    train: Array.from({ length: train.size }, (_, index) => index),
     expected: golden.expected,
     has: golden.has,
   };

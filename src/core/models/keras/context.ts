@@ -21,6 +21,12 @@ export interface Translation {
   readonly file: string;
   /** The orders of axes in which a value exists already. */
   readonly orders: Map<string, Map<string, string>>;
+  /** Sizes of the data by model input, the batch first; where given, no size but the batch is open. */
+  readonly sizes: ReadonlyMap<string, Shape>;
+  /** Axes of values whose size the graph was built for without knowing it. */
+  readonly guessed: Set<string>;
+  /** Number of axes of the masks that have not two. */
+  readonly maskRanks: Map<string, number>;
   /** Translates one call of any layer. */
   translate(context: Context): readonly KerasTensor[];
 }
@@ -83,6 +89,26 @@ export class Context implements LayerContext {
 
   weight(name: string, shape: Shape, options: WeightOptions = {}): string {
     return this.translation.weights.declare(this.scope, name, shape, options.trainable ?? true);
+  }
+
+  size(x: KerasTensor, axis: number): number {
+    const size = x.shape[axis];
+    if (typeof size === "number") {
+      return size;
+    }
+    this.translation.guessed.add(`${x.value}[${axis}]`);
+    return 1;
+  }
+
+  maskRank(mask: string): number {
+    return this.translation.maskRanks.get(mask) ?? 2;
+  }
+
+  rememberMask(mask: string, rank: number): string {
+    if (rank !== 2) {
+      this.translation.maskRanks.set(mask, rank);
+    }
+    return mask;
   }
 
   child(layer: LayerConfig, { attributes, names }: ChildScope, call: LayerCall): Context {

@@ -1,6 +1,7 @@
 import { TracInError } from "../../errors.ts";
 import { GraphBuilder } from "../../graph/builder.ts";
 import { pruneGraph } from "../../graph/prune.ts";
+import type { Shape } from "../../graph/tensor.ts";
 import type { Model } from "../model.ts";
 import type { Context, Translation } from "./context.ts";
 import type { KerasTensor } from "./layer.ts";
@@ -25,9 +26,15 @@ export interface KerasArchitecture {
  * The graph of a Keras model in evaluation mode, layer by layer; nothing of the file is executed. Its weights are zeros
  * until a checkpoint fills them in; their aliases are the names that each kind of Keras file gives them.
  *
+ * @param sizes shapes of the data by input; serve where the file leaves a size open
+ *
  * Throws kind `model` for layers and settings that are not read, naming file, layer and class.
  */
-export function importKeras(architecture: KerasArchitecture, file: string): Model {
+export function importKeras(
+  architecture: KerasArchitecture,
+  file: string,
+  sizes: ReadonlyMap<string, Shape> = new Map(),
+): Model {
   const network = new LayerConfig(architecture.model, file);
   const builder = new GraphBuilder();
   const weights = new WeightStore(network.name);
@@ -37,6 +44,9 @@ export function importKeras(architecture: KerasArchitecture, file: string): Mode
     version: versionOf(architecture),
     file,
     orders: new Map(),
+    sizes,
+    guessed: new Set(),
+    maskRanks: new Map(),
     translate,
   };
   const outputs = translateNetwork(translation, network, undefined);
@@ -53,6 +63,9 @@ export function importKeras(architecture: KerasArchitecture, file: string): Mode
     weights: declared,
     recorded: true,
     paddingRows: new Map(),
+    ...(translation.guessed.size === 0
+      ? {}
+      : { sized: (shapes) => importKeras(architecture, file, shapes) }),
   };
 }
 

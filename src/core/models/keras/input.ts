@@ -1,5 +1,5 @@
 import { TracInError } from "../../errors.ts";
-import type { DataType } from "../../graph/tensor.ts";
+import type { DataType, Shape } from "../../graph/tensor.ts";
 import type { Translation } from "./context.ts";
 import type { KerasShape, KerasTensor } from "./layer.ts";
 import type { LayerConfig } from "./settings.ts";
@@ -28,7 +28,7 @@ export function inputTensor(
   name: string,
   consumers: readonly LayerConfig[],
 ): KerasTensor {
-  const shape = shapeOf(config);
+  const shape = withSizes(shapeOf(config), translation.sizes.get(name));
   const declared = config.raw("dtype");
   const dtype = types[typeof declared === "string" ? declared : "float32"];
   if (dtype === undefined) {
@@ -56,6 +56,13 @@ export function inputTensor(
     shape: shape.map((size, axis) => size ?? (axis === 0 ? "batch" : `${name}.${axis}`)),
   });
   return { value, shape, order: shape.map((_, axis) => axis), dtype: type };
+}
+
+/** The shape with what it leaves open taken from the data, unless the data has another number of axes. */
+function withSizes(shape: KerasShape, sizes: Shape | undefined): KerasShape {
+  return sizes?.length === shape.length
+    ? shape.map((size, axis) => (axis === 0 ? null : (size ?? sizes[axis] ?? null)))
+    : shape;
 }
 
 /** The shape with an open batch axis. */

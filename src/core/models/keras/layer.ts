@@ -87,6 +87,17 @@ export interface LayerContext {
    */
   weight(name: string, shape: Shape, options?: WeightOptions): string;
 
+  /**
+   * The size of an axis that the graph is built for, such as the number of time steps. Where the file leaves it open, it is
+   * that of the data, once the data is known; until then it is 1 and the graph a sketch that never runs (`Model.sized`).
+   */
+  size(x: KerasTensor, axis: number): number;
+
+  /** Number of axes of a mask: 2, or more where tokens have more (sequences of sequences). */
+  maskRank(mask: string): number;
+  /** The mask, with its number of axes remembered. */
+  rememberMask(mask: string, rank: number): string;
+
   /** The context of a cell or layer inside this one, at a call of its own. */
   child(layer: LayerConfig, scope: ChildScope, call: LayerCall): LayerContext;
   /** Translates a layer inside this one (what a wrapper holds). */
