@@ -3,6 +3,7 @@ import { estimate } from "../compute/estimate.ts";
 import type { OpenScorer } from "../compute/scoring.ts";
 import { formatShape, sizeOf } from "../core/graph/tensor.ts";
 import type { CompiledGroup } from "../core/tracin/compile.ts";
+import { sitesOf } from "../core/tracin/layout.ts";
 import {
   type CommandContext,
   type CommonOptions,
@@ -74,9 +75,8 @@ async function inspect(opened: OpenScorer, signal: AbortSignal) {
 
 /** Where parameters are used, and how the products of gradients are computed there. */
 function siteReport({ group, form }: CompiledGroup) {
-  const sites = group.kind === "single" ? [group.site] : group.sites;
   return {
-    uses: sites.map(({ kind, weight, node }) => ({
+    uses: sitesOf(group).map(({ kind, weight, node }) => ({
       kind,
       weight,
       operator: node.op,
@@ -106,15 +106,20 @@ function print(context: CommandContext, report: Report): void {
     out.write(`  not trained: ${model.buffers.map(printable).join(", ")}\n`);
   }
   heading("Sites (where parameters act on examples)");
-  const sites = model.sites.flatMap(({ uses, scores, selfInfluence }) =>
-    uses.map(({ kind, weight, operator, node }) => [
-      weight,
-      kind,
-      `${operator} ${node}`,
-      scores,
-      selfInfluence,
-    ]),
-  );
+  const sites = model.sites.flatMap(({ uses, scores, selfInfluence }) => {
+    // A recurrent layer uses its weights at every step: one line for all steps.
+    const isAlike = (a: (typeof uses)[number], b: (typeof uses)[number]) =>
+      a.weight === b.weight && a.kind === b.kind && a.operator === b.operator;
+    const firsts = uses.filter(
+      (use, index) => uses.findIndex((other) => isAlike(other, use)) === index,
+    );
+    return firsts.map((first) => {
+      const { weight, kind, operator, node } = first;
+      const more = uses.filter((use) => isAlike(use, first)).length - 1;
+      const place = `${operator} ${node}${more > 0 ? ` and ${more} more` : ""}`;
+      return [weight, kind, place, scores, selfInfluence];
+    });
+  });
   out.write(`${table(out, ["weight", "kind", "node", "scores", "self-infl."], sites)}\n`);
   heading("Checkpoints");
   const checkpoints = report.checkpoints.map((checkpoint) => [

@@ -26,19 +26,18 @@ export function groupFactors(
     return factorsAt(forward, group.site, gradients);
   }
   if (group.kind === "merged") {
-    const all = group.sites.flatMap((site) => factorsAt(forward, site, gradients) ?? []);
-    return all.length === 0 ? undefined : all.reduce((a, b) => join(forward.builder, a, b));
+    return factorsOf(forward, group.sites, gradients);
   }
   const { builder, batch } = forward;
-  const parts = group.sites.flatMap((site, index) => {
-    const factors = factorsAt(forward, site, gradients);
+  const parts = group.uses.flatMap(({ sites, elements }) => {
+    const factors = factorsOf(forward, sites, gradients);
     return factors === undefined
       ? []
       : [
           pullBack(
             builder,
-            storedGradient(forward, site, factors),
-            group.elements[index] as Int32Array,
+            storedGradient(forward, sites[0] as Site, factors),
+            elements,
             group.size,
             batch,
           ),
@@ -58,33 +57,53 @@ function factorsAt(
   return gradient === undefined ? undefined : siteFactors(forward, site, gradient);
 }
 
-/** Two uses of one weight as one: positions are joined, vectors added. */
-function join(builder: GraphBuilder, a: SiteFactors, b: SiteFactors): SiteFactors {
-  if (a.kind === "outer" && b.kind === "outer") {
+/** Several sites of one weight as one: positions are joined, vectors added. */
+function factorsOf(
+  forward: Forward,
+  sites: readonly Site[],
+  gradients: ReadonlyMap<string, string>,
+): SiteFactors | undefined {
+  const { builder } = forward;
+  const all = sites.flatMap((site) => factorsAt(forward, site, gradients) ?? []);
+  const [first] = all;
+  if (first === undefined || all.length === 1) {
+    return first;
+  }
+  const ofKind = <K extends SiteFactors["kind"]>(kind: K) =>
+    all.filter((factors): factors is Extract<SiteFactors, { kind: K }> => factors.kind === kind);
+  if (first.kind === "outer") {
+    const outer = ofKind("outer");
+    const [u, delta] = [outer.map((factors) => factors.u), outer.map((factors) => factors.delta)];
+    return { ...first, u: joinPositions(builder, u), delta: joinPositions(builder, delta) };
+  }
+  if (first.kind === "rows") {
+    const rows = ofKind("rows");
     return {
-      ...a,
-      u: joinPositions(builder, a.u, b.u),
-      delta: joinPositions(builder, a.delta, b.delta),
+      ...first,
+      ids: builder.op(
+        "Concat",
+        rows.map(({ ids }) => ids),
+        { axis: 1 },
+      ),
+      delta: joinPositions(
+        builder,
+        rows.map(({ delta }) => delta),
+      ),
     };
   }
-  if (a.kind === "rows" && b.kind === "rows") {
-    return {
-      ...a,
-      ids: builder.op("Concat", [a.ids, b.ids], { axis: 1 }),
-      delta: joinPositions(builder, a.delta, b.delta),
-    };
-  }
-  if (a.kind === "vector" && b.kind === "vector") {
-    return { ...a, value: builder.add2(a.value, b.value) };
-  }
-  throw new Error("Sites of one weight have factors of different kinds.");
+  const values = ofKind("vector").map(({ value }) => value);
+  return { ...first, value: values.reduce((a, b) => builder.add2(a, b)) };
 }
 
-function joinPositions(builder: GraphBuilder, a: Factor, b: Factor): Factor {
-  const value = builder.op("Concat", [positionsFirst(builder, a), positionsFirst(builder, b)], {
-    axis: 1,
-  });
-  return { value, layout: "PF", positions: a.positions + b.positions, features: a.features };
+function joinPositions(builder: GraphBuilder, factors: readonly Factor[]): Factor {
+  const [first] = factors as readonly [Factor];
+  const value = builder.op(
+    "Concat",
+    factors.map((factor) => positionsFirst(builder, factor)),
+    { axis: 1 },
+  );
+  const positions = factors.reduce((sum, factor) => sum + factor.positions, 0);
+  return { value, layout: "PF", positions, features: first.features };
 }
 
 /** The explicit per-example gradient of an outer product: [batch * groups, outputs, inputs]. */

@@ -8,8 +8,9 @@ import type { Site } from "./sites.ts";
 
 /**
  * Sites whose parameters do not overlap with any other site's: the inner product of gradients is the sum over
- * them. `merged` sites share one weight and add their gradients before the product (positions are joined);
- * `pulledBack` sites share parameters in different layouts and are summed element by element.
+ * them. `merged` sites share one weight (or two that hold the same elements in the same order) and add their gradients
+ * before the product (positions are joined); `pulledBack` sites share parameters in different layouts and are summed
+ * element by element.
  */
 export type SiteGroup = {
   /** Names of the counted parameters that it holds. */
@@ -19,13 +20,30 @@ export type SiteGroup = {
   | { readonly kind: "merged"; readonly sites: readonly Site[] }
   | {
       readonly kind: "pulledBack";
-      readonly sites: readonly Site[];
+      readonly uses: readonly Use[];
       /** Number of parameter elements of the group; the parameters' elements follow each other in their order. */
       readonly size: number;
-      /** For each site, the parameter element (0 to size - 1) of each weight element; -1 where none counts. */
-      readonly elements: readonly Int32Array[];
     }
 );
+
+/** Sites whose weights hold the same parameter elements in the same layout. */
+export interface Use {
+  readonly sites: readonly Site[];
+  /** The parameter element (0 to size - 1) of each weight element; -1 where none counts. */
+  readonly elements: Int32Array;
+}
+
+/** The sites of a group. */
+export function sitesOf(group: SiteGroup): readonly Site[] {
+  switch (group.kind) {
+    case "single":
+      return [group.site];
+    case "merged":
+      return group.sites;
+    case "pulledBack":
+      return group.uses.flatMap(({ sites }) => sites);
+  }
+}
 
 /** Operators that only move elements, keeping every one of them once. */
 const bijective = new Set(["Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"]);
@@ -140,18 +158,18 @@ async function groupsOf(
   const parametersOf = (some: readonly Site[]): readonly string[] => [
     ...new Set(some.flatMap((site) => views.get(site.weight)?.parameters ?? [])),
   ];
-  const single = (site: Site): SiteGroup => ({
-    kind: "single",
-    site,
-    parameters: parametersOf([site]),
-  });
-  if (sites.length === 1 && isWhole) {
-    return [single(first)];
-  }
-  const isAlike = sites.every((site) => site.weight === first.weight && site.kind === first.kind);
-  const orders = new Set(sites.map((site) => (site.kind === "dense" ? site.order : "")));
-  if (isWhole && isAlike && orders.size === 1) {
-    return [{ kind: "merged", sites, parameters: parametersOf(sites) }];
+  const together = (some: readonly Site[]): SiteGroup => {
+    const [site] = some;
+    const parameters = parametersOf(some);
+    return some.length === 1 && site !== undefined
+      ? { kind: "single", site, parameters }
+      : { kind: "merged", sites: some, parameters };
+  };
+  const isAlike = sites.every(
+    (site) => site.weight === first.weight && layoutOf(site) === layoutOf(first),
+  );
+  if (isWhole && isAlike) {
+    return [together(sites)];
   }
   const names = parametersOf(sites);
   const offsets = new Map<string, number>();
@@ -160,22 +178,53 @@ async function groupsOf(
     offsets.set(name, size);
     size += sizeOf(forward.type(name).shape);
   }
-  const elements: Int32Array[] = [];
+  const elements = new Map<string, Int32Array>();
+  for (const weight of new Set(sites.map((site) => site.weight))) {
+    const view = views.get(weight) as View;
+    elements.set(weight, await trace(forward, weight, view, offsets, counted, reference));
+  }
+  const uses = usesOf(forward, sites, elements);
+  if (isDisjoint(uses, size)) {
+    return uses.map((use) => together(use.sites));
+  }
+  return [{ kind: "pulledBack", uses, parameters: names, size }];
+}
+
+/** What must be equal for the factors of two sites of one weight to be joined. */
+function layoutOf(site: Site): string {
+  return site.kind === "dense" ? `dense ${site.order}` : site.kind;
+}
+
+/** The sites by what they hold: a recurrent layer uses its weights once for each time step. */
+function usesOf(
+  forward: Forward,
+  sites: readonly Site[],
+  elements: ReadonlyMap<string, Int32Array>,
+): readonly Use[] {
+  const uses: { readonly sites: Site[]; readonly elements: Int32Array; readonly key: string }[] =
+    [];
   for (const site of sites) {
-    const view = views.get(site.weight) as View;
-    elements.push(await trace(forward, site.weight, view, offsets, counted, reference));
+    const held = elements.get(site.weight) as Int32Array;
+    const key = `${layoutOf(site)} ${forward.type(site.weight).shape.join()}`;
+    const known = uses.find((use) => use.key === key && isSame(use.elements, held));
+    if (known) {
+      known.sites.push(site);
+    } else {
+      uses.push({ sites: [site], elements: held, key });
+    }
   }
-  if (isDisjoint(elements, size)) {
-    return sites.map(single);
-  }
-  return [{ kind: "pulledBack", sites, parameters: names, size, elements }];
+  return uses;
+}
+
+function isSame(a: Int32Array, b: Int32Array): boolean {
+  return a === b || (a.length === b.length && a.every((element, index) => element === b[index]));
 }
 
 /** True when every element counts and none appears twice: then the product of weights is the product of parameters. */
-function isDisjoint(elements: readonly Int32Array[], size: number): boolean {
+function isDisjoint(uses: readonly Use[], size: number): boolean {
   const seen = new Uint8Array(size);
-  return elements.every((list) =>
-    list.every((element) => {
+  return uses.every(({ elements }) =>
+    elements.every((element) => {
       if (element < 0 || seen[element] === 1) {
         return false;
       }

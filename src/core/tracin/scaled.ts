@@ -11,7 +11,7 @@ import {
 import type { Forward } from "./forward.ts";
 import { asOuter } from "./gradients.ts";
 import type { Keepable } from "./invariant.ts";
-import type { SiteGroup } from "./layout.ts";
+import { type SiteGroup, sitesOf } from "./layout.ts";
 import type { GroupScale } from "./scaling.ts";
 import type { Site } from "./sites.ts";
 
@@ -114,5 +114,5 @@ function rowScales(
 
 /** The site of a group, or one of several that share their weight. */
 function siteOf(group: SiteGroup): Site {
-  return group.kind === "single" ? group.site : (group.sites[0] as Site);
+  return sitesOf(group)[0] as Site;
 }

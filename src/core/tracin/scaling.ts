@@ -1,6 +1,6 @@
 import type { Node } from "../graph/graph.ts";
 import type { Forward } from "./forward.ts";
-import { type SiteGroup, weightNodes } from "./layout.ts";
+import { type SiteGroup, sitesOf, weightNodes } from "./layout.ts";
 
 /**
  * How parameters weigh where they do not all weigh the same: a score is then the sum over parameter elements of
@@ -53,7 +53,7 @@ export class ScaleInputs {
       const value = flat.length === 1 ? first : builder.op("Concat", flat, { axis: 0 });
       return { kind: "each", value };
     }
-    const site = group.kind === "single" ? group.site : group.sites[0];
+    const [site] = sitesOf(group);
     return { kind: "each", value: this.moved(site?.weight ?? "", group.parameters) };
   }
 
