@@ -3,10 +3,11 @@ gradients in double precision.
 
     python test/golden/keras_recurrent.py [NAME ...]
 
-Writes test/unit/golden/keras/recurrent/: cases.json (the configuration that each model saves), weights.safetensors (under the
+Writes test/unit/golden/keras/recurrent/: cases.json.gz (the configuration that each model saves), weights.safetensors (under the
 names that `.weights.h5` gives them), expected.safetensors. See README.md for the format.
 """
 
+import gzip
 import json
 import os
 import sys
@@ -455,7 +456,7 @@ def main(names):
     paths = {kind: OUT / f"{kind}.safetensors" for kind in ("weights", "expected")}
     records, weights, expected = {}, {}, {}
     if names:
-        records = json.loads((OUT / "cases.json").read_text())
+        records = json.loads(gzip.decompress((OUT / "cases.json.gz").read_bytes()))
         weights, expected = load_file(paths["weights"]), load_file(paths["expected"])
     for name in names or sorted(CASES):
         prefix = f"{name}/"
@@ -466,7 +467,8 @@ def main(names):
                 del tensors[key]
             tensors |= {prefix + key: np.ascontiguousarray(value) for key, value in new.items()}
         print(name, record["parameters"], "parameters")
-    (OUT / "cases.json").write_text(json.dumps(dict(sorted(records.items())), separators=(",", ":")) + "\n")
+    text = json.dumps(dict(sorted(records.items())), separators=(",", ":"))
+    (OUT / "cases.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
     save_file(weights, paths["weights"])
     save_file(expected, paths["expected"])
 

@@ -119,7 +119,9 @@ function softmax(logits: Float64Array, width: number): number[] {
 }
 
 describe("recurrent, attention and embedding layers agree with Keras", () => {
-  test.each(Object.keys(cases))("%s", async (name) => {
+  const layersOfCases =
+    /^(bidirectional|cells|gru|lstm|lstm_initial_state|lstm_options|mask_anywhere|mask_left|simple_rnn|simple_rnn_backwards|time_distributed_model)_k[23]$/;
+  test.each(Object.keys(cases).filter((name) => layersOfCases.test(name)))("%s", async (name) => {
     const { chunk, train, queries } = await score(name);
     const numbers = (key: string) => expected.get(`${name}/${key}`).data as Float64Array;
     const classes = expected.get(`${name}/outputs`).shape[1] as number;

@@ -4,6 +4,7 @@ import { multiHeadAttention } from "./layers/attention/multi-head.ts";
 import { dense } from "./layers/dense.ts";
 import { embedding } from "./layers/embedding.ts";
 import { identity } from "./layers/identity.ts";
+import { maskOperations } from "./layers/mask-operations.ts";
 import { recurrentLayers } from "./layers/recurrent/layers.ts";
 import { timeDistributed } from "./layers/time-distributed.ts";
 
@@ -12,6 +13,7 @@ const families: readonly LayerFamily[] = [
   dense,
   identity,
   embedding,
+  maskOperations,
   recurrentLayers,
   timeDistributed,
   attention,
