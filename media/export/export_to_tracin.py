@@ -70,7 +70,7 @@ def export(path):
 
 
 def record(path, model):
-    """Appends to the ONNX file, as metadata, what its graph does not tell: what is not trained, and padding rows."""
+    """Appends to the ONNX file, as metadata, what its graph does not tell: what is not trained, padding rows, tied names, order."""
     state = tensors(model.state_dict(keep_vars=True))
     is_parameter = lambda tensor: isinstance(tensor, torch.nn.Parameter)
     embeddings = [module for module in model.modules() if isinstance(module, torch.nn.Embedding)]
@@ -81,16 +81,21 @@ def record(path, model):
             print(f"{name} is the table of several embeddings, with padding_idx {rows}: it is recorded without.")
         elif rows and rows != {None}:
             padding[name] = rows.pop()
+    groups = {}
+    for name, tensor in state.items():
+        groups.setdefault(id(tensor), []).append(name)
     recorded = {
         "version": 1,
         "buffers": [name for name, value in state.items() if not is_parameter(value) and value.is_floating_point()],
         "frozen": [name for name, value in state.items() if is_parameter(value) and not value.requires_grad],
         "paddingRows": padding,
+        "tied": [names for names in groups.values() if len(names) > 1],
+        "parameters": [name for name, _ in model.named_parameters()],
     }
     with open(path, "ab") as file:
         # Protobuf messages may be joined: 14 is ModelProto.metadata_props, with 1 key and 2 value.
         file.write(field(14, field(1, b"tracin") + field(2, json.dumps(recorded).encode())))
-    for what in ("buffers", "frozen", "paddingRows"):
+    for what in ("buffers", "frozen", "paddingRows", "tied"):
         print(f"Recorded {what}: {json.dumps(recorded[what])}")
 
 

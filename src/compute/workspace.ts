@@ -138,7 +138,7 @@ async function closeUnused(entry: Entry): Promise<void> {
 }
 
 /** Changes when an input is written, or when a checkpoint appears or goes. */
-async function stampOf({ root, config }: Project): Promise<string> {
+async function stampOf({ root, config, checkpoints }: Project): Promise<string> {
   const files = [
     configFile,
     config.model,
@@ -147,6 +147,7 @@ async function stampOf({ root, config }: Project): Promise<string> {
       "text" in feature ? [feature.text.tokenizer] : [],
     ),
     ...(await findCheckpoints(root, config.checkpoints.files)),
+    ...checkpoints.flatMap(({ files = [] }) => files),
   ];
   const stamps = await Promise.all(
     files.map(async (file) => {

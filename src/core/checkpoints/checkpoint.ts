@@ -65,13 +65,24 @@ export interface SchedulerState {
   readonly base: readonly number[];
   /** How often it was stepped. */
   readonly count?: number;
+  /** Name of the schedule where the file beside it tells: `linear`, `cosine`, ... of the Hugging Face Trainer. */
+  readonly kind?: string;
   /** Its other numbers by the names of PyTorch's schedulers: `step_size`, `gamma`, `milestones`, `T_max`, ... */
   readonly settings: ReadonlyMap<string, number | readonly number[]>;
 }
 
+/** A learning rate as the training has logged it at a step. */
+export interface LoggedRate {
+  readonly step: number;
+  readonly value: number;
+}
+
 /** An open checkpoint: its table of contents is known and validated, tensors are read on demand. */
 export interface Checkpoint {
+  /** The file, or the folder of a trainer, as the person would write it. */
   readonly file: string;
+  /** All files that it was read from, where it is not `file` alone. */
+  readonly files?: readonly string[];
   readonly format: CheckpointFormat;
   /** The model's tensors by name; optimizer state is not among them. */
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
@@ -86,6 +97,14 @@ export interface Checkpoint {
   /** Training step and epoch, where the file says them. */
   readonly step?: number;
   readonly epoch?: number;
+  /** Names of tensors that the file does not repeat because they are another one (tied weights), where it says so. */
+  readonly ties?: ReadonlyMap<string, string>;
+  /** True for an adapter (PEFT), which holds only what was added to the weights of another model. */
+  readonly isAdapter?: boolean;
+  /** Rates that the training has logged, in the order of its steps. */
+  readonly loggedRates?: readonly LoggedRate[];
+  /** Things to look at: a file beside the weights that cannot be read. */
+  readonly warnings?: readonly string[];
   /** One tensor, floating types converted to float32, others as stored. Throws kind `checkpoint`. */
   read(name: string): Promise<Tensor>;
   close(): Promise<void>;

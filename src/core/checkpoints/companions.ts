@@ -1,98 +1,160 @@
-import { readFile, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { basename, dirname, join, posix } from "node:path";
-import type { Checkpoint } from "./checkpoint.ts";
-import { type Progress, plainNumber } from "./progress.ts";
+import { TracInError } from "../errors.ts";
+import type { Checkpoint, LoggedRate, SchedulerState } from "./checkpoint.ts";
+import { field, readJson } from "./json-file.ts";
+import { plainNumber } from "./progress.ts";
 import { openPytorch } from "./pytorch/pytorch.ts";
+import { readTrainingArguments, type TrainingArguments } from "./pytorch/training-arguments.ts";
 
-/** Names that Hugging Face gives to the weights; the training's state lies beside them. */
-const weightFiles = /^(model\.safetensors|pytorch_model\.bin)$/;
-const maximumJson = 64 * 2 ** 20;
+/** Names that Hugging Face's libraries give to the weights; the training's state lies beside them. */
+const weightFiles = /^(model|pytorch_model|adapter_model)\.(safetensors|bin)(\.index\.json)?$/;
+
+/** Steps of a log; longer ones are cut at the front. */
+const mostLogged = 1_000_000;
 
 /**
- * Hugging Face's Trainer keeps weights, optimizer and progress in separate files of one folder: rates come from
- * `optimizer.pt`, else from the last entry of `trainer_state.json` that has one, which also tells step and epoch.
- * Other checkpoints, and those that say it themselves, stay as they are. A companion that cannot be read counts
- * as missing.
+ * Hugging Face's Trainer and Accelerate keep weights, optimizer, scheduler and progress in separate files of one
+ * folder. Rates come from the optimizer, else from the scheduler, else from the last logged one. Other checkpoints,
+ * and those that say it themselves, stay as they are. What cannot be read is told as a warning.
  */
 export async function withCompanions(path: string, checkpoint: Checkpoint): Promise<Checkpoint> {
   if (!weightFiles.test(basename(path)) || checkpoint.learningRates.length > 0) {
     return checkpoint;
   }
-  const beside = (name: string) => ({
-    path: join(dirname(path), name),
-    file: posix.join(posix.dirname(checkpoint.file.replaceAll("\\", "/")), name),
-  });
-  const state = await trainerState(beside("trainer_state.json"));
-  const optimizer = await optimizerState(beside("optimizer.pt"));
+  const beside = new Companions(path, checkpoint.file);
+  const optimizer = await beside.first(["optimizer.pt", "optimizer.bin"], openState);
+  const scheduler = await beside.first(["scheduler.pt", "scheduler.bin"], openState);
+  const state = await beside.first(["trainer_state.json"], openTrainerState);
+  const training = await beside.first(["training_args.bin"], readTrainingArguments);
+  await scheduler?.close();
+  const logged = state?.loggedRates ?? [];
+  const rates = [
+    optimizer?.learningRates ?? [],
+    scheduler?.learningRates ?? [],
+    logged.slice(-1).map(({ value, step }) => ({
+      value,
+      source: `trainer_state.json: log_history, step ${step}`,
+    })),
+  ];
+  const schedulers = scheduler?.schedulers?.map((found) =>
+    withSchedule(found, training, state?.totalSteps),
+  );
   return {
     ...checkpoint,
-    ...state,
-    ...optimizer,
-    learningRates: optimizer?.learningRates ?? state?.learningRates ?? [],
+    learningRates: rates.find((found) => found.length > 0) ?? [],
+    files: [...(checkpoint.files ?? [checkpoint.file]), ...beside.read],
+    ...(state?.step === undefined ? {} : { step: state.step }),
+    ...(state?.epoch === undefined ? {} : { epoch: state.epoch }),
+    ...(logged.length === 0 ? {} : { loggedRates: logged }),
+    ...(optimizer?.optimizer === undefined ? {} : { optimizer: optimizer.optimizer }),
+    ...(schedulers === undefined ? {} : { schedulers }),
+    warnings: [...(checkpoint.warnings ?? []), ...beside.warnings],
+    async close() {
+      await checkpoint.close();
+      await optimizer?.close();
+    },
   };
 }
 
-interface Companion {
-  readonly path: string;
-  readonly file: string;
-}
+/** Files beside the weights: which were read, and which could not be. */
+class Companions {
+  readonly read: string[] = [];
+  readonly warnings: string[] = [];
 
-/** Rates and number of tensors of an optimizer that has rates. */
-async function optimizerState({
-  path,
-  file,
-}: Companion): Promise<Pick<Checkpoint, "learningRates" | "optimizer"> | undefined> {
-  try {
-    const { learningRates, optimizer, close } = await openPytorch(path, file);
-    await close();
-    if (learningRates.length === 0) {
-      return undefined;
+  constructor(
+    private readonly path: string,
+    private readonly file: string,
+  ) {}
+
+  /** Opens the first of the files that exists. */
+  async first<Result>(
+    names: readonly string[],
+    open: (path: string, file: string) => Promise<Result>,
+  ): Promise<Result | undefined> {
+    for (const name of names) {
+      const path = join(dirname(this.path), name);
+      const isFile = await stat(path).then(
+        (found) => found.isFile(),
+        () => false,
+      );
+      if (isFile) {
+        const file = posix.join(posix.dirname(this.file.replaceAll("\\", "/")), name);
+        try {
+          const result = await open(path, file);
+          this.read.push(file);
+          return result;
+        } catch (error) {
+          this.warnings.push(`${name} cannot be read: ${TracInError.from(error).message}`);
+          return undefined;
+        }
+      }
     }
-    return {
-      learningRates: learningRates.map(({ value, source }) => ({
-        value,
-        source: `${basename(path)}: ${source}`,
-      })),
-      ...(optimizer === undefined ? {} : { optimizer }),
-    };
-  } catch {
     return undefined;
   }
 }
 
-async function trainerState({ path }: Companion): Promise<Progress | undefined> {
-  try {
-    if ((await stat(path)).size > maximumJson) {
-      return undefined;
-    }
-    return readTrainerState(JSON.parse(await readFile(path, "utf8")));
-  } catch {
-    return undefined;
-  }
-}
-
-function readTrainerState(state: unknown): Progress {
-  const step = plainNumber(field(state, "global_step"));
-  const epoch = plainNumber(field(state, "epoch"));
-  const history = field(state, "log_history");
-  const entries: unknown[] = Array.isArray(history) ? history : [];
-  const index = entries.findLastIndex((entry) => {
-    const rate = plainNumber(field(entry, "learning_rate"));
-    return rate !== undefined && rate >= 0;
+/** An optimizer or scheduler, with its name before the source of each rate. */
+async function openState(path: string, file: string): Promise<Checkpoint> {
+  const opened = await openPytorch(path, file);
+  const named = <T extends { readonly source: string }>(found: T): T => ({
+    ...found,
+    source: `${basename(path)}: ${found.source}`,
   });
-  const rate = plainNumber(field(entries[index], "learning_rate"));
   return {
-    learningRates:
-      rate === undefined
-        ? []
-        : [{ value: rate, source: `trainer_state.json: log_history[${index}].learning_rate` }],
-    ...(step === undefined ? {} : { step }),
-    ...(epoch === undefined ? {} : { epoch }),
+    ...opened,
+    learningRates: opened.learningRates.map(named),
+    schedulers: (opened.schedulers ?? []).map(named),
   };
 }
 
-function field(value: unknown, name: string): unknown {
-  return typeof value === "object" && value !== null && Object.hasOwn(value, name)
-    ? Reflect.get(value, name)
-    : undefined;
+interface TrainerState {
+  readonly step: number | undefined;
+  readonly epoch: number | undefined;
+  readonly totalSteps: number | undefined;
+  readonly loggedRates: readonly LoggedRate[];
+}
+
+async function openTrainerState(path: string, file: string): Promise<TrainerState> {
+  const state = await readJson(path, file);
+  const history = field(state, "log_history");
+  const entries: unknown[] = Array.isArray(history) ? history.slice(-mostLogged) : [];
+  return {
+    step: count(state, "global_step"),
+    epoch: count(state, "epoch"),
+    totalSteps: count(state, "max_steps"),
+    loggedRates: entries.flatMap((entry): LoggedRate[] => {
+      const [step, value] = [count(entry, "step"), count(entry, "learning_rate")];
+      return step === undefined || value === undefined ? [] : [{ step, value }];
+    }),
+  };
+}
+
+function count(value: unknown, name: string): number | undefined {
+  const number = plainNumber(field(value, name));
+  return number !== undefined && number >= 0 ? number : undefined;
+}
+
+/** The Trainer's scheduler is a function that the file does not hold; its arguments name it. */
+function withSchedule(
+  scheduler: SchedulerState,
+  training: TrainingArguments | undefined,
+  totalSteps: number | undefined,
+): SchedulerState {
+  if (training?.schedule === undefined || totalSteps === undefined) {
+    return scheduler;
+  }
+  const { schedule, warmupSteps = 0, warmupRatio = 0 } = training;
+  // A share of all steps where it is below 1.
+  const share = warmupSteps > 0 ? warmupSteps : warmupRatio;
+  const warmup = share < 1 ? Math.ceil(share * totalSteps) : share;
+  return {
+    ...scheduler,
+    kind: schedule,
+    settings: new Map([
+      ...scheduler.settings,
+      ["warmup_steps", warmup],
+      ["total_steps", totalSteps],
+    ]),
+  };
 }

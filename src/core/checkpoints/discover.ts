@@ -1,19 +1,21 @@
 import { stat } from "node:fs/promises";
+import { posix } from "node:path";
 import { glob } from "tinyglobby";
 import { TracInError } from "../errors.ts";
 import { checkPattern, resolveInside, toWorkspacePath } from "../paths.ts";
+import { isCheckpointFolder } from "./folder.ts";
 import { openCheckpoint } from "./open.ts";
 
 const natural = new Intl.Collator("en", { numeric: true });
-const folderPattern = "*.{pt,pth,ckpt,bin,safetensors,onnx}";
+const checkpointName = /\.(pt|pth|ckpt|bin|safetensors|onnx)$/i;
 
 /**
  * Finds checkpoint files in training order.
  *
  * Each pattern gives its files in natural order (`epoch-2` before `epoch-10`); patterns follow each other as
- * listed, and a file counts once. A folder stands for the checkpoints in it. Where some name has no number
- * (`best.pt`, `last.pt`), the files of that pattern are ordered by the step or epoch inside them, if all of
- * them tell one.
+ * listed, and a file counts once. A folder that a trainer wrote (`checkpoint-500`) is one checkpoint; any other
+ * stands for the checkpoints in it. Where some name has no number (`best.pt`, `last.pt`), the files of that pattern are
+ * ordered by the step or epoch inside them, if all of them tell one.
  * @param root absolute workspace folder; nothing outside of it is listed, links that lead out are refused
  * @returns paths relative to the root, with forward slashes
  * Throws kind `config` for a pattern that matches nothing or leaves the workspace.
@@ -45,28 +47,41 @@ async function matchPattern(root: string, pattern: string): Promise<string[]> {
   // A path may contain characters that mean something in patterns: `run[1]/last.pt`.
   const literal = await kindOf(await resolveInside(root, pattern));
   const path = toWorkspacePath(root, await resolveInside(root, pattern));
-  if (literal === "file") {
+  if (literal === "file" || literal === "checkpoint") {
     return [path];
   }
-  const matches = await glob(literal === "folder" ? folderPattern : pattern, {
+  const matches = await glob(literal === "folder" ? "*" : pattern, {
     cwd: literal === "folder" ? await resolveInside(root, pattern) : root,
     expandDirectories: false,
+    onlyFiles: false,
     ignore: ["**/node_modules/**", "**/.tracin/**"],
   });
   const files: string[] = [];
   for (const match of matches) {
-    const file = literal === "folder" ? `${path}/${match}` : match;
-    if ((await kindOf(await resolveInside(root, file))) === "file") {
+    const found = match.replace(/\/$/, "");
+    const file = literal === "folder" ? posix.join(path, found) : found;
+    const kind = await kindOf(await resolveInside(root, file));
+    if (kind === "checkpoint" || (kind === "file" && isCheckpointName(file, literal))) {
       files.push(file);
     }
   }
   return files;
 }
 
-async function kindOf(path: string): Promise<"file" | "folder" | undefined> {
+/** In a folder that is named as a whole, only files of a known kind count; folders in it are told by their content. */
+function isCheckpointName(file: string, literal: Kind | undefined): boolean {
+  return literal !== "folder" || checkpointName.test(file);
+}
+
+type Kind = "file" | "folder" | "checkpoint";
+
+async function kindOf(path: string): Promise<Kind | undefined> {
   try {
     const found = await stat(path);
-    return found.isFile() ? "file" : found.isDirectory() ? "folder" : undefined;
+    if (found.isDirectory()) {
+      return (await isCheckpointFolder(path)) ? "checkpoint" : "folder";
+    }
+    return found.isFile() ? "file" : undefined;
   } catch {
     return undefined;
   }

@@ -14,6 +14,8 @@ export interface Match {
   readonly surplus: readonly string[];
   /** Prefix that the checkpoint's names have and the model's have not. */
   readonly prefix: string;
+  /** Prefixes of further sets of weights in the file that fit the model as well. */
+  readonly copies: readonly string[];
 }
 
 export interface MatchOptions {
@@ -55,21 +57,43 @@ export function matchCheckpoint(
       names.set(weight.name, name);
     }
   }
+  const copied = new Set(naming.copies.flatMap(({ tensors }) => [...tensors]));
+  const unused = () => {
+    const used = new Set(names.values());
+    return [...checkpoint.tensors.keys()].filter(
+      (name) => !used.has(name) && !copied.has(name) && !name.endsWith("num_batches_tracked"),
+    );
+  };
+  const sharing = unused();
+  for (const weight of missing) {
+    const name = twinOf(weight, model, checkpoint, naming, sharing);
+    if (name !== undefined) {
+      names.set(weight.name, name);
+    }
+  }
   const used = new Set(names.values());
-  const surplus = [...checkpoint.tensors.keys()].filter(
-    (name) => !used.has(name) && !name.endsWith("num_batches_tracked"),
-  );
-  const absent = missing.filter(
-    (weight) =>
-      (model.hollow === true || !options.optional?.(weight.name)) &&
-      !isConstant(weight, surplus, checkpoint),
+  const surplus = unused();
+  const lacking = missing.filter(({ name }) => !names.has(name));
+  const isOptional = ({ name, role }: ModelWeight): boolean =>
+    model.hollow !== true &&
+    (options.optional?.(name) === true ||
+      // The model file says that it was frozen, and an adapter holds nothing that was.
+      (checkpoint.isAdapter === true && role === "buffer"));
+  const absent = lacking.filter(
+    (weight) => !isOptional(weight) && !isConstant(weight, surplus, checkpoint),
   );
   if (absent.length > 0) {
     throw missingError(absent, wanted, surplus, naming, model, checkpoint);
   }
   checkShapes(wanted, names, model, checkpoint);
   checkFused(surplus, used, naming, model, checkpoint, options);
-  return { names, constants: missing.map(({ name }) => name), surplus, prefix: naming.prefix };
+  return {
+    names,
+    constants: lacking.map(({ name }) => name),
+    surplus,
+    prefix: naming.prefix,
+    copies: naming.copies.map(({ prefix }) => prefix),
+  };
 }
 
 /**
@@ -94,6 +118,38 @@ export function matchCheckpoints(
     }
   }
   return matches;
+}
+
+/**
+ * The tensor under which a checkpoint keeps a weight that its file stores once for several names, when the model has it
+ * under another of them (an output layer that is the embedding table). The names of a tie stand in the metadata of the
+ * model or of the safetensors file; or the graph itself uses the weight at several nodes and a single unused tensor has
+ * its shape.
+ */
+function twinOf(
+  weight: ModelWeight,
+  model: Model,
+  checkpoint: Checkpoint,
+  naming: Naming,
+  unused: readonly string[],
+): string | undefined {
+  const tied = model.ties?.find((names) => names.includes(weight.name)) ?? [];
+  for (const name of tied) {
+    const tensor = naming.tensorFor(name);
+    if (tensor !== undefined && unused.includes(tensor)) {
+      return tensor;
+    }
+  }
+  const kept = checkpoint.ties?.get(naming.prefix + weight.name);
+  if (kept !== undefined && unused.includes(kept)) {
+    return kept;
+  }
+  const uses = model.graph.nodes.filter(({ inputs }) => inputs.includes(weight.name)).length;
+  const alike = unused.filter((name) => {
+    const tensor = checkpoint.tensors.get(name);
+    return tensor?.dtype.includes("float") === true && sameShape(tensor.shape, weight.shape);
+  });
+  return uses > 1 && alike.length === 1 && weight.shape.length > 1 ? alike[0] : undefined;
 }
 
 /** Names that PyTorch modules cannot give: made by an exporter for a value of the graph. */
@@ -169,15 +225,26 @@ function missingError(
         : 'Use checkpoints of this model, or set "checkpoints.prefix" in tracin.json.',
     );
   }
+  if (checkpoint.isAdapter) {
+    return new TracInError(
+      "checkpoint",
+      `This is an adapter (PEFT): it holds only ${checkpoint.tensors.size} tensors that were added to another model, and the model ${model.file} needs the weight "${first?.name}"${absent.length > 1 ? ` and ${absent.length - 1} more` : ""}.`,
+      place,
+      'Export the model with the adapter in it (TracIn: Export PyTorch Model records what is frozen; else name it under "frozen"), or save whole models: model.merge_and_unload().save_pretrained(...) for each checkpoint.',
+    );
+  }
   const renamed =
     first !== undefined && first.aliases === undefined && exporterName.test(first.name);
+  const tied = checkpoint.ties?.get(naming.prefix + first?.name);
   return new TracInError(
     "checkpoint",
     `The model ${model.file} has the weight "${first?.name}" of shape ${formatShape(first?.shape ?? [])}, but the checkpoint has no tensor of that name.${absent.length > 1 ? ` Also missing: ${list(absent.slice(1).map(({ name }) => name))}.` : ""}${unused}`,
     place,
-    renamed
-      ? 'The exporter renamed this weight or computed it from others: export the model again with the script of TracIn: Export PyTorch Model, which keeps the weights apart; if it is a constant, name it under "frozen" in tracin.json.'
-      : "Export the model from the same code that wrote the checkpoint.",
+    tied !== undefined
+      ? `The file says that it is tied to "${tied}", but the model has two weights: export the model again, with the weights tied.`
+      : renamed
+        ? 'The exporter renamed this weight or computed it from others: export the model again with the script of TracIn: Export PyTorch Model, which keeps the weights apart; if it is a constant, name it under "frozen" in tracin.json.'
+        : "Export the model from the same code that wrote the checkpoint.",
   );
 }
 

@@ -9,14 +9,32 @@ export interface Naming {
   /** True when the prefix was given, not found. */
   readonly configured: boolean;
   tensorFor(weight: string): string | undefined;
+  /** Other prefixes under which the checkpoint holds the whole set again: averages (EMA), a teacher, a target network. */
+  readonly copies: readonly Copy[];
 }
+
+/** A further set of weights in one checkpoint. */
+export interface Copy {
+  readonly prefix: string;
+  readonly tensors: ReadonlySet<string>;
+}
+
+/** Prefixes that speak of an average of the weights, or of a network that follows the trained one. */
+const followers =
+  /(^|[._])(ema|avg|average[ds]?|averaged_model|swa|shadow|polyak|teacher|target|momentum)/i;
+
+/** What PEFT leaves out of the names in an adapter's file: the adapter's own name, and what wraps trained modules. */
+const adapterInfixes: readonly (readonly [RegExp, string])[] = [
+  [/\.(lora_\w+)\.default(?=\.|$)/, ".$1"],
+  [/\.modules_to_save\.default\./, "."],
+];
 
 /** What `torch.compile` and fully sharded training put into the middle of names. */
 const infixes = /(^|\.)(?:(?:_orig_mod|_fsdp_wrapped_module|_checkpoint_wrapped_module)\.)+/g;
 
 /**
- * Finds the prefixes under which most weights of the model are in the checkpoint with their shape. Equal fits
- * are decided for the shorter prefix.
+ * Finds the prefix under which most weights of the model are in the checkpoint with their shape. Of equal fits, one
+ * that does not speak of an average comes first, then the shorter one; the others are told.
  */
 export function findNaming(
   weights: readonly ModelWeight[],
@@ -32,6 +50,7 @@ export function findNaming(
       configured: true,
       tensorFor: (weight) =>
         checkpoint.tensors.has(configured + weight) ? configured + weight : undefined,
+      copies: [],
     };
   }
   const tensors = new Map<string, string>();
@@ -41,22 +60,53 @@ export function findNaming(
       tensors.set(clean, name);
     }
   }
-  let best = { votes: -1, prefix: "", wrapper: "" };
-  for (const wrapper of wrappers(weights)) {
-    for (const [prefix, votes] of countPrefixes(weights, wrapper, tensors, checkpoint)) {
-      const shorter = wrapper.length + prefix.length < best.wrapper.length + best.prefix.length;
-      if (votes > best.votes || (votes === best.votes && shorter)) {
-        best = { votes, prefix, wrapper };
+  const short = (name: string) => (checkpoint.isAdapter ? withoutAdapter(name) : name);
+  const named = weights.map((weight) => ({ ...weight, name: short(weight.name) }));
+  const rules: Rule[] = [];
+  for (const wrapper of wrappers(named)) {
+    for (const [prefix, votes] of countPrefixes(named, wrapper, tensors, checkpoint)) {
+      rules.push({ votes, prefix, wrapper });
+    }
+  }
+  const most = Math.max(...rules.map(({ votes }) => votes));
+  const [best = { votes: 0, prefix: "", wrapper: "" }, ...equal] = rules
+    .filter(({ votes }) => votes === most)
+    .sort((a, b) => rank(a) - rank(b));
+  const tensorBy = ({ prefix, wrapper }: Rule, weight: string) =>
+    weight.startsWith(wrapper) ? tensors.get(prefix + weight.slice(wrapper.length)) : undefined;
+  const setOf = (rule: Rule) => new Set(named.flatMap(({ name }) => tensorBy(rule, name) ?? []));
+  const taken = new Set(setOf(best));
+  const copies: Copy[] = [];
+  for (const rule of equal) {
+    const tensors = setOf(rule);
+    if ([...tensors].every((tensor) => !taken.has(tensor))) {
+      copies.push({ prefix: rule.prefix, tensors });
+      for (const tensor of tensors) {
+        taken.add(tensor);
       }
     }
   }
-  const { prefix, wrapper } = best;
   return {
-    prefix,
+    prefix: best.prefix,
     configured: false,
-    tensorFor: (weight) =>
-      weight.startsWith(wrapper) ? tensors.get(prefix + weight.slice(wrapper.length)) : undefined,
+    tensorFor: (weight) => tensorBy(best, short(weight)),
+    copies,
   };
+}
+
+interface Rule {
+  readonly votes: number;
+  readonly prefix: string;
+  /** What the model's names have in front and the checkpoint's have not. */
+  readonly wrapper: string;
+}
+
+function rank({ prefix, wrapper }: Rule): number {
+  return prefix.length + wrapper.length + (followers.test(prefix) ? 1e6 : 0);
+}
+
+function withoutAdapter(name: string): string {
+  return adapterInfixes.reduce((text, [infix, kept]) => text.replace(infix, kept), name);
 }
 
 /**
@@ -90,6 +140,7 @@ function aliasNaming(
     prefix,
     configured: configured !== undefined,
     tensorFor: (weight) => found.get(weight),
+    copies: [],
   };
 }
 

@@ -1,11 +1,13 @@
-import { open } from "node:fs/promises";
-import { extname } from "node:path";
+import { open, stat } from "node:fs/promises";
+import { extname, join, posix } from "node:path";
 import { TracInError } from "../errors.ts";
 import type { Checkpoint, CheckpointFormat } from "./checkpoint.ts";
 import { withCompanions } from "./companions.ts";
+import { isAdapter, weightsInFolder } from "./folder.ts";
 import { openOnnxCheckpoint } from "./onnx.ts";
 import { openPytorch } from "./pytorch/pytorch.ts";
 import { openSafetensors } from "./safetensors.ts";
+import { isIndex, openParts, refusePart } from "./shards.ts";
 
 const openers: Readonly<
   Record<CheckpointFormat, (path: string, file: string) => Promise<Checkpoint>>
@@ -26,32 +28,62 @@ const extensions: Readonly<Record<string, CheckpointFormat>> = {
 };
 
 /**
- * Opens a checkpoint of any known format, told by its content first and its extension second.
+ * Opens a checkpoint of any known format, told by its content first and its extension second. It may be a folder that
+ * a trainer wrote; weights may be spread over several files beside an index.
  * @param path absolute path
  * @param displayName the path as the person would write it, for messages
  * Throws kind `checkpoint` for unknown or damaged files and for files without model weights.
  */
 export async function openCheckpoint(path: string, displayName: string): Promise<Checkpoint> {
+  const isFolder = await stat(path).then(
+    (found) => found.isDirectory(),
+    () => false,
+  );
+  if (!isFolder) {
+    return withCompanions(path, await openWeights(path, displayName));
+  }
+  const weights = await weightsInFolder(path, displayName);
+  if (weights === undefined) {
+    throw new TracInError(
+      "checkpoint",
+      "This folder is no checkpoint: it has no model.safetensors or pytorch_model.bin.",
+      { file: displayName },
+      "Name the checkpoint files, or folders as the Hugging Face Trainer and Accelerate write them.",
+    );
+  }
+  const file = posix.join(displayName, weights);
+  const opened = await openWeights(join(path, weights), file);
+  const checkpoint = await withCompanions(join(path, weights), opened);
+  return { ...checkpoint, file: displayName, files: checkpoint.files ?? [file] };
+}
+
+async function openWeights(path: string, file: string): Promise<Checkpoint> {
+  refusePart(file);
+  const opened = await (isIndex(file) ? openParts(path, file, openFile) : openFile(path, file));
+  return isAdapter(file) ? { ...opened, isAdapter: true } : opened;
+}
+
+async function openFile(path: string, file: string): Promise<Checkpoint> {
   const format = (await sniff(path)) ?? extensions[extname(path).toLowerCase()];
   if (!format) {
     throw new TracInError(
       "checkpoint",
       "This is no checkpoint of a known format.",
-      { file: displayName },
+      { file },
       "Checkpoints are read from safetensors, PyTorch (.pt, .pth, .ckpt, .bin) and ONNX files.",
     );
   }
-  const checkpoint = await openers[format](path, displayName);
+  const checkpoint = await openers[format](path, file);
   if (checkpoint.tensors.size === 0) {
     await checkpoint.close();
     throw new TracInError(
       "checkpoint",
       "The file holds no model weights.",
-      { file: displayName },
+      { file },
       "Save the weights too: torch.save(model.state_dict(), path).",
     );
   }
-  return withCompanions(path, checkpoint);
+  return checkpoint;
 }
 
 /** The format by the first bytes, where they tell. */

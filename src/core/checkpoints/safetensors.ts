@@ -44,6 +44,7 @@ export async function openSafetensors(path: string, file: string): Promise<Check
       format: "safetensors",
       tensors: entries,
       isSorted: true,
+      ties: tiesOf(metadata, entries),
       ...progressFrom(metadata, "__metadata__."),
       async read(name) {
         const entry = entries.get(name);
@@ -62,6 +63,20 @@ export async function openSafetensors(path: string, file: string): Promise<Check
     await source.close();
     throw error;
   }
+}
+
+/** `safetensors.torch.save_model` keeps shared tensors once and notes `name: kept name` for the others. */
+function tiesOf(
+  metadata: ReadonlyMap<unknown, unknown>,
+  entries: ReadonlyMap<string, Entry>,
+): ReadonlyMap<string, string> {
+  return new Map(
+    [...metadata].flatMap(([name, kept]): [string, string][] =>
+      typeof name === "string" && typeof kept === "string" && entries.has(kept)
+        ? [[name, kept]]
+        : [],
+    ),
+  );
 }
 
 async function readHeader(source: FileSource) {

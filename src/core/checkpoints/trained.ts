@@ -34,6 +34,16 @@ export function optimizerWarnings(
   return [];
 }
 
+/** A warning where the file holds the model's weights more than once, such as an average beside them. */
+export function copyWarnings({ prefix, copies }: Match): string[] {
+  const named = (text: string): string => (text === "" ? "without prefix" : `"${text}"`);
+  return copies.length === 0
+    ? []
+    : [
+        `The file holds several sets of weights that fit the model; those ${prefix === "" ? "without prefix" : `with the prefix "${prefix}"`} are used, not ${copies.map(named).join(", ")}. Set "checkpoints.prefix" in tracin.json to choose another.`,
+      ];
+}
+
 /** Names in a warning before the rest is only counted. */
 const namesShown = 5;
 

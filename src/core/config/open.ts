@@ -5,6 +5,7 @@ import { type Match, matchCheckpoints } from "../checkpoints/match.ts";
 import { openCheckpoint } from "../checkpoints/open.ts";
 import { resolveLearningRates } from "../checkpoints/rates.ts";
 import {
+  copyWarnings,
   type Division,
   optimizerWarnings,
   paddingWarnings,
@@ -122,7 +123,10 @@ async function openCheckpoints(
     const division = divide(config, model, matched[0]);
     const padding = await paddingWarnings(model, division.parameters, opened, matched);
     const [first] = opened;
-    const surplus = first && matched[0] ? await surplusWarnings(first, matched[0]) : [];
+    const surplus =
+      first && matched[0]
+        ? [...copyWarnings(matched[0]), ...(await surplusWarnings(first, matched[0]))]
+        : [];
     const checkpoints = opened.flatMap((checkpoint, index): ProjectCheckpoint[] => {
       const rate = rates[index];
       const match = matched[index];
@@ -133,7 +137,9 @@ async function openCheckpoints(
         {
           file: checkpoint.file,
           ...rate,
+          ...(checkpoint.files === undefined ? {} : { files: checkpoint.files }),
           warnings: [
+            ...(checkpoint.warnings ?? []),
             ...rate.warnings,
             ...optimizerWarnings(checkpoint, match, division),
             ...(index === 0 ? [...surplus, ...padding] : []),

@@ -7,8 +7,10 @@ import type { Config, LossName } from "./config.ts";
 
 /** A checkpoint that was matched with the model. */
 export interface ProjectCheckpoint {
-  /** File relative to the workspace. */
+  /** File or folder, relative to the workspace. */
   readonly file: string;
+  /** All files that it is read from, where it is not `file` alone. */
+  readonly files?: readonly string[];
   /** Step size of the interval that ends here: eta_i. */
   readonly learningRate: number;
   /** Where the rate comes from, as a person reads it. */

@@ -8,6 +8,10 @@ export interface Recorded {
   readonly untrained: ReadonlySet<string>;
   /** Row of an embedding table that gets no gradient, by the name of the table. */
   readonly paddingRows: ReadonlyMap<string, number>;
+  /** Names that are one tensor; files of older scripts do not say. */
+  readonly ties: readonly (readonly string[])[] | undefined;
+  /** Parameters in the order of the module; files of older scripts do not say. */
+  readonly order: readonly string[] | undefined;
 }
 
 const key = "tracin";
@@ -17,6 +21,8 @@ const schema = z.object({
   buffers: z.array(z.string()),
   frozen: z.array(z.string()),
   paddingRows: z.record(z.string(), z.int().nonnegative()),
+  tied: z.array(z.array(z.string())).optional(),
+  parameters: z.array(z.string()).optional(),
 });
 
 /**
@@ -34,7 +40,7 @@ export function readMetadata(
   if (text === undefined) {
     return undefined;
   }
-  const { buffers, frozen, paddingRows } = parse(text, file);
+  const { buffers, frozen, paddingRows, tied, parameters } = parse(text, file);
   const rows = new Map(Object.entries(paddingRows));
   for (const [name, row] of rows) {
     const shape = initializers.get(name)?.shape;
@@ -47,7 +53,12 @@ export function readMetadata(
       );
     }
   }
-  return { untrained: new Set([...buffers, ...frozen]), paddingRows: rows };
+  return {
+    untrained: new Set([...buffers, ...frozen]),
+    paddingRows: rows,
+    ties: tied,
+    order: parameters,
+  };
 }
 
 const remedy = "Export the model again with TracIn: Export PyTorch Model.";

@@ -43,6 +43,10 @@ export interface Model {
    * the table; empty when the file does not say.
    */
   readonly paddingRows: ReadonlyMap<string, number>;
+  /** Names in the state_dict that are one tensor (tied weights), where the file says them. */
+  readonly ties?: readonly (readonly string[])[];
+  /** Names of the parameters in the order of the module, as its optimizer was given them, where the file says it. */
+  readonly order?: readonly string[];
   /** The loss that the file says the model was trained with; serves where `tracin.json` names none. */
   readonly loss?: ModelLoss;
   /**

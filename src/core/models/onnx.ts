@@ -44,6 +44,8 @@ export function importOnnx(bytes: Uint8Array, file: string): Model {
     weights,
     recorded: recorded !== undefined,
     paddingRows: recorded?.paddingRows ?? new Map(),
+    ...(recorded?.ties === undefined ? {} : { ties: recorded.ties }),
+    ...(recorded?.order === undefined ? {} : { order: recorded.order }),
   };
 }
 

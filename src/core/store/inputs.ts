@@ -29,8 +29,10 @@ export async function projectInputs(
 ): Promise<InputList> {
   const files = new Set([configFile, project.model.file]);
   const imageFolders = new Set<string>();
-  for (const checkpoint of project.checkpoints) {
-    files.add(checkpoint.file);
+  for (const { file, files: parts = [file] } of project.checkpoints) {
+    for (const part of parts) {
+      files.add(part);
+    }
   }
   for (const name of datasets) {
     const source = project.config.data[name];

@@ -1,4 +1,4 @@
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync, truncateSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
@@ -20,7 +20,7 @@ const state = {
 
 async function open(
   name: string,
-  files: { optimizer?: boolean; state?: string; weights?: string },
+  files: { optimizer?: boolean; state?: string; weights?: string; size?: number; broken?: string },
 ) {
   const root = join(folder, name);
   mkdirSync(root);
@@ -31,6 +31,11 @@ async function open(
   }
   if (files.state !== undefined) {
     writeFileSync(join(root, "trainer_state.json"), files.state);
+    // The end of the file is a hole that takes no place on the disk.
+    truncateSync(join(root, "trainer_state.json"), files.size ?? Buffer.byteLength(files.state));
+  }
+  if (files.broken !== undefined) {
+    writeFileSync(join(root, files.broken), "PK");
   }
   const checkpoint = await openCheckpoint(join(root, weights), `${name}/${weights}`);
   await checkpoint.close();
@@ -50,17 +55,43 @@ describe("weights with the training's state beside them", () => {
   it("without it, the last rate that the trainer logged", async () => {
     const found = await open("logged", { state: JSON.stringify(state) });
     expect(found.learningRates).toEqual([
-      { value: 0.02, source: "trainer_state.json: log_history[1].learning_rate" },
+      { value: 0.02, source: "trainer_state.json: log_history, step 500" },
     ]);
   });
 
-  it.each(["{", "[]", "null", '{"log_history": 3, "global_step": "x"}'])(
-    "a damaged one (%s) counts as missing",
-    async (text) => {
-      const found = await open(`damaged-${text.length}`, { state: text });
-      expect([found.learningRates, found.step]).toEqual([[], undefined]);
+  it.each([
+    ["{", /trainer_state\.json cannot be read.*JSON/],
+    ["\u0000\u0001", /trainer_state\.json cannot be read.*JSON/],
+    ["[".repeat(200_000), /trainer_state\.json cannot be read/],
+    ["[]", undefined],
+    ["null", undefined],
+    ['{"log_history": 3, "global_step": "x", "epoch": -1}', undefined],
+    [
+      '{"log_history": [3, null, {"step": -1, "learning_rate": "x"}], "global_step": 1e999}',
+      undefined,
+    ],
+  ])(
+    "damaged state %#: nothing is taken from it, and it is named where it is no JSON",
+    async (text, warned) => {
+      const found = await open(`damaged-${text.length}-${text.charCodeAt(0)}`, { state: text });
+      expect([found.learningRates, found.step, found.epoch]).toEqual([[], undefined, undefined]);
+      expect(found.loggedRates).toBeUndefined();
+      expect(found.warnings).toEqual(warned === undefined ? [] : [expect.stringMatching(warned)]);
     },
   );
+
+  it("one that is too large is not read", async () => {
+    const found = await open("large", { state: "{}", size: 65 * 2 ** 20 });
+    expect(found.warnings).toEqual([
+      expect.stringMatching(/trainer_state\.json.*at most 67108864/),
+    ]);
+  });
+
+  it("a damaged optimizer is named", async () => {
+    const found = await open("damaged-optimizer", { broken: "optimizer.pt" });
+    expect(found.learningRates).toEqual([]);
+    expect(found.warnings).toEqual([expect.stringMatching(/^optimizer\.pt cannot be read: /)]);
+  });
 
   it("other names have no companions", async () => {
     const found = await open("other", { optimizer: true, weights: "epoch-1.safetensors" });

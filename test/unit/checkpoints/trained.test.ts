@@ -29,7 +29,13 @@ function checkpoint(trainedTensors: number | undefined, table?: Tensor): Checkpo
 }
 
 function match(surplus: readonly string[] = []): Match {
-  return { names: new Map([["table", "model.table"]]), constants: [], surplus, prefix: "model." };
+  return {
+    names: new Map([["table", "model.table"]]),
+    constants: [],
+    surplus,
+    prefix: "model.",
+    copies: [],
+  };
 }
 
 describe("the number of tensors that the optimizer trains", () => {

@@ -24,15 +24,36 @@ export interface Saved {
  * Throws kind `checkpoint` with the place and what to do.
  */
 export async function openPytorch(path: string, file: string): Promise<Checkpoint> {
+  const { source, saved, close } = await open(path, file);
+  try {
+    return await describe(source, saved);
+  } catch (error) {
+    await close();
+    throw error;
+  }
+}
+
+/** What a file of `torch.save` holds, whatever it is, as inert data. Throws kind `checkpoint`. */
+export async function openPickle(
+  path: string,
+  file: string,
+): Promise<{ readonly value: Value; close(): Promise<void> }> {
+  const { saved, close } = await open(path, file);
+  return { value: saved.value, close };
+}
+
+async function open(path: string, file: string) {
   const source = await FileSource.open(path, file);
-  let saved: Saved | undefined;
   try {
     const magic = await source.read(0, Math.min(2, source.size));
     const isZip = magic[0] === 0x50 && magic[1] === 0x4b;
-    saved = isZip ? await readZip(path, source) : await readLegacy(source);
-    return await describe(source, saved);
+    const saved = isZip ? await readZip(path, source) : await readLegacy(source);
+    const close = async () => {
+      saved.close();
+      await source.close();
+    };
+    return { source, saved, close };
   } catch (error) {
-    saved?.close();
     await source.close();
     throw error;
   }
