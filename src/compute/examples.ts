@@ -1,8 +1,6 @@
 import type { Project } from "../core/config/project.ts";
 import { datasetOf } from "../core/config/project.ts";
 import { type Preview as CorePreview, previewExample } from "../core/datasets/preview.ts";
-import { sizeOf, type Tensor } from "../core/graph/tensor.ts";
-import { formatNumber, joinLabels, labelName } from "../core/store/labels.ts";
 import type { ExampleInfo } from "../core/store/writer.ts";
 import type { Place, Preview } from "../protocol/compute.ts";
 
@@ -14,26 +12,8 @@ export async function describeExamples(
   end: number,
 ): Promise<ExampleInfo[]> {
   const dataset = datasetOf(project, name);
-  const targets = await project.encoder.targets(dataset, start, end);
-  return Array.from({ length: end - start }, (_, row) => ({
-    locator: dataset.locator(start + row),
-    target: targetText(project, targets, row),
-  }));
-}
-
-/** The target of one example as text: its label, the labels that are on, or its numbers. */
-function targetText(project: Project, targets: Tensor, row: number): string {
-  const { labels } = project.encoder;
-  const width = sizeOf(targets.shape.slice(1));
-  const values = Array.from(targets.data.subarray(row * width, (row + 1) * width), Number);
-  switch (project.loss.type) {
-    case "softmax-cross-entropy":
-      return labelName(labels, values[0] ?? 0);
-    case "sigmoid-cross-entropy":
-      return joinLabels(values.flatMap((on, index) => (on > 0 ? [labelName(labels, index)] : [])));
-    case "mse":
-      return values.map(formatNumber).join(", ");
-  }
+  const targets = await project.encoder.targetTexts(dataset, start, end);
+  return targets.map((target, row) => ({ locator: dataset.locator(start + row), target }));
 }
 
 /** Where an example stands, for opening and marking it. */

@@ -1,11 +1,13 @@
 import { version } from "../../package.json";
-import { trainingData } from "../core/config/project.ts";
+import { type Project, trainingData } from "../core/config/project.ts";
 import { throwIfAborted } from "../core/errors.ts";
+import { formatPlace, labelName } from "../core/label-text.ts";
 import { newRunId } from "../core/store/folder.ts";
 import { type Fingerprints, projectInputs } from "../core/store/inputs.ts";
-import { labelName, labelValues } from "../core/store/labels.ts";
+import { labelValues, type PredictionForm } from "../core/store/readings.ts";
 import type { RunQuery, RunRecord } from "../core/store/record.ts";
 import { RunWriter } from "../core/store/writer.ts";
+import { readingOf } from "../core/tracin/questions.ts";
 import type { QueryResult, QuerySelection, ScoreProgress } from "../core/tracin/scores.ts";
 import type { Progress } from "../protocol/compute.ts";
 import { describeExamples, placeOf } from "./examples.ts";
@@ -17,6 +19,9 @@ export interface Question {
   /** Sum the queries' gradients into one query. */
   readonly aggregate?: boolean;
 }
+
+/** What is explained where the labels at all positions are those that the model predicts. */
+const predictionAtPositions = "the prediction at each position";
 
 export interface JobOptions {
   readonly fingerprints: Fingerprints;
@@ -61,8 +66,7 @@ export async function runJob(
       queries: aggregate ? Math.min(1, selection.length) : selection.length,
     },
     examples,
-    loss: project.loss.type,
-    labels: project.encoder.labels,
+    prediction: predictionForm(project),
     describe: (start, end) => describeExamples(project, "train", start, end),
     memoryLimit: settings.memoryLimit / 4,
     signal,
@@ -123,18 +127,69 @@ export function withMessage(progress: ScoreProgress): Progress {
   return { ...progress, message: messages[progress.phase] };
 }
 
+function predictionForm(project: Project): PredictionForm {
+  return {
+    loss: project.loss.type,
+    reading: readingOf(project),
+    labels: project.encoder.labels,
+  };
+}
+
 async function describeQuery({ project }: ScorerInUse, result: QueryResult): Promise<RunQuery> {
   const { dataset, index } = result.selection;
   const [info] = await describeExamples(project, dataset, index, index + 1);
-  const { labels } = project.encoder;
+  const form = predictionForm(project);
+  const explained =
+    result.label !== undefined
+      ? labelName(form.labels, result.label)
+      : form.reading === "positions" && result.selection.explain === "prediction"
+        ? predictionAtPositions
+        : undefined;
   return {
     dataset,
     index,
     place: placeOf(project, dataset, index),
     target: info?.target ?? "",
-    prediction: labelValues(project.loss.type, result.prediction, labels),
-    ...(result.label === undefined ? {} : { explained: labelName(labels, result.label) }),
+    prediction: labelValues(form, result.prediction),
+    probabilities: form.reading === "probabilities",
+    ...summaryOf(project, form, result),
+    ...(explained === undefined ? {} : { explained }),
     losses: [...result.losses],
+  };
+}
+
+/** What is said of a prediction that is no short list of labels or numbers. */
+function summaryOf(
+  { loss }: Project,
+  { reading, labels }: PredictionForm,
+  { prediction, positions }: QueryResult,
+): Pick<RunQuery, "positions" | "outputs"> {
+  if (reading === "outputs") {
+    const [count = 0, mean = 0] = prediction;
+    return { outputs: { count, loss: mean } };
+  }
+  if (positions === undefined) {
+    return {};
+  }
+  const [count = 0, wrong = 0, mean = 0] = prediction;
+  const named = <T extends { target: number; predicted: number }>(entry: T) => ({
+    target: labelName(labels, entry.target),
+    predicted: labelName(labels, entry.predicted),
+  });
+  // The label that position t predicts stands at position t + 1.
+  const offset = loss.shift === true ? 1 : 0;
+  return {
+    positions: {
+      count,
+      wrong,
+      loss: mean,
+      worst: positions.worst.map((entry) => ({
+        place: formatPlace(entry.position + offset, positions.shape),
+        ...named(entry),
+        loss: entry.loss,
+      })),
+      confusions: positions.confusions.map((entry) => ({ ...named(entry), count: entry.count })),
+    },
   };
 }
 

@@ -8,7 +8,12 @@ from torch import nn
 
 
 def example_loss(output, target, kind, reduction):
-    """Loss of ONE example; `output` [1, ...] and `target` [1, ...]. Reduced over the example's own outputs."""
+    """Loss of ONE example; `output` [1, ...] and `target` [1, ...]. Reduced over the example's own outputs.
+
+    `kind` may be a loss itself, a function of output and target with a method `predict` of the same arguments.
+    """
+    if callable(kind):
+        return kind(output, target)
     if kind == "softmax-cross-entropy":
         return nn.functional.cross_entropy(output, target, reduction="sum")
     if kind == "sigmoid-cross-entropy":
@@ -35,9 +40,11 @@ def gradient(model, inputs, target, kind, reduction):
     }
 
 
-def predict(model, inputs, kind):
+def predict(model, inputs, kind, target=None):
     with torch.no_grad():
         output = model(*double(inputs))
+        if callable(kind):
+            return kind.predict(output, target)
     if kind == "softmax-cross-entropy":
         return output.softmax(1)
     return output.sigmoid() if kind == "sigmoid-cross-entropy" else output
@@ -75,6 +82,6 @@ def influence(model, checkpoints, rates, train, queries, kind, reduction="sum"):
     result = {name: torch.tensor(value, dtype=torch.float64) for name, value in (rows | of_parameter).items()}
     result["scores"] = sum(result[f"scores/{name}"] for name in names)
     result["self"] = sum(result[f"self/{name}"] for name in names)
-    result["predictions"] = torch.cat([predict(model, one(train[0], n), kind) for n in range(len(train[1]))])
-    result["queryPredictions"] = torch.cat([predict(model, one(queries[0], m), kind) for m in range(len(queries[1]))])
+    result["predictions"] = torch.cat([predict(model, one(train[0], n), kind, train[1][n : n + 1]) for n in range(len(train[1]))])
+    result["queryPredictions"] = torch.cat([predict(model, one(queries[0], m), kind, queries[1][m : m + 1]) for m in range(len(queries[1]))])
     return {name: value.contiguous() for name, value in result.items()}

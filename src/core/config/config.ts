@@ -74,11 +74,50 @@ export const featureSchema = z.union([
     array: z.string().describe("Field of an NPY source."),
     scale: z.union([z.number(), z.string().regex(/^\d+(\.\d+)?\/\d+(\.\d+)?$/)]).optional(),
   }),
+  z.strictObject({
+    target: z.literal(true).describe("The target, for models that compute their loss."),
+  }),
 ]);
 
-const target = z
-  .union([z.string(), z.array(z.string())])
-  .describe("Column with the target; several columns for several outputs.");
+const maskOptions = {
+  size: z
+    .tuple([z.int().positive(), z.int().positive()])
+    .optional()
+    .describe("Height and width of the logits; those of the image input unless told."),
+  values: z
+    .array(z.int().nonnegative())
+    .optional()
+    .describe("Stored value of each class in order, such as [0, 255]; 0, 1, 2, ... unless told."),
+};
+
+/** Where a dataset's targets come from. */
+export const targetSchema = z
+  .union([
+    z.string(),
+    z.array(z.string()),
+    z.strictObject({
+      perToken: z.string().describe("Field with a list: one label or number for each token."),
+      of: z
+        .string()
+        .optional()
+        .describe("The token or text input that it belongs to, where there are several."),
+    }),
+    z.strictObject({
+      tokensOf: z.string().describe("The input whose tokens are predicted (language models)."),
+    }),
+    z.strictObject({ input: z.string().describe("The input that is predicted (autoencoders).") }),
+    z.strictObject({
+      mask: z.string().describe("Column of the manifest with the path of a PNG mask of classes."),
+      ...maskOptions,
+    }),
+    z.strictObject({
+      masks: path.describe("Folder with a PNG mask of classes for each image, of the same name."),
+      ...maskOptions,
+    }),
+  ])
+  .describe("Column with the target; several columns for several outputs; or another place.");
+
+const target = targetSchema.optional();
 
 /** Where a dataset comes from. */
 export const sourceSchema = z.union([
@@ -98,11 +137,9 @@ export const sourceSchema = z.union([
       .describe(
         'Column of the manifest with the image path, relative to the manifest; "file" unless told.',
       ),
-    target: target
-      .optional()
-      .describe(
-        'Column of the manifest with the target; "label" unless told. A folder\'s label is its name.',
-      ),
+    target: target.describe(
+      'Column of the manifest with the target; "label" unless told. A folder\'s label is its name.',
+    ),
   }),
   z.strictObject({
     npy: z
@@ -112,7 +149,70 @@ export const sourceSchema = z.union([
   }),
 ]);
 
-const lossName = z.enum(["softmax-cross-entropy", "sigmoid-cross-entropy", "mse"]);
+const lossName = z.enum([
+  "softmax-cross-entropy",
+  "sigmoid-cross-entropy",
+  "mse",
+  "mae",
+  "huber",
+  "smooth-l1",
+  "output",
+]);
+
+/** The long form of `loss`; what is left away comes from the model file or has a default. */
+export const lossSchema = z.strictObject({
+  type: lossName
+    .optional()
+    .describe('The loss; that of the model file unless told. "output": the model computes it.'),
+  reduction: z
+    .enum(["sum", "mean"])
+    .optional()
+    .describe('Over one example\'s own outputs or positions that count; "sum" unless told.'),
+  output: z
+    .string()
+    .optional()
+    .describe("Model output that holds the logits or predictions; the first unless told."),
+  classAxis: z
+    .int()
+    .optional()
+    .describe("Axis of the classes in that output (batch: 0); the one that the targets lack."),
+  ignoreIndex: z
+    .int()
+    .optional()
+    .describe("Label of positions that do not count; -100 unless told."),
+  shift: z
+    .boolean()
+    .optional()
+    .describe("true: position t predicts the label of position t + 1, as causal language models."),
+  weights: z
+    .array(z.number().nonnegative())
+    .optional()
+    .describe("Weight of each class, in the order of the model's outputs."),
+  posWeight: z
+    .union([z.number().positive(), z.array(z.number().positive())])
+    .optional()
+    .describe("Weight of targets that are on; one for all, or one for each label."),
+  labelSmoothing: z
+    .number()
+    .min(0)
+    .max(1)
+    .optional()
+    .describe("Share of the target that is spread over all classes; 0 unless told."),
+  delta: z
+    .number()
+    .positive()
+    .optional()
+    .describe("Huber: the error from which the loss is linear; 1 unless told."),
+  beta: z
+    .number()
+    .positive()
+    .optional()
+    .describe("Smooth L1: the error from which the loss is linear; 1 unless told."),
+  prediction: z
+    .string()
+    .optional()
+    .describe('Loss "output": another model output, shown as the prediction.'),
+});
 
 /** The schema of `tracin.json`. */
 export const configSchema = z.strictObject({
@@ -147,22 +247,9 @@ export const configSchema = z.strictObject({
       .describe("Training batch size; with visits, scores are weighted rate * visits / batchSize."),
   }),
   loss: z
-    .union([
-      lossName,
-      z.strictObject({
-        type: lossName,
-        reduction: z
-          .enum(["sum", "mean"])
-          .optional()
-          .describe('Over one example\'s own outputs; "sum" unless told.'),
-        output: z
-          .string()
-          .optional()
-          .describe("Model output that holds the logits or predictions; the first unless told."),
-      }),
-    ])
+    .union([lossName, lossSchema])
     .optional()
-    .describe("What the training minimised; that of the model file (Keras) unless told."),
+    .describe("What the model was trained with; that of the model file unless told."),
   layers: z
     .union([z.literal("all"), z.literal("last"), z.array(z.string())])
     .optional()
@@ -189,7 +276,11 @@ export const configSchema = z.strictObject({
 export type Config = z.infer<typeof configSchema>;
 /** One entry of `features`. */
 export type FeatureConfig = z.infer<typeof featureSchema>;
+/** `target` of an entry of `data`. */
+export type TargetConfig = z.infer<typeof targetSchema>;
 /** One entry of `data`. */
 export type SourceConfig = z.infer<typeof sourceSchema>;
 /** The losses that TracIn knows. */
 export type LossName = z.infer<typeof lossName>;
+/** The long form of `loss`. */
+export type LossSettings = z.infer<typeof lossSchema>;

@@ -10,6 +10,7 @@ import { TracInError } from "../errors.ts";
 import { checkPattern, resolveInside } from "../paths.ts";
 import { type Config, configSchema } from "./config.ts";
 import { explainIssues } from "./explain.ts";
+import { lossSettings, misplacedSetting } from "./loss.ts";
 
 /** Name of the configuration file in a workspace. */
 export const configFile = "tracin.json";
@@ -105,6 +106,15 @@ function checkPaths(config: Config, fail: Fail): void {
     for (const file of sourceFiles(source)) {
       check(["data", name], file);
     }
+  }
+  for (const [name, { target }] of Object.entries(config.data)) {
+    if (typeof target === "object" && "masks" in target) {
+      check(["data", name, "target", "masks"], target.masks);
+    }
+  }
+  const misplaced = misplacedSetting(lossSettings(config));
+  if (misplaced !== undefined) {
+    fail(["loss", misplaced.key], misplaced.message, misplaced.remedy);
   }
   for (const [name, feature] of Object.entries(config.features)) {
     if ("text" in feature) {

@@ -23,6 +23,7 @@ import { resolveInside } from "../paths.ts";
 import { matches } from "../tracin/layers.ts";
 import type { Config } from "./config.ts";
 import { configFile, loadConfig } from "./load.ts";
+import { outputShape, resolveLoss } from "./loss.ts";
 import type { LossSpec, Project, ProjectCheckpoint } from "./project.ts";
 
 export interface OpenOptions {
@@ -78,30 +79,6 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
 
 async function openModel(root: string, file: string): Promise<Model> {
   return importModel(await resolveInside(root, file), file);
-}
-
-function resolveLoss(config: Config, model: Model): LossSpec {
-  const loss =
-    typeof config.loss === "string" ? { type: config.loss } : (config.loss ?? model.loss);
-  if (loss === undefined) {
-    throw new TracInError(
-      "config",
-      "The model file does not say which loss the training minimised.",
-      { file: model.file },
-      'Name it in tracin.json: "loss": "softmax-cross-entropy".',
-    );
-  }
-  const names = model.graph.outputs.map(({ name }) => name);
-  const output = loss.output ?? names[0];
-  if (output === undefined || !names.includes(output)) {
-    throw new TracInError(
-      "config",
-      `The model has no output "${output ?? ""}".`,
-      { file: model.file },
-      `Its outputs are: ${names.join(", ")}.`,
-    );
-  }
-  return { type: loss.type, reduction: loss.reduction ?? "sum", output };
 }
 
 async function openCheckpoints(
@@ -212,12 +189,12 @@ async function openEncoder(
   if (train === undefined) {
     throw new TracInError("internal", "The training data is not open.");
   }
-  const shape = model.graph.outputs.find(({ name }) => name === loss.output)?.shape ?? [];
-  const last = shape.length === 2 ? shape[1] : undefined;
   return fitEncoder({
     features: config.features,
-    loss: loss.type,
+    loss,
     labels: config.labels,
+    target: config.data["train"]?.target,
+    output: outputShape(model, loss),
     inputs: model.graph.inputs.map(({ name, dtype, shape: sizes }) => ({
       name,
       dtype,
@@ -225,7 +202,6 @@ async function openEncoder(
     })),
     train,
     root,
-    outputs: typeof last === "number" ? last : undefined,
   });
 }
 

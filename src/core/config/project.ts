@@ -27,13 +27,28 @@ export interface ProjectCheckpoint {
   readonly epoch?: number;
 }
 
-/** The loss with its defaults filled in. */
+/** The loss with its defaults filled in; what is undefined does not apply. */
 export interface LossSpec {
   readonly type: LossName;
-  /** Over one example's own outputs. */
+  /** Over one example's own outputs, or positions that count. */
   readonly reduction: "sum" | "mean";
-  /** Model output that holds logits (cross-entropies) or predictions (MSE). */
+  /** Model output that holds logits (cross-entropies), predictions, or the loss itself. */
   readonly output: string;
+  /** Axis of the classes in it; negative from the end. Undefined: the axis that the targets lack. */
+  readonly classAxis?: number;
+  /** Label of positions that do not count. */
+  readonly ignoreIndex?: number;
+  /** Whether position t predicts the label of position t + 1. */
+  readonly shift?: boolean;
+  /** Weight of each class. */
+  readonly weights?: readonly number[];
+  /** Weight of targets that are on: one for all, or one for each label. */
+  readonly posWeight?: number | readonly number[];
+  readonly labelSmoothing?: number;
+  /** Error from which Huber and smooth L1 (there called beta) are linear. */
+  readonly delta?: number;
+  /** Model output that is shown as the prediction, for the loss "output". */
+  readonly prediction?: string;
 }
 
 /** A workspace with everything in `tracin.json` resolved and validated. */

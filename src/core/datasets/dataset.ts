@@ -49,7 +49,7 @@ export interface Dataset {
   readonly columns: readonly string[];
   /** File (or folder) that it came from, relative to the workspace. */
   readonly file: string;
-  /** Columns (fields) that hold the target. */
+  /** Columns (fields) that hold the target; none where it is elsewhere (an input, a folder of masks). */
   readonly target: readonly string[];
   locator(index: number): Locator;
   /** Examples [start, end) in file order. Throws kind `data` with file and line. */
@@ -58,6 +58,10 @@ export interface Dataset {
   cells?(start: number, end: number): Promise<readonly (readonly string[])[]>;
   /** The encoded bytes (PNG, JPEG) of an example's image, for `kind: "images"`. */
   imageBytes?(index: number): Promise<Uint8Array>;
+  /** Workspace path of an example's mask, for targets that are masks. */
+  maskFile?(index: number): string;
+  /** The encoded bytes of an example's mask. */
+  readMask?(index: number): Promise<Uint8Array>;
   /** The array rows [start, end) of an NPY field as flat numbers, for `kind: "arrays"`. */
   array?(
     field: string,

@@ -1,5 +1,6 @@
 import type { DataType, Tensor } from "../graph/tensor.ts";
 import type { Dataset } from "./dataset.ts";
+import type { Reading } from "./target-form.ts";
 
 /** A model input as the graph declares it, without the batch axis. */
 export interface InputSpec {
@@ -15,10 +16,12 @@ export interface EncodedBatch {
   /** Model inputs by name, each [size, ...]. */
   readonly inputs: ReadonlyMap<string, Tensor>;
   /**
-   * Softmax cross-entropy: int64 [size] class indices. Sigmoid cross-entropy: float32 [size, labels] of 0 and 1.
-   * MSE: float32 [size, outputs].
+   * Softmax cross-entropy: int64 [size] class indices, or int32 [size, ...positions], -1 where a position does not
+   * count. Sigmoid cross-entropy: float32 [size, ...] of 0 to 1. Regression: float32 [size, ...].
    */
   readonly targets: Tensor;
+  /** Float32 of the shape of `targets`: 1 where an element counts; undefined where all do. */
+  readonly mask?: Tensor;
 }
 
 /**
@@ -27,14 +30,16 @@ export interface EncodedBatch {
  */
 export interface Encoder {
   readonly state: EncoderState;
-  /** Label names by class index or output; undefined for regression. */
+  /** Label names by class index or output; undefined for regression and where classes have no names. */
   readonly labels: readonly string[] | undefined;
+  /** What is known of the prediction of an example. */
+  readonly reading: Reading;
   /** Encodes examples [start, end) of a dataset. Throws kind `data` naming file, line and column. */
   encode(dataset: Dataset, start: number, end: number): Promise<EncodedBatch>;
   /** Encodes chosen examples, in the order given. */
   encodeAt(dataset: Dataset, indices: readonly number[]): Promise<EncodedBatch>;
-  /** The targets alone of examples [start, end), as in {@link EncodedBatch}; the features are not read. */
-  targets(dataset: Dataset, start: number, end: number): Promise<Tensor>;
+  /** The targets of examples [start, end) as a person reads them, in short; the features are not read. */
+  targetTexts(dataset: Dataset, start: number, end: number): Promise<readonly string[]>;
 }
 
 /** Serialisable description of a fitted encoder; its inner form belongs to the encoder. */

@@ -1,5 +1,5 @@
 import * as z from "zod";
-import type { Config, FeatureConfig, LossName } from "../config/config.ts";
+import type { Config, FeatureConfig } from "../config/config.ts";
 import { TracInError } from "../errors.ts";
 import type { Shape, Tensor } from "../graph/tensor.ts";
 import { listNames } from "./data-error.ts";
@@ -12,26 +12,30 @@ import type { Feature, FeatureValues, Fit } from "./features/feature.ts";
 import { fitTargets } from "./features/fit-targets.ts";
 import { fitImage, imageFeature, imageState } from "./features/image.ts";
 import { inputShape, inputType, inputTypes, toInputTensor } from "./features/input.ts";
-import { encodeTargets, targetState } from "./features/targets.ts";
+import type { TargetOptions } from "./features/target-options.ts";
+import { targetTexts } from "./features/target-text.ts";
+import {
+  asInput,
+  encodeTargets,
+  labelsOfTarget,
+  readingOfTarget,
+  shapeOfTarget,
+  targetState,
+} from "./features/targets.ts";
 import { fitText, textFeature, textState } from "./features/text.ts";
 import { fitTokens, tokensFeature, tokensState } from "./features/tokens.ts";
+import type { Reading } from "./target-form.ts";
 
 /** What an encoder is fitted from. */
-export interface FitOptions {
+export interface FitOptions extends TargetOptions {
   /** `features` of `tracin.json`: how each model input is made. */
   readonly features: Config["features"];
-  readonly loss: LossName;
-  /** `labels` of `tracin.json`; learnt from the training data when undefined. */
-  readonly labels?: readonly string[] | undefined;
-  /** The model's inputs. */
-  readonly inputs: readonly InputSpec[];
   readonly train: Dataset;
   /** Absolute folder that holds `tracin.json`. */
   readonly root: string;
-  /** Outputs of the model for one example (classes, labels or predicted numbers), where known. */
-  readonly outputs?: number | undefined;
 }
 
+const targetFeatureState = z.strictObject({ kind: z.literal("target") });
 const maskState = z.strictObject({ kind: z.literal("mask"), of: z.string() });
 const featureState = z.discriminatedUnion("kind", [
   columnsState,
@@ -40,6 +44,7 @@ const featureState = z.discriminatedUnion("kind", [
   textState,
   maskState,
   arrayState,
+  targetFeatureState,
 ]);
 const inputState = z.strictObject({
   name: z.string(),
@@ -71,47 +76,73 @@ export async function fitEncoder(options: FitOptions): Promise<Encoder> {
   checkNames(options);
   const first = Batch.range(train, 0, 1);
   const fits: { input: InputSpec; fit: Fit<FeatureState> }[] = [];
+  const shapes = new Map<string, Pick<Feature, "shape" | "noun">>();
   for (const input of inputs) {
     const config = options.features[input.name];
     if (config) {
-      fits.push({ input, fit: await fitFeature(input.name, config, first, options.root) });
+      const fit = await fitFeature(input.name, config, first, options.root);
+      fits.push({ input, fit });
+      if (fit.observe === undefined) {
+        await addShape(shapes, input.name, fit.finish(), options.root);
+      }
     }
   }
-  const target = fitTargets(train, options);
+  const target = await fitTargets(train, options, shapes);
   await observe(
     train,
     [target, ...fits.map(({ fit }) => fit)].flatMap((fit) => fit.observe ?? []),
   );
   const states = fits.map(({ input, fit }) => ({ input, feature: fit.finish() }));
-  const shapes = new Map<string, Pick<Feature, "shape" | "noun">>();
   for (const { input, feature } of states) {
-    if (feature.kind !== "mask") {
-      shapes.set(input.name, await makeFeature(feature, options.root));
+    if (!shapes.has(input.name)) {
+      await addShape(shapes, input.name, feature, options.root);
     }
   }
+  const fitted = target.finish();
+  const shapeOf = (input: string, feature: FeatureState) => {
+    switch (feature.kind) {
+      case "mask":
+        return { ...shapes.get(feature.of), noun: "masks" };
+      case "target":
+        return { shape: shapeOfTarget(fitted), noun: "targets" };
+      default:
+        return { noun: "values", ...shapes.get(input) };
+    }
+  };
   const encoder = await encoderFromState(
     {
       version: 1,
       inputs: states.map(({ input, feature }): InputState => {
-        const shaped = shapes.get(feature.kind === "mask" ? feature.of : input.name);
-        if (!shaped) {
+        const { shape, noun } = shapeOf(input.name, feature);
+        if (!shape) {
           throw new TracInError("internal", `The input "${input.name}" has no feature.`);
         }
-        const described = feature.kind === "mask" ? { ...shaped, noun: "masks" } : shaped;
         return {
           name: input.name,
           dtype: inputType(input),
-          shape: [...inputShape(input, described)],
+          shape: [...inputShape(input, { shape, noun })],
           feature,
         };
       }),
-      target: target.finish(),
+      target: fitted,
     },
     options.root,
   );
   // What only shows when it is used, such as a column that is not there, shows now.
   await encoder.encode(train, 0, 1);
   return encoder;
+}
+
+/** The shape of a feature that makes its values by itself. */
+async function addShape(
+  shapes: Map<string, Pick<Feature, "shape" | "noun">>,
+  input: string,
+  state: FeatureState,
+  root: string,
+): Promise<void> {
+  if (isOwn(state)) {
+    shapes.set(input, await makeFeature(state, root));
+  }
 }
 
 /** The encoder that a state describes, in any process: it encodes exactly as the fitted one. */
@@ -125,7 +156,7 @@ export async function encoderFromState(state: EncoderState, root: string): Promi
   }
   const features = new Map<string, Feature>();
   for (const input of parsed.data.inputs) {
-    if (input.feature.kind !== "mask") {
+    if (isOwn(input.feature)) {
       features.set(input.name, await makeFeature(input.feature, root));
     }
   }
@@ -134,12 +165,14 @@ export async function encoderFromState(state: EncoderState, root: string): Promi
 
 class FittedEncoder implements Encoder {
   readonly labels: readonly string[] | undefined;
+  readonly reading: Reading;
 
   constructor(
     readonly state: State,
     private readonly features: ReadonlyMap<string, Feature>,
   ) {
-    this.labels = state.target.kind === "numbers" ? undefined : state.target.labels;
+    this.labels = labelsOfTarget(state.target);
+    this.reading = readingOfTarget(state.target);
   }
 
   encode(dataset: Dataset, start: number, end: number): Promise<EncodedBatch> {
@@ -150,8 +183,8 @@ class FittedEncoder implements Encoder {
     return this.encodeBatch(Batch.at(dataset, indices));
   }
 
-  targets(dataset: Dataset, start: number, end: number): Promise<Tensor> {
-    return encodeTargets(this.state.target, Batch.range(dataset, start, end));
+  targetTexts(dataset: Dataset, start: number, end: number): Promise<readonly string[]> {
+    return targetTexts(this.state.target, Batch.range(dataset, start, end));
   }
 
   private async encodeBatch(batch: Batch): Promise<EncodedBatch> {
@@ -160,18 +193,28 @@ class FittedEncoder implements Encoder {
       encoded.set(name, await feature.encode(batch));
     }
     const inputs = new Map<string, Tensor>();
-    for (const input of this.state.inputs) {
-      const { feature, name } = input;
-      const values =
-        feature.kind === "mask" ? encoded.get(feature.of)?.mask : encoded.get(name)?.values;
+    const put = (input: InputState, values: Parameters<typeof toInputTensor>[2] | undefined) => {
       if (!values) {
-        throw new TracInError("internal", `The input "${name}" was not encoded.`);
+        throw new TracInError("internal", `The input "${input.name}" was not encoded.`);
       }
       const shape: Shape = [batch.size, ...input.shape];
-      inputs.set(name, toInputTensor(input, shape, values, batch));
+      inputs.set(input.name, toInputTensor(input, shape, values, batch));
+    };
+    const ofTarget = this.state.inputs.filter(({ feature }) => feature.kind === "target");
+    for (const input of this.state.inputs) {
+      const { feature, name } = input;
+      if (feature.kind === "mask") {
+        put(input, encoded.get(feature.of)?.mask);
+      } else if (feature.kind !== "target") {
+        put(input, encoded.get(name)?.values);
+      }
     }
-    const targets = await encodeTargets(this.state.target, batch);
-    return { size: batch.size, inputs, targets };
+    const { target } = this.state;
+    const { targets, mask } = await encodeTargets(target, batch, { values: encoded, inputs });
+    for (const input of ofTarget) {
+      put(input, asInput(target, targets));
+    }
+    return { size: batch.size, inputs, targets, ...(mask === undefined ? {} : { mask }) };
   }
 }
 
@@ -221,13 +264,20 @@ async function settleFeature(
   if ("maskOf" in config) {
     return { kind: "mask", of: config.maskOf };
   }
+  if ("target" in config) {
+    return { kind: "target" };
+  }
   return fitArray(config, first);
 }
 
-async function makeFeature(
-  state: Exclude<FeatureState, { kind: "mask" }>,
-  root: string,
-): Promise<Feature> {
+/** The state of a feature that makes its values by itself. */
+type OwnState = Exclude<FeatureState, { kind: "mask" | "target" }>;
+
+function isOwn(state: FeatureState): state is OwnState {
+  return state.kind !== "mask" && state.kind !== "target";
+}
+
+async function makeFeature(state: OwnState, root: string): Promise<Feature> {
   switch (state.kind) {
     case "columns":
       return columnsFeature(state);

@@ -1,6 +1,6 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
-import type { SourceConfig } from "../config/config.ts";
+import type { SourceConfig, TargetConfig } from "../config/config.ts";
 import { TracInError } from "../errors.ts";
 import { type InsidePath, resolveExisting } from "../paths.ts";
 import type { Dataset } from "./dataset.ts";
@@ -8,7 +8,7 @@ import { requireColumn } from "./field.ts";
 import { ArraysDataset } from "./readers/arrays.ts";
 import { CsvDataset } from "./readers/csv.ts";
 import { ImageFolder } from "./readers/image-folder.ts";
-import { ImageManifest } from "./readers/image-manifest.ts";
+import { ImageManifest, type MaskPlace } from "./readers/image-manifest.ts";
 import { JsonlDataset } from "./readers/jsonl.ts";
 
 /**
@@ -38,26 +38,28 @@ export async function openDataset(
 async function openSource(name: string, source: SourceConfig, root: string): Promise<Dataset> {
   if ("csv" in source) {
     const path = await resolveExisting(root, source.csv);
-    return CsvDataset.open(name, path, asList(source.target), source.delimiter);
+    return CsvDataset.open(name, path, targetColumns(source.target), source.delimiter);
   }
   if ("jsonl" in source) {
     return JsonlDataset.open(
       name,
       await resolveExisting(root, source.jsonl),
-      asList(source.target),
+      targetColumns(source.target),
     );
   }
   if ("npy" in source) {
-    return ArraysDataset.open(name, root, source.npy, asList(source.target));
+    return ArraysDataset.open(name, root, source.npy, targetColumns(source.target));
   }
   const path = await resolveExisting(root, source.images);
-  const target = asList(source.target ?? "label");
+  const target = targetColumns(source.target ?? "label");
+  const masks = await maskPlace(root, source.target);
   if ((await stat(path.absolute)).isDirectory()) {
-    return ImageFolder.open(name, root, path, target);
+    const folder = masks && "folder" in masks ? masks.folder : undefined;
+    return ImageFolder.open(name, root, path, target, folder);
   }
   const table = await openManifest(name, path, target);
   try {
-    return await ImageManifest.open(root, table, source.path ?? "file");
+    return await ImageManifest.open(root, table, source.path ?? "file", masks);
   } catch (error) {
     await table.close();
     throw error;
@@ -83,6 +85,27 @@ async function openManifest(
   );
 }
 
-function asList(target: string | readonly string[]): readonly string[] {
-  return typeof target === "string" ? [target] : target;
+/** Where the masks are, for targets that are masks. */
+async function maskPlace(
+  root: string,
+  target: TargetConfig | undefined,
+): Promise<MaskPlace | undefined> {
+  if (typeof target !== "object" || Array.isArray(target)) {
+    return undefined;
+  }
+  if ("masks" in target) {
+    return { folder: (await resolveExisting(root, target.masks)).relative };
+  }
+  return "mask" in target ? { column: target.mask } : undefined;
+}
+
+/** The columns that hold a target. */
+function targetColumns(target: TargetConfig | undefined): readonly string[] {
+  if (target === undefined || typeof target === "string") {
+    return target === undefined ? [] : [target];
+  }
+  if (Array.isArray(target)) {
+    return target;
+  }
+  return "perToken" in target ? [target.perToken] : "mask" in target ? [target.mask] : [];
 }

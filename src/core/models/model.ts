@@ -1,4 +1,4 @@
-import type { Config } from "../config/config.ts";
+import type { LossSettings } from "../config/config.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Shape } from "../graph/tensor.ts";
 
@@ -20,7 +20,7 @@ export interface ModelWeight {
 }
 
 /** A loss with its settings, as `tracin.json` writes it. */
-export type ModelLoss = Exclude<NonNullable<Config["loss"]>, string>;
+export type ModelLoss = LossSettings;
 
 /** An imported model: the inference graph of the network, without a loss. */
 export interface Model {
@@ -47,7 +47,10 @@ export interface Model {
   readonly ties?: readonly (readonly string[])[];
   /** Names of the parameters in the order of the module, as its optimizer was given them, where the file says it. */
   readonly order?: readonly string[];
-  /** The loss that the file says the model was trained with; serves where `tracin.json` names none. */
+  /**
+   * What the file says of the loss that the model was trained with (the compiled loss of a Keras model), and of where the
+   * classes are in its outputs; `tracin.json` goes over it.
+   */
   readonly loss?: ModelLoss;
   /**
    * True when the file holds no values of the weights (the architecture alone): then no weight may be missing from a

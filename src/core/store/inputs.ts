@@ -2,6 +2,7 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join, posix } from "node:path";
+import type { SourceConfig } from "../config/config.ts";
 import { sourceFiles } from "../config/load.ts";
 import type { Project } from "../config/project.ts";
 import { TracInError } from "../errors.ts";
@@ -47,6 +48,9 @@ export async function projectInputs(
       if (image !== undefined) {
         imageFolders.add(posix.dirname(image));
       }
+      if (hasMasks(source)) {
+        imageFolders.add(posix.dirname(dataset.maskFile?.(index) ?? "."));
+      }
     }
   }
   for (const feature of Object.values(project.config.features)) {
@@ -55,6 +59,11 @@ export async function projectInputs(
     }
   }
   return { files: [...files], imageFolders: [...imageFolders].sort() };
+}
+
+function hasMasks(source: SourceConfig | undefined): boolean {
+  const target = source?.target;
+  return typeof target === "object" && ("mask" in target || "masks" in target);
 }
 
 /** Reads files for fingerprints; remembers hashes of files that have not changed since. */

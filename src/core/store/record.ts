@@ -9,6 +9,20 @@ const path = z
 
 const label = z.object({ label: z.string(), value: z.number() });
 
+const positions = z.object({
+  /** Positions that count, and those of them at which another label is the most probable one. */
+  count: z.number(),
+  wrong: z.number(),
+  /** Mean loss of a position. */
+  loss: z.number(),
+  /** Where the loss is largest. */
+  worst: z.array(
+    z.object({ place: z.string(), target: z.string(), predicted: z.string(), loss: z.number() }),
+  ),
+  /** Labels that are taken for others, most frequent first. */
+  confusions: z.array(z.object({ target: z.string(), predicted: z.string(), count: z.number() })),
+});
+
 const place = z.object({
   file: path,
   /** First line, counted from 0. */
@@ -80,8 +94,14 @@ export const recordSchema = z.object({
       index: z.int().nonnegative(),
       place,
       target: z.string(),
-      /** All labels with probabilities, or outputs with values, at the last checkpoint. */
+      /** All labels with probabilities, or outputs with values, at the last checkpoint; empty where there are neither. */
       prediction: z.array(label),
+      /** Whether those are probabilities; runs of older versions do not say. */
+      probabilities: z.boolean().optional(),
+      /** For labels at positions, in what the model fails at the last checkpoint. */
+      positions: positions.optional(),
+      /** For outputs that are too many to show: their number, and the mean loss of one. */
+      outputs: z.object({ count: z.number(), loss: z.number() }).optional(),
       explained: z.string().optional(),
       /** At each checkpoint. */
       losses: z.array(z.number()),

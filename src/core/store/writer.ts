@@ -1,13 +1,12 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DuckDBDataChunk, DuckDBType, DuckDBValue } from "@duckdb/node-api";
-import type { LossName } from "../config/config.ts";
 import type { Locator } from "../datasets/dataset.ts";
 import { TracInError, throwIfAborted } from "../errors.ts";
 import type { ScoreChunk } from "../tracin/scores.ts";
 import { Database, quote, storeError } from "./duckdb.ts";
 import { publishRunFolder, startRunFolder } from "./folder.ts";
-import { readOutputs } from "./labels.ts";
+import { type PredictionForm, readOutputs } from "./readings.ts";
 import type { RunRecord } from "./record.ts";
 import { exportQuery, stagingColumns, type TableShape, textColumns } from "./table.ts";
 
@@ -28,8 +27,7 @@ export interface RunWriterOptions {
   readonly shape: TableShape;
   /** Number of training examples. */
   readonly examples: number;
-  readonly loss: LossName;
-  readonly labels: readonly string[] | undefined;
+  readonly prediction: PredictionForm;
   /** Training examples [start, end). */
   describe(start: number, end: number): Promise<readonly ExampleInfo[]>;
   /** Bytes for the table before it spills to disk. */
@@ -257,7 +255,7 @@ export class RunWriter {
     from: number,
     rows: number,
   ): DuckDBDataChunk {
-    const { shape, loss, labels } = this.options;
+    const { shape, prediction } = this.options;
     const { start, size } = chunk;
     const outputs = chunk.predictions.length / Math.max(1, size);
     const numbers = { example: [] as number[], line: [] as number[], line_count: [] as number[] };
@@ -273,9 +271,8 @@ export class RunWriter {
       }
       const { locator, target } = example;
       const reading = readOutputs(
-        loss,
+        prediction,
         chunk.predictions.subarray(row * outputs, (row + 1) * outputs),
-        labels,
         target,
       );
       numbers.example.push(start + row);

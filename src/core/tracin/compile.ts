@@ -30,8 +30,12 @@ export const outputs = {
   self: "tracin.self",
   /** [batch] */
   loss: "tracin.loss",
-  /** [batch, outputs] */
+  /** [batch, width]: what is known of the prediction; absent where nothing is. */
   prediction: "tracin.prediction",
+  /** [batch, positions]: the loss at each position; of queries alone. */
+  positionLoss: "tracin.positionLoss",
+  /** [batch, positions]: the class predicted there. */
+  positionPrediction: "tracin.positionPrediction",
 } as const;
 
 /** One group of sites as compiled. */
@@ -62,11 +66,18 @@ interface Differentiated {
 
 type DifferentiatedGroup = Omit<CompiledGroup, "form">;
 
-/** Only loss and prediction: no gradient. */
+/** Only loss and prediction, position by position where there are positions: no gradient. */
 export function compileForward(options: ForwardOptions): Graph {
   const forward = buildForward(options);
+  const { builder, batch, loss } = forward;
   emitLoss(forward);
-  return forward.builder.build();
+  const positions = loss.positions?.();
+  if (positions !== undefined) {
+    const shape = [batch, positions.width];
+    emitOutput(builder, positions.loss, outputs.positionLoss, shape);
+    emitOutput(builder, positions.predicted, outputs.positionPrediction, shape);
+  }
+  return builder.build();
 }
 
 /** The training side: scores on `size.queries` queries, self-influence, loss and prediction of a batch. */
@@ -110,7 +121,7 @@ export async function compileScores(
     graph,
     split: splitInvariant(graph, invariant, keepable, mostFloats),
     groups: compiled,
-    floatsPerExample: 2 * forward.floatsPerExample + formFloats,
+    floatsPerExample: 2 * forward.floatsPerExample + forward.loss.floatsPerExample + formFloats,
     cost: compiled.reduce((total, { form }) => total + form.cost, 0),
   };
 }
@@ -234,9 +245,11 @@ function isOneScale(a: GroupScale | undefined, b: GroupScale | undefined): boole
 
 function emitLoss(forward: Forward): void {
   const { builder, batch, loss } = forward;
-  const { shape } = forward.type(loss.output);
   emitOutput(builder, loss.loss, outputs.loss, [batch]);
-  emitOutput(builder, loss.prediction, outputs.prediction, [batch, sizeOf(shape) / batch]);
+  if (loss.prediction !== undefined) {
+    const { value, width } = loss.prediction;
+    emitOutput(builder, value, outputs.prediction, [batch, width]);
+  }
 }
 
 function emitOutput(

@@ -4,11 +4,20 @@ import { float32, type Tensor } from "../graph/tensor.ts";
 import { outputs, type Question } from "./compile.ts";
 import type { FormChoice } from "./cost.ts";
 import { queryParts } from "./forms.ts";
-import { targetInput } from "./loss.ts";
+import { targetInput, targetMaskInput } from "./loss/loss.ts";
+import { readPositions } from "./positions.ts";
 import type { ProgramCache } from "./programs.ts";
-import { batchOf, encodeQueries, explainedLabels, type Feeds, withLabels } from "./questions.ts";
+import {
+  batchOf,
+  encodeQueries,
+  explainedLabels,
+  type Feeds,
+  readingOf,
+  withLabels,
+  withPredictions,
+} from "./questions.ts";
 import { concatRows, floats, sliceRows } from "./rows.ts";
-import type { QueryResult, QuerySelection } from "./scores.ts";
+import type { QueryPositions, QueryResult, QuerySelection } from "./scores.ts";
 
 /** The weights of one checkpoint and the queries' side of the question there. */
 export interface CheckpointContext {
@@ -22,6 +31,18 @@ export interface CheckpointContext {
 interface ResolvedQueries {
   readonly feeds: Feeds;
   readonly results: readonly QueryResult[];
+}
+
+/** Queries at one checkpoint. M queries, P positions, O numbers that are known of a prediction. */
+interface Evaluation {
+  /** [M] */
+  readonly losses: Float32Array;
+  /** [M, O] */
+  readonly predictions: Float32Array;
+  /** Both [M, P]; where there are positions. */
+  readonly positions:
+    | { readonly losses: Float32Array; readonly predicted: Float32Array }
+    | undefined;
 }
 
 /** Queries that run at once. */
@@ -56,33 +77,49 @@ export class QuerySide {
     selection: readonly QuerySelection[],
     signal: AbortSignal | undefined,
   ): Promise<ResolvedQueries> {
-    const { checkpoints, loss } = this.project;
+    const { checkpoints } = this.project;
     const last = checkpoints.at(-1);
     if (selection.length === 0 || last === undefined) {
       return { feeds: new Map(), results: [] };
     }
     const own = await encodeQueries(this.project, selection);
     const weights = await this.project.readWeights(last);
-    const { predictions } = await this.evaluate(own, selection.length, weights);
-    const targets = own.get(targetInput) as Tensor;
-    const labels = explainedLabels(selection, loss, targets, predictions);
-    const feeds = withLabels(own, loss, labels);
+    const first = await this.evaluate(own, selection.length, weights);
+    const feeds = this.explainedFeeds(own, selection, first);
     const losses: Float32Array[] = [];
     for (const checkpoint of checkpoints) {
       throwIfAborted(signal);
       const at = checkpoint === last ? weights : await this.project.readWeights(checkpoint);
-      losses.push((await this.evaluate(feeds, selection.length, at)).losses);
+      losses.push((await this.evaluate(feeds.feeds, selection.length, at)).losses);
     }
-    const width = predictions.length / selection.length;
+    const width = first.predictions.length / selection.length;
     const results = selection.map(
       (query, row): QueryResult => ({
         selection: query,
-        label: labels[row],
-        prediction: predictions.slice(row * width, (row + 1) * width),
+        label: feeds.labels[row],
+        prediction: first.predictions.slice(row * width, (row + 1) * width),
+        positions: positionsOf(own, first, row),
         losses: Float32Array.from(losses, (all) => all[row] as number),
       }),
     );
-    return { feeds, results };
+    return { feeds: feeds.feeds, results };
+  }
+
+  /** The queries' feeds with what is explained as their targets. */
+  private explainedFeeds(
+    own: Feeds,
+    selection: readonly QuerySelection[],
+    { predictions, positions }: Evaluation,
+  ): { readonly feeds: Feeds; readonly labels: readonly (number | undefined)[] } {
+    const { loss } = this.project;
+    const targets = own.get(targetInput) as Tensor;
+    const reading = readingOf(this.project);
+    const labels = explainedLabels(selection, loss, reading, targets, predictions);
+    const feeds =
+      positions === undefined
+        ? withLabels(own, loss, labels)
+        : withPredictions(own, selection, positions.predicted);
+    return { feeds, labels };
   }
 
   /** The function that makes a checkpoint's context. */
@@ -113,24 +150,29 @@ export class QuerySide {
     feeds: Feeds,
     count: number,
     weights: ReadonlyMap<string, Tensor>,
-  ): Promise<{ losses: Float32Array; predictions: Float32Array }> {
+  ): Promise<Evaluation> {
     const batch = Math.min(queryBatch, count);
     const program = await this.programs.forward(batch);
-    const losses: Tensor[] = [];
-    const predictions: Tensor[] = [];
+    const collected = new Map<string, Tensor[]>();
     for (let row = 0; row < count; row += batch) {
       const rows = Math.min(batch, count - row);
       const values = await program.run(new Map([...batchOf(feeds, row, rows, batch), ...weights]));
-      losses.push(sliceRows(values.get(outputs.loss) as Tensor, 0, rows));
-      predictions.push(sliceRows(values.get(outputs.prediction) as Tensor, 0, rows));
+      for (const [name, value] of values) {
+        collected.set(name, [...(collected.get(name) ?? []), sliceRows(value, 0, rows)]);
+      }
     }
-    const joined = new Map([
-      [outputs.loss, concatRows(losses)],
-      [outputs.prediction, concatRows(predictions)],
-    ]);
+    const joined = new Map([...collected].map(([name, parts]) => [name, concatRows(parts)]));
     return {
       losses: floats(joined, outputs.loss),
-      predictions: floats(joined, outputs.prediction),
+      predictions: joined.has(outputs.prediction)
+        ? floats(joined, outputs.prediction)
+        : new Float32Array(0),
+      positions: joined.has(outputs.positionLoss)
+        ? {
+            losses: floats(joined, outputs.positionLoss),
+            predicted: floats(joined, outputs.positionPrediction),
+          }
+        : undefined,
     };
   }
 
@@ -155,6 +197,27 @@ export class QuerySide {
       [...pieces].map(([name, list]) => [name, aggregate ? addAll(list) : concatRows(list)]),
     );
   }
+}
+
+/** Where the model fails on one query, if there are positions. */
+function positionsOf(
+  own: Feeds,
+  { positions, losses }: Evaluation,
+  row: number,
+): QueryPositions | undefined {
+  if (positions === undefined) {
+    return undefined;
+  }
+  const width = positions.losses.length / losses.length;
+  const [from, to] = [row * width, (row + 1) * width];
+  const targets = own.get(targetInput) as Tensor;
+  return readPositions(
+    targets.data.subarray(from, to),
+    own.get(targetMaskInput)?.data.subarray(from, to),
+    positions.losses.subarray(from, to),
+    positions.predicted.subarray(from, to),
+    targets.shape.slice(1),
+  );
 }
 
 /** Keeps the contexts of all checkpoints where they fit into memory, else only the latest. */

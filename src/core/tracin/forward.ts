@@ -1,11 +1,13 @@
 import type { LossSpec } from "../config/project.ts";
+import type { TargetForm } from "../datasets/target-form.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import { floatAttribute, type Graph, type Node, type ValueType } from "../graph/graph.ts";
 import { pruneGraph } from "../graph/prune.ts";
 import { float32, type Shape, sizeOf } from "../graph/tensor.ts";
 import type { ProbedModel } from "../models/probe.ts";
 import { type BatchAxis, batchAxes } from "./batch-axis.ts";
-import { appendLoss, type LossValues, withLogits } from "./loss.ts";
+import { withLogits } from "./loss/logits.ts";
+import { appendLoss, type LossValues } from "./loss/loss.ts";
 import type { Scaling } from "./scaling.ts";
 import { findSites, type Site } from "./sites.ts";
 
@@ -34,23 +36,31 @@ export interface ForwardOptions {
   readonly weights: readonly string[];
   readonly weightsAsInputs: boolean;
   readonly loss: LossSpec;
+  readonly target: TargetForm;
   readonly batch: number;
   /** Where parameters do not all weigh the same. */
   readonly scaling?: Scaling | undefined;
 }
 
-/** The part of the model that the loss depends on, up to the logits or predictions, which are its only output. */
-export function lossGraph(probed: ProbedModel, loss: LossSpec): Graph {
+/**
+ * The part of the model that the loss depends on, up to the logits or predictions, which are its first output; another
+ * output follows where the loss names one to show.
+ */
+export function lossGraph(probed: ProbedModel, loss: LossSpec, target: TargetForm): Graph {
   const shape = (value: string, batch: number): Shape => probed.typeAt(value, batch).shape;
-  const { graph, output } = withLogits(probed.graph, loss, shape);
-  const { dtype } = probed.typeAt(output, 1);
-  return pruneGraph({ ...graph, outputs: [{ name: output, dtype, shape: [] }] });
+  const { graph, output } = withLogits(probed.graph, loss, target.shape, shape);
+  const names = loss.prediction === undefined ? [output] : [output, loss.prediction];
+  const outputs = names.map((name) => {
+    const { dtype } = probed.typeAt(name, 1);
+    return { name, dtype, shape: [] };
+  });
+  return pruneGraph({ ...graph, outputs });
 }
 
 /** Rewrites the folded model for one batch size and finds its sites. */
 export function buildForward(options: ForwardOptions): Forward {
   const { probed, counted, batch } = options;
-  const model = lossGraph(probed, options.loss);
+  const model = lossGraph(probed, options.loss, options.target);
   const types = new Map<string, ValueType>();
   const type = (value: string): ValueType => types.get(value) ?? probed.typeAt(value, batch);
   const layoutOf = new Map<string, string>();
@@ -92,7 +102,15 @@ export function buildForward(options: ForwardOptions): Forward {
   );
   const graph = { ...builder.build(), nodes: [...builder.nodes] };
   const output = model.outputs[0]?.name ?? "";
-  const loss = appendLoss(builder, options.loss, output, type(output), batch);
+  const loss = appendLoss({
+    builder,
+    loss: options.loss,
+    output,
+    shape: type(output).shape,
+    batch,
+    target: options.target,
+    type,
+  });
   return { builder, graph, sites, loss, batch, floatsPerExample, carriers, type, batchAxis };
 }
 

@@ -1,8 +1,9 @@
 import { datasetOf, type LossSpec, type Project } from "../config/project.ts";
 import type { EncodedBatch } from "../datasets/encoder.ts";
+import type { Reading, TargetForm } from "../datasets/target-form.ts";
 import { TracInError } from "../errors.ts";
 import { float32, type Tensor } from "../graph/tensor.ts";
-import { targetInput, targetMaskInput } from "./loss.ts";
+import { targetInput, targetMaskInput } from "./loss/loss.ts";
 import { concatRows, paddedRows } from "./rows.ts";
 import type { QuerySelection } from "./scores.ts";
 
@@ -10,14 +11,37 @@ import type { QuerySelection } from "./scores.ts";
 export type Feeds = ReadonlyMap<string, Tensor>;
 
 /** Feeds of examples with their own targets. */
-export function feedsOf(encoded: EncodedBatch, loss: LossSpec): Feeds {
-  const feeds = new Map(encoded.inputs);
-  feeds.set(targetInput, encoded.targets);
-  if (loss.type === "sigmoid-cross-entropy") {
-    const { shape, data } = encoded.targets;
-    feeds.set(targetMaskInput, float32(shape, new Float32Array(data.length).fill(1)));
+export function feedsOf({ inputs, targets, mask }: EncodedBatch, loss: LossSpec): Feeds {
+  const feeds = new Map(inputs);
+  feeds.set(targetInput, targets);
+  if (mask !== undefined) {
+    feeds.set(targetMaskInput, mask);
+  } else if (loss.type === "sigmoid-cross-entropy") {
+    const all = new Float32Array(targets.data.length).fill(1);
+    feeds.set(targetMaskInput, float32(targets.shape, all));
   }
   return feeds;
+}
+
+/** What is known of the predictions of a project's examples. */
+export function readingOf({ loss, encoder }: Pick<Project, "loss" | "encoder">): Reading {
+  if (loss.type === "output") {
+    return loss.prediction === undefined ? "none" : "values";
+  }
+  return encoder.reading;
+}
+
+/** How the targets of a project reach the graph, as its examples have them. */
+export function targetForm(
+  project: Pick<Project, "loss" | "encoder">,
+  { targets, mask }: EncodedBatch,
+): TargetForm {
+  return {
+    dtype: targets.dtype,
+    shape: targets.shape.slice(1),
+    masked: mask !== undefined,
+    reading: readingOf(project),
+  };
 }
 
 /** Feeds of `rows` examples from `row` on, filled up with zeros to a whole batch. */
@@ -49,26 +73,30 @@ export async function encodeQueries(
   );
 }
 
-/** What is explained of each query: a class or output, or (undefined) all of its target. */
+/** What is explained of each query: a class or output, or (undefined) all of its target or prediction. */
 export function explainedLabels(
   selection: readonly QuerySelection[],
   loss: LossSpec,
+  reading: Reading,
   targets: Tensor,
   predictions: Float32Array,
 ): readonly (number | undefined)[] {
   const count = predictions.length / selection.length;
   return selection.map(({ explain }, row) => {
-    if (loss.type === "mse") {
-      if (explain !== "target") {
-        throw new TracInError(
-          "config",
-          `The loss "${loss.type}" has no labels: only the example's own target can be explained.`,
-        );
+    if (reading !== "probabilities") {
+      if (explain === "target" || (explain === "prediction" && reading === "positions")) {
+        return undefined;
       }
-      return undefined;
+      throw new TracInError(
+        "config",
+        reading === "positions"
+          ? "There is a label at each position: an example's target or its prediction can be explained, but no single label."
+          : `The loss "${loss.type}" has no labels: only the example's own target can be explained.`,
+      );
     }
     if (explain === "target") {
-      return loss.type === "softmax-cross-entropy" ? Number(targets.data[row]) : undefined;
+      const own = loss.type === "softmax-cross-entropy" ? Number(targets.data[row]) : -1;
+      return own < 0 ? undefined : own;
     }
     if (explain === "prediction") {
       return largest(predictions.subarray(row * count, (row + 1) * count));
@@ -94,15 +122,15 @@ export function withLabels(
   loss: LossSpec,
   labels: readonly (number | undefined)[],
 ): Feeds {
+  if (labels.every((label) => label === undefined)) {
+    return feeds;
+  }
   const targets = feeds.get(targetInput) as Tensor;
   if (loss.type === "softmax-cross-entropy") {
     const data = BigInt64Array.from(labels, (label, row) =>
       label === undefined ? BigInt(targets.data[row] ?? 0) : BigInt(label),
     );
     return new Map([...feeds, [targetInput, { dtype: "int64", shape: targets.shape, data }]]);
-  }
-  if (loss.type === "mse" || labels.every((label) => label === undefined)) {
-    return feeds;
   }
   const mask = feeds.get(targetMaskInput) as Tensor;
   const target = Float32Array.from(targets.data, Number);
@@ -121,6 +149,32 @@ export function withLabels(
     [targetInput, float32(targets.shape, target)],
     [targetMaskInput, float32(targets.shape, counts)],
   ]);
+}
+
+/**
+ * Feeds of which some queries have, at each position that counts, what the model predicts there as their target.
+ *
+ * @param predicted [queries, positions] classes
+ */
+export function withPredictions(
+  feeds: Feeds,
+  selection: readonly QuerySelection[],
+  predicted: Float32Array,
+): Feeds {
+  const targets = feeds.get(targetInput) as Tensor;
+  const width = predicted.length / selection.length;
+  const data = Float64Array.from(targets.data, Number);
+  selection.forEach(({ explain }, row) => {
+    for (let at = row * width; explain === "prediction" && at < (row + 1) * width; at++) {
+      data[at] = (data[at] as number) < 0 ? -1 : (predicted[at] as number);
+    }
+  });
+  const { dtype, shape } = targets;
+  const replaced: Tensor =
+    dtype === "float32"
+      ? float32(shape, data)
+      : { dtype: "int32", shape, data: Int32Array.from(data) };
+  return new Map([...feeds, [targetInput, replaced]]);
 }
 
 /** Index of the largest value; the first of equals. */

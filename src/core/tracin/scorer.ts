@@ -15,7 +15,7 @@ import { checkIndependence } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
 import { scaleFeeds, scalingOf } from "./parameter-weights.ts";
 import { ProgramCache } from "./programs.ts";
-import { batchOf, type Feeds, feedsOf } from "./questions.ts";
+import { batchOf, type Feeds, feedsOf, targetForm } from "./questions.ts";
 import { floats, repeatRows } from "./rows.ts";
 import type { Scaling } from "./scaling.ts";
 import type { QueryResult, QuerySelection, ScoreChunk, ScoreProgress } from "./scores.ts";
@@ -77,14 +77,16 @@ export class Scorer {
     // Far apart, because neighbours in a file may be copies, and copies hide that a model mixes examples.
     const last = train.length - 1;
     const examples = [...new Set([0, Math.floor(last / 2), last])];
-    const sample = feedsOf(await project.encoder.encodeAt(train, examples), project.loss);
+    const encoded = await project.encoder.encodeAt(train, examples);
+    const sample = feedsOf(encoded, project.loss);
+    const target = targetForm(project, encoded);
     const inputs = project.model.graph.inputs.map((input) => input.name);
     const probed = await probeModel(project.model, options.engine, (batch) => {
       const feeds = [...sample].filter(([name]) => inputs.includes(name));
       return new Map(feeds.map(([name, rows]) => [name, repeatRows(rows, batch)]));
     });
     const parameters = chooseParameters(
-      lossGraph(probed, project.loss),
+      lossGraph(probed, project.loss, target),
       project.parameters,
       options.layers,
     );
@@ -95,6 +97,7 @@ export class Scorer {
       counted: new Set(parameters),
       weights: [...project.parameters, ...project.buffers],
       loss: project.loss,
+      target,
     };
     const choose = options.chooseForms ?? chooseForms;
     const programs = new ProgramCache(options.engine, referenceEngine(), model, choose);
@@ -271,7 +274,7 @@ class ChunkBuilder {
     }
     scale(floats(values, outputs.self), rows, weight, this.selfParts, at);
     this.losses.set(floats(values, outputs.loss).subarray(0, rows), at);
-    if (checkpoint === this.checkpoints - 1) {
+    if (checkpoint === this.checkpoints - 1 && values.has(outputs.prediction)) {
       const predictions = floats(values, outputs.prediction);
       const width = values.get(outputs.prediction)?.shape[1] ?? 1;
       if (this.predictions.length === 0) {

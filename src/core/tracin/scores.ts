@@ -1,3 +1,5 @@
+import type { Shape } from "../graph/tensor.ts";
+
 /** What is asked of the scorer. */
 export interface QuerySelection {
   /** Dataset name and example number. */
@@ -5,7 +7,8 @@ export interface QuerySelection {
   readonly index: number;
   /**
    * The label whose loss is explained: the example's own target, what the model predicts at the last
-   * checkpoint, or a class index (softmax) or output index (sigmoid; that output alone, as if it were on).
+   * checkpoint (where there are positions, at each that counts), or a class index (softmax) or output index (sigmoid;
+   * that output alone, as if it were on).
    */
   readonly explain: "target" | "prediction" | number;
 }
@@ -19,7 +22,7 @@ export interface ScoreProgress {
 
 /**
  * Finished scores of the training examples [start, start + size).
- * M queries (1 when aggregated), C checkpoints, O outputs of the model per example.
+ * M queries (1 when aggregated), C checkpoints, O numbers that are known of the prediction of an example.
  */
 export interface ScoreChunk {
   readonly start: number;
@@ -30,17 +33,42 @@ export interface ScoreChunk {
   readonly selfParts: Float32Array;
   /** [C, size]: loss of each example at each checkpoint, unweighted. */
   readonly losses: Float32Array;
-  /** [size, O]: probabilities (cross-entropies) or outputs (MSE) at the last checkpoint. */
+  /** [size, O]: what is known of the predictions at the last checkpoint, see `Reading`; empty for `none`. */
   readonly predictions: Float32Array;
 }
 
 /** What is known of a query after scoring. */
 export interface QueryResult {
   readonly selection: QuerySelection;
-  /** Class or output index that was explained; undefined for MSE and for multi-label targets. */
+  /** Class or output index that was explained; undefined where it is all of the target or prediction. */
   readonly label: number | undefined;
-  /** [O] probabilities or outputs at the last checkpoint. */
+  /** [O] at the last checkpoint, as in {@link ScoreChunk.predictions}. */
   readonly prediction: Float32Array;
+  /** For targets with a label at each position, where the model fails at the last checkpoint. */
+  readonly positions: QueryPositions | undefined;
   /** Loss at each checkpoint, [C]. */
   readonly losses: Float32Array;
+}
+
+/** A position of a query, with class indices. */
+export interface PositionReading {
+  /** In the target, in row-major order. */
+  readonly position: number;
+  readonly target: number;
+  readonly predicted: number;
+  readonly loss: number;
+}
+
+/** Where the model fails on a query with a label at each position. */
+export interface QueryPositions {
+  /** Shape of the target. */
+  readonly shape: Shape;
+  /** The positions that count with the largest losses, largest first. */
+  readonly worst: readonly PositionReading[];
+  /** Classes that are taken for others, most frequent first. */
+  readonly confusions: readonly {
+    readonly target: number;
+    readonly predicted: number;
+    readonly count: number;
+  }[];
 }

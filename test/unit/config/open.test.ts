@@ -25,6 +25,7 @@ describe("openProject", () => {
       expect(project.loss).toEqual({
         type: "softmax-cross-entropy",
         reduction: "sum",
+        ignoreIndex: -100,
         output: project.model.graph.outputs[0]?.name,
       });
       const [first] = project.checkpoints;

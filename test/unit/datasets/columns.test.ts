@@ -23,7 +23,7 @@ async function fitted(feature: Config["features"][string], spec: InputSpec, cont
   const train = await closing(openDataset("train", { csv: "train.csv", target: "label" }, root));
   const options = {
     features: { x: feature },
-    loss: "softmax-cross-entropy",
+    loss: { type: "softmax-cross-entropy" },
     inputs: [spec],
     train,
     root,
@@ -214,7 +214,7 @@ describe("features that do not fit the model", () => {
     const root = await workspace({ "train.csv": csv });
     const train = await closing(openDataset("train", { csv: "train.csv", target: "label" }, root));
     const error = await errorOf(
-      fitEncoder({ features, loss: "softmax-cross-entropy", inputs, train, root }),
+      fitEncoder({ features, loss: { type: "softmax-cross-entropy" }, inputs, train, root }),
     );
     expect(error.message).toMatch(message);
   });

@@ -25,7 +25,13 @@ async function encodeAll(
 ) {
   const root = await workspace(files);
   const train = await closing(openDataset("train", source, root));
-  const fitted = await fitEncoder({ features, loss: "softmax-cross-entropy", inputs, train, root });
+  const fitted = await fitEncoder({
+    features,
+    loss: { type: "softmax-cross-entropy" },
+    inputs,
+    train,
+    root,
+  });
   const encoder = await encoderFromState(JSON.parse(JSON.stringify(fitted.state)), root);
   const { inputs: tensors } = await encoder.encode(train, 0, train.length);
   return { tensors, encoder, train, root };
@@ -229,13 +235,13 @@ describe("arrays", () => {
     const train = await closing(openDataset("train", source, root));
     const features = { x: { array: "x", scale: "1/4" } };
     const inputs: InputSpec[] = [{ name: "x", dtype: "float32", shape: [3, 2] }];
-    const options = { features, inputs, train, root, loss: "mse" } as const;
+    const options = { features, inputs, train, root, loss: { type: "mse" } } as const;
     const encoder = await fitEncoder(options);
     const { inputs: tensors, targets } = await encoder.encodeAt(train, [1, 0]);
     expect(Array.from(tensors.get("x")?.data ?? [], Number)).toEqual(
       [9, -1, 4, 4.25, -8, 6, -3, 0.5, 2, 7, 0, 1].map((value) => value / 4),
     );
-    expect(targets.shape).toEqual([2, 6]);
+    expect(targets.shape).toEqual([2, 3, 2]);
     expect(Array.from(targets.data, Number)).toEqual([1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 0, 1]);
   });
 });

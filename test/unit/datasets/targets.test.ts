@@ -21,7 +21,15 @@ async function fitted({ loss, data, target = "y", labels, outputs }: Case) {
   const inputs = [{ name: "x", dtype: "float32", shape: [1] }] as const;
   return {
     train,
-    encoder: await fitEncoder({ features, loss, labels, outputs, inputs, train, root }),
+    encoder: await fitEncoder({
+      features,
+      loss: { type: loss, output: "y" },
+      labels,
+      output: outputs === undefined ? undefined : ["batch", outputs],
+      inputs,
+      train,
+      root,
+    }),
   };
 }
 
@@ -138,11 +146,6 @@ describe("softmax targets", () => {
       /10 outputs/,
     ],
     ["a repeated label", { data: csv("a"), labels: ["a", "a"] }, /twice/],
-    [
-      "several columns",
-      { data: "x,y,z\n1,a,b\n", target: ["y", "z"] },
-      /2 target columns \("y", "z"\)/,
-    ],
   ])("refuses %s", async (_, one, message) => {
     const error = await errorOf(fitted({ loss, ...one }));
     expect(error).toMatchObject({ kind: "config" });

@@ -28,7 +28,13 @@ async function fitted(tokenizer: string, length: number, pad?: number, texts = g
   ];
   const text = { column: "text", tokenizer, length, ...(pad === undefined ? {} : { pad }) };
   const features = { ids: { text }, mask: { maskOf: "ids" } };
-  const options = { features, loss: "softmax-cross-entropy", inputs, train, root } as const;
+  const options = {
+    features,
+    loss: { type: "softmax-cross-entropy" },
+    inputs,
+    train,
+    root,
+  } as const;
   return { root, train, encoder: await fitEncoder(options) };
 }
 
@@ -84,7 +90,7 @@ describe("text like Python's tokenizers", () => {
     const inputs: InputSpec[] = [{ name: "ids", dtype: "int64", shape: [8] }];
     const features = { ids: { text: { column: "text", tokenizer: "bpe.json", length: 8 } } };
     const error = await errorOf(
-      fitEncoder({ features, loss: "softmax-cross-entropy", inputs, train, root }),
+      fitEncoder({ features, loss: { type: "softmax-cross-entropy" }, inputs, train, root }),
     );
     expect(error.message).toContain("names no padding token");
   });
@@ -101,7 +107,13 @@ describe("text like Python's tokenizers", () => {
     const train = await closing(openDataset("train", { jsonl: "d.jsonl", target: "label" }, root));
     const inputs: InputSpec[] = [{ name: "ids", dtype: "int64", shape: [8] }];
     const features = { ids: { text: { column: "text", tokenizer: "wordlevel.json", length: 8 } } };
-    const options = { features, loss: "softmax-cross-entropy", inputs, train, root } as const;
+    const options = {
+      features,
+      loss: { type: "softmax-cross-entropy" },
+      inputs,
+      train,
+      root,
+    } as const;
     const error = await errorOf(fitEncoder(options).then((encoder) => encoder.encode(train, 0, 2)));
     expect(error.message).toMatch(/token that the tokenizer does not know/);
     expect(error.place).toMatchObject({ file: "d.jsonl", line: 2, column: "text" });
@@ -117,7 +129,7 @@ describe("text like Python's tokenizers", () => {
     const features = { ids: { text: { column: "text", tokenizer: "bpe.json", length: 8 } } };
     const encoder = await fitEncoder({
       features,
-      loss: "softmax-cross-entropy",
+      loss: { type: "softmax-cross-entropy" },
       inputs,
       train,
       root,

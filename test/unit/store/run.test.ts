@@ -101,8 +101,7 @@ function createWriter(id: string, examples: number, signal?: AbortSignal): Promi
     ...(signal === undefined ? {} : { signal }),
     shape: { checkpoints, queries },
     examples,
-    loss: "softmax-cross-entropy",
-    labels,
+    prediction: { loss: "softmax-cross-entropy", reading: "probabilities", labels },
     describe: async (start, end) =>
       Array.from({ length: end - start }, (_, row) => ({
         locator: {

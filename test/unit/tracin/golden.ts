@@ -1,11 +1,14 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openCheckpoint } from "../../../src/core/checkpoints/open.ts";
+import type { LossSettings } from "../../../src/core/config/config.ts";
+import { resolveLoss } from "../../../src/core/config/loss.ts";
 import { openProject } from "../../../src/core/config/open.ts";
-import type { LossSpec, Project } from "../../../src/core/config/project.ts";
+import type { Project } from "../../../src/core/config/project.ts";
 import type { Dataset } from "../../../src/core/datasets/dataset.ts";
 import type { EncodedBatch, Encoder } from "../../../src/core/datasets/encoder.ts";
-import type { Tensor } from "../../../src/core/graph/tensor.ts";
+import type { Reading } from "../../../src/core/datasets/target-form.ts";
+import { float32, type Tensor } from "../../../src/core/graph/tensor.ts";
 import type { Model } from "../../../src/core/models/model.ts";
 import { importOnnx } from "../../../src/core/models/onnx.ts";
 import { concatRows, sliceRows } from "../../../src/core/tracin/rows.ts";
@@ -92,10 +95,41 @@ interface SyntheticJson {
   model: string;
   checkpoints: string[];
   learningRates: number[];
-  loss: { type: LossSpec["type"]; reduction: LossSpec["reduction"] };
+  loss: LossSettings;
+  reading?: Reading;
   inputs: string[];
   parameters: string[];
   buffers: string[];
+}
+
+/** Targets as the encoder gives them: -1, or a mask, where a position does not count. */
+function asEncoded(
+  { loss, reading }: SyntheticJson,
+  targets: Tensor,
+): Pick<EncodedBatch, "targets" | "mask"> {
+  const { shape } = targets;
+  if (reading !== "positions") {
+    return { targets };
+  }
+  const classes = Int32Array.from(targets.data, Number);
+  if (loss.type === "sigmoid-cross-entropy") {
+    const on = float32(
+      shape,
+      classes.map((label) => Math.max(label, 0)),
+    );
+    const mask = float32(
+      shape,
+      classes.map((label) => Number(label >= 0)),
+    );
+    return { targets: on, mask };
+  }
+  const length = shape.at(-1) ?? 1;
+  const data = classes.map((_, place) => {
+    const isPast = loss.shift === true && (place + 1) % length === 0;
+    const label = classes[loss.shift === true ? place + 1 : place];
+    return isPast || label === loss.ignoreIndex ? -1 : (label as number);
+  });
+  return { targets: { dtype: "int32", shape, data } };
 }
 
 /** What a project around tensors in memory is made of: they stand in for data files. */
@@ -104,7 +138,9 @@ export interface TensorProject {
   readonly model: Model;
   readonly checkpoints: readonly string[];
   readonly learningRates: readonly number[];
-  readonly loss: Omit<LossSpec, "output">;
+  readonly loss: LossSettings;
+  /** Told where it is not that of one label or of a few numbers. */
+  readonly reading?: Reading | undefined;
   readonly parameters: readonly string[];
   readonly buffers: readonly string[];
   readonly train: EncodedBatch;
@@ -125,6 +161,7 @@ export function tensorProject(given: TensorProject): Project {
       size: indices.length,
       inputs: new Map([...batch.inputs].map(([key, tensor]) => [key, pick(tensor)])),
       targets: pick(batch.targets),
+      ...(batch.mask === undefined ? {} : { mask: pick(batch.mask) }),
     };
   };
   const encoder: Encoder = {
@@ -135,8 +172,8 @@ export function tensorProject(given: TensorProject): Project {
         sets.get(dataset.name) as EncodedBatch,
         Array.from({ length: end - start }, (_, index) => start + index),
       ),
-    targets: async (dataset, start, end) =>
-      sliceRows((sets.get(dataset.name) as EncodedBatch).targets, start, end),
+    reading: given.reading ?? (given.loss.type === "mse" ? "values" : "probabilities"),
+    targetTexts: async () => [],
     encodeAt: async (dataset, indices) => slice(sets.get(dataset.name) as EncodedBatch, indices),
   };
   const dataset = (key: string): Dataset => ({
@@ -157,7 +194,7 @@ export function tensorProject(given: TensorProject): Project {
     config: {
       model: given.model.file,
       checkpoints: { files: [...given.checkpoints] },
-      loss: given.loss.type,
+      loss: given.loss,
       data: {},
       features: {},
     },
@@ -174,7 +211,7 @@ export function tensorProject(given: TensorProject): Project {
     buffers: given.buffers,
     datasets: new Map([...sets.keys()].map((key) => [key, dataset(key)])),
     encoder,
-    loss: { ...given.loss, output: given.model.graph.outputs[0]?.name ?? "" },
+    loss: resolveLoss({ loss: given.loss, data: {} }, given.model),
     readWeights: (checkpoint) => given.readWeights(checkpoint.file),
     close: async () => {},
   };
@@ -189,7 +226,11 @@ export async function openSynthetic(name: string): Promise<Golden> {
     const inputs = json.inputs.map(
       (input) => [input, golden.inputs.get(`${set}.${input}`)] as const,
     );
-    return { size: targets.shape[0] as number, inputs: new Map(inputs), targets };
+    return {
+      size: targets.shape[0] as number,
+      inputs: new Map(inputs),
+      ...asEncoded(json, targets),
+    };
   };
   const [train, query] = [encodedSet("train"), encodedSet("query")];
   const project = tensorProject({

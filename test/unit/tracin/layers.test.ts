@@ -10,6 +10,7 @@ import { lossGraph } from "../../../src/core/tracin/forward.ts";
 import { chooseParameters } from "../../../src/core/tracin/layers.ts";
 
 const loss: LossSpec = { type: "mse", reduction: "sum", output: "y" };
+const target = { dtype: "float32", shape: [2], masked: false, reading: "values" } as const;
 const matrix = (name: string, inputs: readonly string[], output: string): Node => ({
   op: "MatMul",
   name,
@@ -45,7 +46,9 @@ async function twoHeads() {
 
 test("the last layer is the last one that the loss depends on", async () => {
   const { probed, parameters } = await twoHeads();
-  expect(chooseParameters(lossGraph(probed, loss), parameters, "last")).toEqual(["head.weight"]);
+  expect(chooseParameters(lossGraph(probed, loss, target), parameters, "last")).toEqual([
+    "head.weight",
+  ]);
 });
 
 test("parameters on which the loss does not depend are no question", async () => {
@@ -55,6 +58,7 @@ test("parameters on which the loss does not depend are no question", async () =>
       {
         probed,
         loss,
+        target,
         counted: new Set(counted),
         weights: parameters,
         weightsAsInputs: true,

@@ -3,7 +3,7 @@ import type { LossSpec } from "../../../src/core/config/project.ts";
 import { TracInError } from "../../../src/core/errors.ts";
 import type { Graph, Node } from "../../../src/core/graph/graph.ts";
 import type { Shape } from "../../../src/core/graph/tensor.ts";
-import { withLogits } from "../../../src/core/tracin/loss.ts";
+import { withLogits } from "../../../src/core/tracin/loss/logits.ts";
 
 const softmax: LossSpec = { type: "softmax-cross-entropy", reduction: "sum", output: "y" };
 const sigmoid: LossSpec = { type: "sigmoid-cross-entropy", reduction: "sum", output: "y" };
@@ -38,7 +38,7 @@ const flat = shapes((batch) => [batch, 4]);
 
 /** What each node that the logits come from reads. */
 function logits(graph: Graph, loss: LossSpec, shape = flat): string {
-  const found = withLogits(graph, loss, shape);
+  const found = withLogits(graph, loss, [], shape);
   const makers = new Map(found.graph.nodes.map((node) => [node.outputs[0] ?? "", node]));
   const path: string[] = [];
   let value = found.output;
@@ -95,6 +95,6 @@ describe("what ends the model", () => {
     ],
     ["over another axis order", chain(["Softmax", 1], ["Transpose"]), flat],
   ])("a softmax %s is refused", (_, graph, shape) => {
-    expect(() => withLogits(graph, softmax, shape)).toThrowError(TracInError);
+    expect(() => withLogits(graph, softmax, [], shape)).toThrowError(TracInError);
   });
 });

@@ -2,17 +2,24 @@ import { join } from "node:path";
 import { findCheckpoints } from "../../checkpoints/discover.ts";
 import { matchCheckpoint } from "../../checkpoints/match.ts";
 import { openCheckpoint } from "../../checkpoints/open.ts";
-import type { EncodedBatch } from "../../datasets/encoder.ts";
 import { fitEncoder } from "../../datasets/fit.ts";
 import { openDataset } from "../../datasets/open.ts";
+import type { TargetForm } from "../../datasets/target-form.ts";
 import type { Program } from "../../engines/engine.ts";
 import { onnxruntimeEngine } from "../../engines/onnxruntime.ts";
 import { TracInError } from "../../errors.ts";
+import { GraphBuilder } from "../../graph/builder.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import type { Model } from "../../models/model.ts";
-import type { Config, LossName } from "../config.ts";
+import { appendLoss } from "../../tracin/loss/loss.ts";
+import { type Feeds, feedsOf, targetForm } from "../../tracin/questions.ts";
+import type { Config } from "../config.ts";
+import { outputShape, resolveLoss } from "../loss.ts";
+import type { LossSpec } from "../project.ts";
 
 const examples = 256;
+/** Outputs with positions are large. */
+const examplesWithPositions = 16;
 
 /**
  * Runs the last checkpoint on some training examples under several configurations and compares the mean loss:
@@ -67,17 +74,18 @@ async function meanLoss(
   program: Program,
 ): Promise<number | undefined> {
   const source = config.data["train"];
-  const loss = typeof config.loss === "string" ? config.loss : (config.loss ?? model.loss)?.type;
-  if (!source || loss === undefined) {
+  if (!source) {
     return undefined;
   }
+  const loss = resolveLoss(config, model);
   const train = await openDataset("train", source, root);
   try {
-    const outputs = model.graph.outputs[0]?.shape[1];
     const encoder = await fitEncoder({
       features: config.features,
       loss,
       labels: config.labels,
+      target: source.target,
+      output: outputShape(model, loss),
       inputs: model.graph.inputs.map(({ name, dtype, shape }) => ({
         name,
         dtype,
@@ -85,43 +93,49 @@ async function meanLoss(
       })),
       train,
       root,
-      ...(typeof outputs === "number" ? { outputs } : {}),
     });
-    const count = Math.min(examples, train.length);
+    const rank = model.graph.outputs.find(({ name }) => name === loss.output)?.shape.length ?? 2;
+    const count = Math.min(rank > 2 ? examplesWithPositions : examples, train.length);
     const indices = Array.from({ length: count }, (_, index) =>
       Math.floor((index * train.length) / count),
     );
     const batch = await encoder.encodeAt(train, indices);
     const results = await program.run(batch.inputs);
-    const output = results.get(model.graph.outputs[0]?.name ?? "");
-    return output ? averageLoss(loss, output, batch) : undefined;
+    const output = results.get(loss.output);
+    const form = targetForm({ loss, encoder }, batch);
+    return output && (await averageLoss(loss, output, form, feedsOf(batch, loss)));
   } finally {
     await train.close();
   }
 }
 
-/** Mean over the batch of the loss summed over an example's outputs. */
-function averageLoss(loss: LossName, output: Tensor, { size, targets }: EncodedBatch): number {
-  const width = output.data.length / size;
-  const value = (index: number) => Number(output.data[index] ?? 0);
-  const target = (index: number) => Number(targets.data[index] ?? 0);
-  let sum = 0;
-  for (let row = 0; row < size; row++) {
-    const start = row * width;
-    if (loss === "softmax-cross-entropy") {
-      const logits = Array.from({ length: width }, (_, column) => value(start + column));
-      const top = Math.max(...logits);
-      const log = Math.log(logits.reduce((total, logit) => total + Math.exp(logit - top), 0));
-      sum += top + log - (logits[target(row)] ?? Number.NaN);
-    } else {
-      for (let column = start; column < start + width; column++) {
-        const [x, y] = [value(column), target(column)];
-        sum +=
-          loss === "mse"
-            ? (x - y) ** 2
-            : Math.max(x, 0) - x * y + Math.log1p(Math.exp(-Math.abs(x)));
-      }
-    }
+/** Mean over the batch of the loss of each example. */
+async function averageLoss(
+  loss: LossSpec,
+  output: Tensor,
+  target: TargetForm,
+  feeds: Feeds,
+): Promise<number> {
+  const builder = new GraphBuilder();
+  const { dtype, shape } = output;
+  const [batch = 0] = shape;
+  const name = builder.input({ name: "output", dtype, shape });
+  const values = appendLoss({
+    builder,
+    loss,
+    output: name,
+    shape,
+    batch,
+    target,
+    type: () => ({ dtype, shape }),
+  });
+  builder.output({ name: values.loss, dtype: "float32", shape: [batch] });
+  const program = await onnxruntimeEngine().compile(builder.build());
+  try {
+    const results = await program.run(new Map([...feeds, [name, output]]));
+    const losses = Array.from(results.get(values.loss)?.data ?? [], Number);
+    return losses.reduce((total, value) => total + value, 0) / batch;
+  } finally {
+    await program.dispose();
   }
-  return sum / size;
 }

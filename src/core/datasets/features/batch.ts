@@ -114,6 +114,27 @@ export class Batch {
     return decodeImage(bytes, dataset.locator(index).image ?? dataset.file);
   }
 
+  /** The mask of an example: workspace path of its file, without reading it. */
+  maskFile(position: number): string {
+    const { dataset } = this;
+    if (!dataset.maskFile) {
+      throw new TracInError(
+        "config",
+        `The dataset "${dataset.name}" (${dataset.file}) has no masks.`,
+        { file: "tracin.json" },
+        'Give it as "images" whose target names a "mask" column or a folder of "masks".',
+      );
+    }
+    return dataset.maskFile(this.index(position));
+  }
+
+  /** The file of an example's mask. */
+  async mask(position: number): Promise<{ readonly bytes: Uint8Array; readonly file: string }> {
+    const file = this.maskFile(position);
+    const bytes = await this.dataset.readMask?.(this.index(position));
+    return { bytes: bytes ?? new Uint8Array(), file };
+  }
+
   error(
     position: number,
     column: string | undefined,

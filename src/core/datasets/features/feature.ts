@@ -6,6 +6,8 @@ export interface FeatureValues {
   readonly values: Float32Array | Float64Array | Int32Array;
   /** For token features, [size, length]: 1 at tokens, 0 at padding. */
   readonly mask?: Uint8Array;
+  /** For token features, [size]: tokens of each example before padding, and before cutting where they are given as ids. */
+  readonly lengths?: Int32Array;
 }
 
 /** A fitted feature: makes one model input from examples. */

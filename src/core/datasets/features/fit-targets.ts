@@ -1,33 +1,34 @@
-import type { LossName } from "../../config/config.ts";
+import { classesOf, type OpenShape } from "../../config/class-axis.ts";
 import { TracInError } from "../../errors.ts";
+import { sizeOf } from "../../graph/tensor.ts";
 import { listNames } from "../data-error.ts";
-import type { Dataset, FieldValue } from "../dataset.ts";
-import type { Batch } from "./batch.ts";
+import type { Dataset } from "../dataset.ts";
+import { Batch } from "./batch.ts";
 import type { Fit } from "./feature.ts";
-import { distinct, isIndex, sortNames } from "./names.ts";
+import { fitPositions } from "./fit-positions.ts";
+import { distinct, sortNames } from "./names.ts";
 import {
-  isFlag,
-  labelOf,
-  listOf,
-  numberAt,
-  numbersOf,
-  onlyTarget,
-  valuesOf,
-} from "./target-values.ts";
+  addLabel,
+  checkOutputs,
+  classNames,
+  type FittedFeatures,
+  outputsError,
+  type TargetFamily,
+  type TargetOptions,
+} from "./target-options.ts";
+import { isFlag, listOf, numberAt, numbersOf, onlyTarget, valuesOf } from "./target-values.ts";
 import type { TargetState } from "./targets.ts";
 
-export interface TargetConfig {
-  readonly loss: LossName;
-  readonly labels?: readonly string[] | undefined;
-  /** Outputs of the model, where known. */
-  readonly outputs?: number | undefined;
-}
-
-const maxLabels = 100_000;
-
-/** Learns labels and widths from the training data; throws when they do not fit the model's outputs. */
-export function fitTargets(train: Dataset, config: TargetConfig): Fit<TargetState> {
-  if (config.labels && (config.labels.length === 0 || !distinct(config.labels))) {
+/**
+ * Learns labels and sizes from the training data.
+ * @throws kind `config` when they do not fit the model's outputs or the loss
+ */
+export async function fitTargets(
+  train: Dataset,
+  options: TargetOptions,
+  features: FittedFeatures,
+): Promise<Fit<TargetState>> {
+  if (options.labels && (options.labels.length === 0 || !distinct(options.labels))) {
     throw new TracInError(
       "config",
       "labels is empty or names a label twice.",
@@ -35,22 +36,98 @@ export function fitTargets(train: Dataset, config: TargetConfig): Fit<TargetStat
       "Name each label once, in the order of the model's outputs.",
     );
   }
-  switch (config.loss) {
-    case "softmax-cross-entropy":
-      return fitClass(train, config);
-    case "sigmoid-cross-entropy":
-      return fitSigmoid(train, config);
-    case "mse":
-      return fitNumbers(train, config);
+  const family = familyOf(options);
+  if (family === "none") {
+    return { finish: () => ({ kind: "text" }) };
+  }
+  const { target } = options;
+  if (typeof target === "object" && !Array.isArray(target) && "input" in target) {
+    return fitInput(target.input, family, options);
+  }
+  const positions = await fitPositions(train, family, options, features);
+  if (positions !== undefined) {
+    return positions;
+  }
+  if (options.loss.shift) {
+    throw new TracInError(
+      "config",
+      '"shift" in loss is for a label at each position, but the target is one label.',
+      { file: "tracin.json" },
+      'Give "target" the tokens or a list, or remove "shift".',
+    );
+  }
+  if (train.target.length === 0) {
+    throw new TracInError(
+      "config",
+      `The dataset "${train.name}" has no "target".`,
+      { file: "tracin.json" },
+      "Name the column that holds the target.",
+    );
+  }
+  switch (family) {
+    case "classes":
+      return fitClass(train, options);
+    case "binary":
+      return fitSigmoid(train, options);
+    case "numbers":
+      return fitNumbers(train, options);
   }
 }
 
-function fitClass(train: Dataset, config: TargetConfig): Fit<TargetState> {
+/** Where the model computes its loss, the input that takes the target tells what it is. */
+function familyOf({ loss, features, inputs }: TargetOptions): TargetFamily {
+  switch (loss.type) {
+    case "softmax-cross-entropy":
+      return "classes";
+    case "sigmoid-cross-entropy":
+      return "binary";
+    case "output": {
+      const input = inputs.find(({ name }) => "target" in (features[name] ?? {}));
+      const isFloat = input?.dtype === "float32" || input?.dtype === "float64";
+      return input === undefined ? "none" : isFloat ? "numbers" : "classes";
+    }
+    default:
+      return "numbers";
+  }
+}
+
+function fitInput(
+  of: string,
+  family: TargetFamily,
+  { loss, features }: TargetOptions,
+): Fit<TargetState> {
+  const names = Object.keys(features);
+  if (!names.includes(of) || family === "classes") {
+    throw new TracInError(
+      "config",
+      family === "classes"
+        ? `The target is the input "${of}", which holds no classes for the loss "${loss.type}".`
+        : `The target is the input "${of}", but the inputs are ${listNames(names)}.`,
+      { file: "tracin.json" },
+      family === "classes"
+        ? 'For the tokens of an input, write "target": { "tokensOf": ... }.'
+        : "Name an input of the model.",
+    );
+  }
+  return { finish: () => ({ kind: "input", of, bounded: family === "binary" }) };
+}
+
+async function fitClass(train: Dataset, options: TargetOptions): Promise<Fit<TargetState>> {
+  const outputs = classesOf(options.loss, options.output, []);
+  const given = options.labels;
+  if (train.target.length > 1 || (await isOneHot(train))) {
+    const numbered = async () =>
+      Array.from({ length: (await firstNumbers(train)).width }, (_, index) => String(index));
+    const labels = given ?? (train.target.length > 1 ? train.target : await numbered());
+    return { finish: () => ({ kind: "oneHot", labels: checkOutputs(train, labels, outputs) }) };
+  }
   const column = onlyTarget(train);
-  const given = config.labels;
+  const { ignoreIndex } = options.loss;
+  const name = ignoreIndex === undefined ? undefined : String(ignoreIndex);
+  const ignore = name === undefined ? {} : { ignore: name };
   if (given) {
     return {
-      finish: () => ({ kind: "class", labels: checkOutputs(train, given, config.outputs) }),
+      finish: () => ({ kind: "class", labels: checkOutputs(train, given, outputs), ...ignore }),
     };
   }
   const seen = new Set<string>();
@@ -63,22 +140,26 @@ function fitClass(train: Dataset, config: TargetConfig): Fit<TargetState> {
     },
     finish: () => ({
       kind: "class",
-      labels: checkOutputs(train, classNames(seen, config.outputs), config.outputs),
+      labels: checkOutputs(train, classNames(seen, outputs, name), outputs),
+      ...ignore,
     }),
   };
 }
 
-/** Class names: 0 to K - 1 when all values are such indices, else the values in order. */
-function classNames(seen: ReadonlySet<string>, outputs: number | undefined): string[] {
-  const sorted = sortNames(seen);
-  const count = outputs ?? sorted.length;
-  const areIndices = sorted.every((name) => isIndex(name) && Number(name) < count);
-  return areIndices ? Array.from({ length: count }, (_, index) => String(index)) : sorted;
+/** An array with a row of numbers for each example. */
+async function isOneHot(train: Dataset): Promise<boolean> {
+  const [column = ""] = train.target;
+  return train.kind === "arrays" && sizeOf((await Batch.range(train, 0, 1).array(column)).row) > 1;
 }
 
-function fitSigmoid(train: Dataset, config: TargetConfig): Fit<TargetState> {
+function firstNumbers(train: Dataset) {
+  return numbersOf(Batch.range(train, 0, 1), undefined, numberAt);
+}
+
+function fitSigmoid(train: Dataset, options: TargetOptions): Fit<TargetState> {
+  const outputs = widthOf(options.output);
   if (train.target.length > 1) {
-    const labels = checkOutputs(train, config.labels ?? train.target, config.outputs);
+    const labels = checkOutputs(train, options.labels ?? train.target, outputs);
     if (labels.length !== train.target.length) {
       throw new TracInError(
         "config",
@@ -107,67 +188,40 @@ function fitSigmoid(train: Dataset, config: TargetConfig): Fit<TargetState> {
     },
     finish: () => {
       const [width] = widths;
-      const expected = config.labels?.length ?? config.outputs ?? width;
+      const expected = options.labels?.length ?? outputs ?? width;
       if (onlyFlags && widths.size === 1 && width !== undefined && width === expected) {
         const numbered = Array.from({ length: width }, (_, index) => String(index));
-        const labels = config.labels ?? (width === 1 ? [column] : numbered);
-        return { kind: "flags", labels: checkOutputs(train, labels, config.outputs) };
+        const labels = options.labels ?? (width === 1 ? [column] : numbered);
+        return { kind: "flags", labels: checkOutputs(train, labels, outputs) };
       }
-      const labels = config.labels ?? sortNames(names);
-      return { kind: "labelList", labels: checkOutputs(train, labels, config.outputs) };
+      const labels = options.labels ?? sortNames(names);
+      return { kind: "labelList", labels: checkOutputs(train, labels, outputs) };
     },
   };
 }
 
-function fitNumbers(train: Dataset, config: TargetConfig): Fit<TargetState> {
-  let width: number | undefined;
+async function fitNumbers(train: Dataset, options: TargetOptions): Promise<Fit<TargetState>> {
+  const [column = ""] = train.target;
+  const isArray = train.kind === "arrays" && train.target.length === 1;
+  const first = Batch.range(train, 0, 1);
+  const shape = isArray ? (await first.array(column)).row : [(await firstNumbers(train)).width];
+  const outputs = widthOf(options.output);
+  const width = sizeOf(shape);
   return {
-    observe: async (batch) => {
-      width ??= (await numbersOf(batch, undefined, numberAt)).width;
-    },
     finish: () => {
-      if (width === undefined || width === 0 || (config.outputs ?? width) !== width) {
-        throw outputsError(train, `${width ?? 0} target numbers`, config.outputs);
+      if (width === 0 || (outputs ?? width) !== width) {
+        throw outputsError(train, `${width} target numbers`, outputs);
       }
-      return { kind: "numbers", width };
+      return { kind: "numbers", shape: shape.length === 0 ? [1] : [...shape] };
     },
   };
 }
 
-function addLabel(
-  batch: Batch,
-  position: number,
-  column: string,
-  labels: Set<string>,
-  value: FieldValue | undefined,
-): void {
-  labels.add(labelOf(batch, position, column, value));
-  if (labels.size > maxLabels) {
-    throw batch.error(
-      position,
-      column,
-      `The column has more than ${maxLabels} different labels.`,
-      'For numbers to be predicted, use the loss "mse".',
-    );
-  }
-}
-
-function checkOutputs(
-  train: Dataset,
-  labels: readonly string[],
-  outputs: number | undefined,
-): string[] {
-  if (labels.length === 0 || (outputs ?? labels.length) !== labels.length) {
-    throw outputsError(train, `${labels.length} labels (${listNames(labels)})`, outputs);
-  }
-  return [...labels];
-}
-
-function outputsError(train: Dataset, found: string, outputs: number | undefined): TracInError {
-  return new TracInError(
-    "config",
-    `The model has ${outputs ?? "some"} outputs, but there are ${found}.`,
-    { file: train.file, ...(train.target[0] === undefined ? {} : { column: train.target[0] }) },
-    "Set labels in tracin.json in the order of the model's outputs, or correct the target.",
-  );
+/** Numbers of one example in an output; undefined where the model leaves a size open. */
+function widthOf(output: OpenShape | undefined): number | undefined {
+  const sizes = (output ?? []).slice(1);
+  const known = sizes.filter((size) => typeof size === "number");
+  return output === undefined || output.length < 2 || known.length < sizes.length
+    ? undefined
+    : sizeOf(known);
 }

@@ -1,4 +1,5 @@
 import { TracInError } from "../../errors.ts";
+import { int64, type Shape, sizeOf, type Tensor } from "../../graph/tensor.ts";
 import { listNames } from "../data-error.ts";
 import type { Dataset, FieldValue } from "../dataset.ts";
 import { fieldText, toList, toName, toNumber } from "../field.ts";
@@ -154,4 +155,53 @@ export function labelOf(
     );
   }
   return name;
+}
+
+/**
+ * Numbers of all target columns, `shape` of them for each example. An array is taken as it lies, and checked.
+ * Throws kind `data` for what is no finite number.
+ */
+export async function numberRows(batch: Batch, shape: Shape): Promise<Float32Array> {
+  const [column, ...others] = batch.dataset.target;
+  const width = sizeOf(shape);
+  if (batch.dataset.kind !== "arrays" || column === undefined || others.length > 0) {
+    return (await numbersOf(batch, width, numberAt)).data;
+  }
+  const { row, data } = await batch.array(column);
+  if (sizeOf(row) !== width) {
+    throw batch.error(
+      0,
+      column,
+      `The target has the shape [${row.join(", ")}], others have [${shape.join(", ")}].`,
+      "All datasets need targets of one shape.",
+    );
+  }
+  const wrong = data.findIndex((value) => !Number.isFinite(value));
+  if (wrong !== -1) {
+    throw batch.error(
+      Math.floor(wrong / width),
+      column,
+      `The target holds ${data[wrong]} at position ${wrong % width}.`,
+      "Give every example finite numbers as its target.",
+    );
+  }
+  return data;
+}
+
+/** Class indices of one-hot rows. Throws kind `data` for a row that has not exactly one 1. */
+export function fromOneHot(batch: Batch, width: number, rows: Float32Array): Tensor {
+  const indices = Array.from({ length: batch.size }, (_, position) => {
+    const row = rows.subarray(position * width, (position + 1) * width);
+    const index = row.indexOf(1);
+    if (index === -1 || row.indexOf(1, index + 1) !== -1) {
+      throw batch.error(
+        position,
+        batch.dataset.target[0],
+        `The target has ${row.filter((flag) => flag === 1).length} labels that are on, where one is expected.`,
+        'Examples with several labels take the loss "sigmoid-cross-entropy".',
+      );
+    }
+    return index;
+  });
+  return int64([batch.size], indices);
 }

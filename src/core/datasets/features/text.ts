@@ -118,6 +118,7 @@ export async function textFeature(state: State, root: string): Promise<Feature> 
     async encode(batch) {
       const values = new Int32Array(batch.size * length).fill(pad);
       const mask = new Uint8Array(batch.size * length);
+      const lengths = new Int32Array(batch.size);
       const read = await batch.column(column);
       for (let position = 0; position < batch.size; position++) {
         const text = read(position);
@@ -144,9 +145,10 @@ export async function textFeature(state: State, root: string): Promise<Feature> 
         const ids = [...tokenizer.before, ...cut, ...tokenizer.after];
         const offset = position * length + (tokenizer.padLeft ? length - ids.length : 0);
         values.set(ids, offset);
+        lengths[position] = ids.length;
         mask.fill(1, offset, offset + ids.length);
       }
-      return { values, mask };
+      return { values, mask, lengths };
     },
   };
 }

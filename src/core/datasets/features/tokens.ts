@@ -41,15 +41,18 @@ export function tokensFeature(state: State): Feature {
     async encode(batch) {
       const values = new Int32Array(batch.size * length).fill(pad);
       const mask = new Uint8Array(batch.size * length);
+      const lengths = new Int32Array(batch.size);
       const read = await batch.column(column);
       for (let position = 0; position < batch.size; position++) {
-        const ids = idsOf(batch, position, column, read(position)).slice(0, length);
+        const all = idsOf(batch, position, column, read(position));
+        const ids = all.slice(0, length);
+        lengths[position] = all.length;
         for (const [index, id] of ids.entries()) {
           values[position * length + index] = tokenId(batch, position, column, id);
         }
         mask.fill(1, position * length, position * length + ids.length);
       }
-      return { values, mask };
+      return { values, mask, lengths };
     },
   };
 }

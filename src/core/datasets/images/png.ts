@@ -31,10 +31,8 @@ const colours = new Map([
  * interlaced files below 8 bits wrongly, and allocates 128 KiB for the smallest image.
  */
 export function decodePng(bytes: Uint8Array): DecodedImage {
-  const chunks = readChunks(bytes);
-  const header = readHeader(chunks[0]);
+  const { chunks, header, data } = readSamples(bytes);
   const { width, height, samples, depth } = header;
-  const data = readLines(inflate(chunks, header), header);
   if (header.colour === paletteColour) {
     return { width, height, channels: 3, data: lookUp(data, chunks) };
   }
@@ -44,6 +42,27 @@ export function decodePng(bytes: Uint8Array): DecodedImage {
   const channels = samples === 3 || samples === 4 ? samples : 1;
   const most = (1 << depth) - 1;
   return { width, height, channels, data: depth < 8 ? data.map((s) => (s * 255) / most) : data };
+}
+
+/**
+ * The samples of a PNG file as it stores them, [height, width, samples]: not scaled to 8 bits, palette indices instead
+ * of their colours. Throws as {@link decodePng}.
+ */
+export function decodePngSamples(bytes: Uint8Array): {
+  readonly width: number;
+  readonly height: number;
+  readonly samples: number;
+  readonly data: Uint8Array | Uint16Array;
+} {
+  const { header, data } = readSamples(bytes);
+  const { width, height, samples } = header;
+  return { width, height, samples, data };
+}
+
+function readSamples(bytes: Uint8Array) {
+  const chunks = readChunks(bytes);
+  const header = readHeader(chunks[0]);
+  return { chunks, header, data: readLines(inflate(chunks, header), header) };
 }
 
 function readChunks(bytes: Uint8Array): Chunk[] {

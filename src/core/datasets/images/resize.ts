@@ -22,6 +22,43 @@ export function resizeBilinear(image: ByteImage, width: number, height: number):
   return height === across.height ? across : resizeColumns(across, height);
 }
 
+/** The stored number of each pixel, such as the class in a mask. */
+export interface NumberImage {
+  readonly width: number;
+  readonly height: number;
+  readonly data: Uint8Array | Uint16Array;
+}
+
+/**
+ * Nearest neighbour: equals Pillow's `Image.resize((width, height), Resampling.NEAREST)`, which takes the input pixel
+ * under the centre of each output pixel.
+ */
+export function resizeNearest(image: NumberImage, width: number, height: number): NumberImage {
+  if (width === image.width && height === image.height) {
+    return image;
+  }
+  const size = width * height;
+  const data = image.data instanceof Uint16Array ? new Uint16Array(size) : new Uint8Array(size);
+  const columns = nearest(image.width, width);
+  for (const [y, row] of nearest(image.height, height).entries()) {
+    for (let x = 0; x < width; x++) {
+      data[y * width + x] = image.data[row * image.width + (columns[x] as number)] as number;
+    }
+  }
+  return { width, height, data };
+}
+
+/** Input position under the centre of each output position; added up step by step, as Pillow rounds. */
+function nearest(inputSize: number, outputSize: number): Int32Array {
+  const step = inputSize / outputSize;
+  let centre = step * 0.5;
+  return Int32Array.from({ length: outputSize }, () => {
+    const position = Math.floor(centre);
+    centre += step;
+    return position;
+  });
+}
+
 function kernel(inputSize: number, outputSize: number): Kernel {
   const scale = inputSize / outputSize;
   const support = Math.max(scale, 1);

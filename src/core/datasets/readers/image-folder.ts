@@ -1,10 +1,10 @@
 import { readdir, stat } from "node:fs/promises";
 import { posix, resolve } from "node:path";
 import { TracInError } from "../../errors.ts";
-import { forwardSlashes, type InsidePath } from "../../paths.ts";
+import type { InsidePath } from "../../paths.ts";
 import type { Dataset, Example, Locator } from "../dataset.ts";
 import { FolderIndex } from "./folder-index.ts";
-import { readImageFile } from "./image-bytes.ts";
+import { ImageFiles, maskBeside } from "./image-files.ts";
 
 interface Item {
   readonly image: string;
@@ -14,44 +14,40 @@ interface Item {
 
 /**
  * Images in one folder per label. Labels are in sorted order; the files of a label are in natural order
- * (2.png before 10.png). The fields are `file`, relative to the folder, and `label`.
+ * (2.png before 10.png). The fields are `file`, relative to the folder, and `label`. Images whose target is a mask may
+ * lie in the folder itself.
  */
 export class ImageFolder implements Dataset {
   readonly kind = "images";
   readonly columns = ["file", "label"];
-  readonly #byImage: ReadonlyMap<string, number>;
 
   private constructor(
     readonly name: string,
-    private readonly root: string,
     readonly file: string,
     readonly target: readonly string[],
     private readonly items: readonly Item[],
-  ) {
-    this.#byImage = new Map(this.items.map((item, index) => [item.image, index]));
-  }
+    private readonly files: ImageFiles,
+  ) {}
 
-  /** Lists the folder; throws kind `data` when it has no images or a link leaves the workspace. */
+  /**
+   * Lists the folder; throws kind `data` when it has no images, a link leaves the workspace, or a mask is missing.
+   * @param masks folder of the masks, relative to the workspace, where the target is one
+   */
   static async open(
     name: string,
     root: string,
     path: InsidePath,
     target: readonly string[],
+    masks?: string,
   ): Promise<ImageFolder> {
     const folders = await FolderIndex.open(root);
-    const natural = new Intl.Collator("en", { numeric: true }).compare;
-    const items: Item[] = [];
     const labels = (await readdir(path.absolute, { withFileTypes: true }))
       .filter((entry) => !entry.isFile() && !entry.name.startsWith("."))
       .map((entry) => entry.name)
       .sort();
-    for (const label of labels) {
-      const folder = posix.join(path.relative, label);
-      const files = (await readdir(resolve(root, folder))).filter((file) =>
-        /\.(png|jpe?g)$/i.test(file),
-      );
-      for (const file of files.sort((a, b) => natural(a, b) || (a < b ? -1 : 1))) {
-        const image = posix.join(folder, file);
+    const items: Item[] = [];
+    for (const label of masks === undefined ? labels : ["", ...labels]) {
+      for (const image of await imagesIn(root, posix.join(path.relative, label))) {
         const problem = await folders.problem(image);
         if (problem !== undefined) {
           throw new TracInError("data", `The image ${problem}.`, { file: image }, "Remove it.");
@@ -67,7 +63,15 @@ export class ImageFolder implements Dataset {
         "Put PNG or JPEG files into one folder per label, or name a manifest in tracin.json.",
       );
     }
-    return new ImageFolder(name, root, path.relative, target, items);
+    const images = items.map(({ image }) => image);
+    const beside =
+      masks === undefined
+        ? undefined
+        : await Promise.all(
+            images.map((image) => maskBeside(image, path.relative, masks, folders)),
+          );
+    const files = new ImageFiles(root, images, beside, path.relative);
+    return new ImageFolder(name, path.relative, target, items, files);
   }
 
   get length(): number {
@@ -80,9 +84,7 @@ export class ImageFolder implements Dataset {
   }
 
   at(place: { readonly line: number } | { readonly image: string }): number | undefined {
-    return "image" in place
-      ? this.#byImage.get(posix.normalize(forwardSlashes(place.image)))
-      : undefined;
+    return "image" in place ? this.files.find(place.image) : undefined;
   }
 
   async read(start: number, end: number): Promise<readonly Example[]> {
@@ -93,8 +95,15 @@ export class ImageFolder implements Dataset {
   }
 
   imageBytes(index: number): Promise<Uint8Array> {
-    const { image } = this.#item(index);
-    return readImageFile(resolve(this.root, image), image);
+    return this.files.readImage(index);
+  }
+
+  maskFile(index: number): string {
+    return this.files.mask(index);
+  }
+
+  readMask(index: number): Promise<Uint8Array> {
+    return this.files.readMask(index);
   }
 
   async close(): Promise<void> {}
@@ -106,4 +115,15 @@ export class ImageFolder implements Dataset {
     }
     return item;
   }
+}
+
+/** The images of a folder (workspace path) in natural order, as workspace paths. */
+async function imagesIn(root: string, folder: string): Promise<string[]> {
+  const natural = new Intl.Collator("en", { numeric: true }).compare;
+  const files = (await readdir(resolve(root, folder))).filter((file) =>
+    /\.(png|jpe?g)$/i.test(file),
+  );
+  return files
+    .sort((a, b) => natural(a, b) || (a < b ? -1 : 1))
+    .map((file) => posix.join(folder, file));
 }

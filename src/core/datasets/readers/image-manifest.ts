@@ -1,69 +1,56 @@
 import { posix, relative, resolve } from "node:path";
-import { TracInError } from "../../errors.ts";
 import { forwardSlashes, isInside } from "../../paths.ts";
 import { exampleError } from "../data-error.ts";
 import type { Dataset, Example, Locator } from "../dataset.ts";
 import { fieldOf, requireColumn } from "../field.ts";
 import { FolderIndex } from "./folder-index.ts";
-import { readImageFile } from "./image-bytes.ts";
+import { ImageFiles, maskBeside } from "./image-files.ts";
 
 const batch = 4096;
+
+/** Where the masks of a manifest's images are. */
+export type MaskPlace = { readonly column: string } | { readonly folder: string };
 
 /** Images that a table lists, one a row; paths are relative to the manifest's folder. */
 export class ImageManifest implements Dataset {
   readonly kind = "images";
-  readonly #byImage: ReadonlyMap<string, number>;
 
   private constructor(
-    private readonly root: string,
     private readonly table: Dataset,
-    private readonly images: readonly string[],
-  ) {
-    this.#byImage = new Map(
-      // Reversed, so that an image listed twice is found at its first row.
-      Array.from(this.images, (image, index) => [image, index] as const).reverse(),
-    );
-  }
+    private readonly files: ImageFiles,
+  ) {}
 
   /**
-   * Takes an open table. Every image must exist inside the workspace: kind `data` with the manifest's line
-   * otherwise.
+   * Takes an open table. Every image, and every mask, must exist inside the workspace: kind `data` with the manifest's
+   * line otherwise.
    */
-  static async open(root: string, table: Dataset, pathColumn: string): Promise<ImageManifest> {
-    requireColumn(table, pathColumn);
+  static async open(
+    root: string,
+    table: Dataset,
+    pathColumn: string,
+    masks?: MaskPlace,
+  ): Promise<ImageManifest> {
     const folder = posix.dirname(table.file);
     const folders = await FolderIndex.open(root);
-    const images: string[] = [];
+    const columns = [pathColumn, ...(masks && "column" in masks ? [masks.column] : [])];
+    const paths = columns.map((column): string[] => {
+      requireColumn(table, column);
+      return [];
+    });
     for (let start = 0; start < table.length; start += batch) {
       for (const example of await table.read(start, Math.min(table.length, start + batch))) {
-        const path = fieldOf(example, pathColumn);
-        if (typeof path !== "string" || path === "" || path.includes("\0")) {
-          throw exampleError(
-            table,
-            example.index,
-            pathColumn,
-            "The image's path is missing.",
-            "Give each row the path of its image.",
-          );
+        for (const [index, column] of columns.entries()) {
+          paths[index]?.push(await listedFile(root, table, example, column, folders));
         }
-        const absolute = resolve(root, folder, forwardSlashes(path));
-        const image = forwardSlashes(relative(root, absolute));
-        const problem = isInside(root, absolute)
-          ? await folders.problem(image)
-          : "lies outside of the workspace";
-        if (problem !== undefined) {
-          throw exampleError(
-            table,
-            example.index,
-            pathColumn,
-            `The image ${JSON.stringify(path)} ${problem}.`,
-            "Put the file there, or correct the manifest; paths are relative to its folder.",
-          );
-        }
-        images.push(image);
       }
     }
-    return new ImageManifest(root, table, images);
+    const [images = [], listed] = paths;
+    const inFolder = masks && "folder" in masks ? masks.folder : undefined;
+    const beside =
+      inFolder === undefined
+        ? listed
+        : await Promise.all(images.map((image) => maskBeside(image, folder, inFolder, folders)));
+    return new ImageManifest(table, new ImageFiles(root, images, beside, table.file));
   }
 
   get name(): string {
@@ -87,13 +74,11 @@ export class ImageManifest implements Dataset {
   }
 
   locator(index: number): Locator {
-    return { ...this.table.locator(index), image: this.#image(index) };
+    return { ...this.table.locator(index), image: this.files.image(index) };
   }
 
   at(place: { readonly line: number } | { readonly image: string }): number | undefined {
-    return "line" in place
-      ? this.table.at(place)
-      : this.#byImage.get(posix.normalize(forwardSlashes(place.image)));
+    return "line" in place ? this.table.at(place) : this.files.find(place.image);
   }
 
   read(start: number, end: number): Promise<readonly Example[]> {
@@ -101,19 +86,53 @@ export class ImageManifest implements Dataset {
   }
 
   imageBytes(index: number): Promise<Uint8Array> {
-    const image = this.#image(index);
-    return readImageFile(resolve(this.root, image), image);
+    return this.files.readImage(index);
+  }
+
+  maskFile(index: number): string {
+    return this.files.mask(index);
+  }
+
+  readMask(index: number): Promise<Uint8Array> {
+    return this.files.readMask(index);
   }
 
   close(): Promise<void> {
     return this.table.close();
   }
+}
 
-  #image(index: number): string {
-    const image = this.images[index];
-    if (image === undefined) {
-      throw new TracInError("internal", `There is no image ${index}.`, { file: this.file });
-    }
-    return image;
+/** The workspace path of a file that a row names. */
+async function listedFile(
+  root: string,
+  table: Dataset,
+  example: Example,
+  column: string,
+  folders: FolderIndex,
+): Promise<string> {
+  const path = fieldOf(example, column);
+  if (typeof path !== "string" || path === "" || path.includes("\0")) {
+    throw exampleError(
+      table,
+      example.index,
+      column,
+      "The image's path is missing.",
+      "Give each row the path of its image.",
+    );
   }
+  const absolute = resolve(root, posix.dirname(table.file), forwardSlashes(path));
+  const image = forwardSlashes(relative(root, absolute));
+  const problem = isInside(root, absolute)
+    ? await folders.problem(image)
+    : "lies outside of the workspace";
+  if (problem !== undefined) {
+    throw exampleError(
+      table,
+      example.index,
+      column,
+      `The image ${JSON.stringify(path)} ${problem}.`,
+      "Put the file there, or correct the manifest; paths are relative to its folder.",
+    );
+  }
+  return image;
 }

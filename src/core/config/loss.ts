@@ -1,0 +1,149 @@
+import { TracInError } from "../errors.ts";
+import type { ValueInfo } from "../graph/graph.ts";
+import type { Model } from "../models/model.ts";
+import type { Config, LossName, LossSettings } from "./config.ts";
+import type { LossSpec } from "./project.ts";
+
+type Key = Exclude<keyof LossSettings, "type">;
+
+const regression = ["reduction", "output"] as const;
+
+/** The settings that mean something for each loss. */
+const keysOf: Readonly<Record<LossName, readonly Key[]>> = {
+  "softmax-cross-entropy": [
+    "reduction",
+    "output",
+    "classAxis",
+    "ignoreIndex",
+    "shift",
+    "weights",
+    "labelSmoothing",
+  ],
+  "sigmoid-cross-entropy": [
+    "reduction",
+    "output",
+    "classAxis",
+    "ignoreIndex",
+    "posWeight",
+    "labelSmoothing",
+  ],
+  mse: regression,
+  mae: regression,
+  huber: [...regression, "delta"],
+  "smooth-l1": [...regression, "beta"],
+  output: ["output", "prediction", "ignoreIndex"],
+};
+
+/** PyTorch's. */
+const defaultIgnoreIndex = -100;
+
+/** A setting that the loss does not have, with what to do; undefined when there is none. */
+export function misplacedSetting(
+  settings: LossSettings,
+): { readonly key: string; readonly message: string; readonly remedy: string } | undefined {
+  const { type } = settings;
+  const given = Object.keys(settings).filter((name) => name !== "type");
+  const key = type && given.find((name) => !keysOf[type].some((known) => known === name));
+  if (key === undefined || type === undefined) {
+    return type === "output" && settings.output === undefined
+      ? {
+          key: "type",
+          message: 'The loss "output" names no output of the model.',
+          remedy: 'Add "output": the name of the output that holds the loss of each example.',
+        }
+      : undefined;
+  }
+  const homes = Object.entries(keysOf).filter(([, keys]) => keys.some((known) => known === key));
+  return {
+    key,
+    message: `The loss "${type}" has no "${key}".`,
+    remedy: `It belongs to ${homes.map(([name]) => `"${name}"`).join(" and ")}.`,
+  };
+}
+
+/** `loss` of a configuration in its long form; empty where it is left to the model. */
+export function lossSettings(config: Pick<Config, "loss">): LossSettings {
+  return typeof config.loss === "string" ? { type: config.loss } : (config.loss ?? {});
+}
+
+/**
+ * The loss: what `tracin.json` says, over what the model file says (the compiled loss of a Keras model), over the
+ * defaults. Another type in `tracin.json` leaves of the model's settings only where its classes are.
+ *
+ * @throws kind `config` when neither names a loss, or a setting or output does not belong to it
+ */
+export function resolveLoss(config: Pick<Config, "loss" | "data">, model: Model): LossSpec {
+  const own = lossSettings(config);
+  const ofModel = model.loss ?? {};
+  const type = own.type ?? ofModel.type;
+  if (type === undefined) {
+    throw new TracInError(
+      "config",
+      `"loss" is missing, and ${model.file} does not say which loss it was trained with.`,
+      { file: "tracin.json" },
+      `Set "loss" to one of ${Object.keys(keysOf).join(", ")}.`,
+    );
+  }
+  const misplaced = misplacedSetting({ ...own, type });
+  if (misplaced !== undefined && type !== "output") {
+    throw new TracInError("config", misplaced.message, { file: "tracin.json" }, misplaced.remedy);
+  }
+  const kept = ofModel.type === type ? ofModel : { classAxis: ofModel.classAxis };
+  const settings: LossSettings = { ...kept, ...own };
+  const known = <K extends Key>(key: K): LossSettings[K] | undefined =>
+    keysOf[type].includes(key) ? settings[key] : undefined;
+  const output = outputNamed(model, settings.output ?? model.graph.outputs[0]?.name ?? "");
+  const prediction = known("prediction");
+  return defined({
+    type,
+    reduction: known("reduction") ?? "sum",
+    output,
+    classAxis: known("classAxis"),
+    ignoreIndex: keysOf[type].includes("ignoreIndex")
+      ? (known("ignoreIndex") ?? defaultIgnoreIndex)
+      : undefined,
+    shift: keysOf[type].includes("shift")
+      ? (known("shift") ?? (isOwnTokens(config) || undefined))
+      : undefined,
+    weights: known("weights"),
+    posWeight: known("posWeight"),
+    labelSmoothing: known("labelSmoothing"),
+    delta: known("delta") ?? known("beta"),
+    prediction: prediction && outputNamed(model, prediction),
+  });
+}
+
+/** Declared shape of the logits or predictions; undefined where the loss itself is the output. */
+export function outputShape(
+  model: Model,
+  loss: Pick<LossSpec, "type" | "output">,
+): ValueInfo["shape"] | undefined {
+  return loss.type === "output"
+    ? undefined
+    : model.graph.outputs.find(({ name }) => name === loss.output)?.shape;
+}
+
+/** A model that predicts the tokens that it is given predicts the next one. */
+function isOwnTokens({ data }: Pick<Config, "data">): boolean {
+  const target = data["train"]?.target;
+  return typeof target === "object" && "tokensOf" in target;
+}
+
+function outputNamed(model: Model, name: string): string {
+  const names = model.graph.outputs.map((output) => output.name);
+  if (!names.includes(name)) {
+    throw new TracInError(
+      "config",
+      `The model has no output "${name}".`,
+      { file: model.file },
+      `Its outputs are: ${names.join(", ")}.`,
+    );
+  }
+  return name;
+}
+
+/** Without the entries that are undefined. */
+function defined(spec: { [K in keyof LossSpec]: LossSpec[K] | undefined }): LossSpec {
+  const entries = Object.entries(spec).filter(([, value]) => value !== undefined);
+  return Object.fromEntries(entries) as unknown as LossSpec;
+}
