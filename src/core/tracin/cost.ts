@@ -1,4 +1,4 @@
-import type { SiteFactors } from "./factors.ts";
+import type { Outer, Rows, SiteFactors, Tied } from "./factors.ts";
 
 /** How the product of two examples' gradients at a site is computed. All forms give the same number. */
 export type ScoreForm = "factorised" | "explicit" | "gram" | "tangent";
@@ -52,11 +52,15 @@ export function possibleForms(
     const cost = (question.queries + 1) * factors.size;
     return [{ score: "explicit", self: "explicit", cost, memory: factors.size }];
   }
-  return factors.kind === "rows" ? rowForms(factors, question) : outerForms(factors, question);
+  switch (factors.kind) {
+    case "rows":
+      return rowForms(factors, question);
+    case "tied":
+      return tiedForms(factors, question);
+    case "outer":
+      return outerForms(factors, question);
+  }
 }
-
-type Outer = Extract<SiteFactors, { kind: "outer" }>;
-type Rows = Extract<SiteFactors, { kind: "rows" }>;
 
 function outerForms(factors: Outer, question: QuestionSize): [FormChoice, ...FormChoice[]] {
   const { queries: M, aggregate } = question;
@@ -132,6 +136,39 @@ function rowForms(factors: Rows, question: QuestionSize): [FormChoice, ...FormCh
     self,
   );
   return factors.rows * D <= question.queryFloats ? [tangent, gram] : [gram];
+}
+
+/** Lookups with P positions and products with S of them in one table of V rows of D numbers. */
+function tiedForms({ rows, outer }: Tied, question: QuestionSize): [FormChoice, ...FormChoice[]] {
+  const { queries: M, aggregate, elementwise } = question;
+  const { positions: P, features: D } = rows.delta;
+  const V = rows.rows;
+  const S = outer.u.positions;
+  const pairs = P * P * (D + elementwiseWeight) + S * P * (D + 2 * elementwiseWeight);
+  const products = S * S * (V + D + elementwiseWeight);
+  const gram = { self: "gram", cost: pairs + products, memory: 2 * (P + S) * (P + S) } as const;
+  const whole = { self: "explicit", cost: V * D * (S + elementwiseWeight), memory: V * D } as const;
+  const self = elementwise ? whole : gram;
+  const tangent = both(
+    {
+      score: "tangent",
+      cost: M * (P * D * elementwiseWeight + S * D * (V + elementwiseWeight)),
+      memory: M * D * (2 * P + S),
+    },
+    self,
+  );
+  if (aggregate || elementwise) {
+    return [tangent];
+  }
+  const factored = both(
+    {
+      score: "gram",
+      cost: M * (pairs + S * P * (D + 2 * elementwiseWeight) + products),
+      memory: 2 * M * (P + S) * (P + S),
+    },
+    gram,
+  );
+  return V * D <= question.queryFloats ? [tangent, factored] : [factored];
 }
 
 function both(

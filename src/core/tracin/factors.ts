@@ -1,9 +1,9 @@
 import type { GraphBuilder } from "../graph/builder.ts";
-import type { Shape } from "../graph/tensor.ts";
-import { float32, int64 } from "../graph/tensor.ts";
+import { float32, int64, sizeOf } from "../graph/tensor.ts";
 import { exampleMajor } from "./batch-axis.ts";
+import { convolutionFactors } from "./convolution-factors.ts";
 import type { Forward } from "./forward.ts";
-import { type ConvolutionSite, convolutionGeometry, type Site } from "./sites.ts";
+import { alignedShape, type ElementwiseSite, type Site } from "./sites.ts";
 
 /**
  * A tensor [batch, positions, features], stored as such ("PF") or with the last two axes swapped ("FP"),
@@ -16,26 +16,41 @@ export interface Factor {
   readonly features: number;
 }
 
+/** G = sum over positions of u_p delta_p^T, [inputs, outputs]. */
+export interface Outer {
+  readonly kind: "outer";
+  readonly u: Factor;
+  readonly delta: Factor;
+  /** Groups of a convolution; they are part of the factors' batch axis. */
+  readonly groups: number;
+  /** True when a bias belongs to it: u has one more feature, which is always 1. */
+  readonly bias: boolean;
+}
+
+/** The same with u one-hot: rows `ids` of an embedding table. */
+export interface Rows {
+  readonly kind: "rows";
+  /** int64 [batch, positions] */
+  readonly ids: string;
+  readonly rows: number;
+  readonly delta: Factor;
+}
+
+/**
+ * Both for one table [rows, features]: the gradients add up. The inputs of the products lie along the table's rows, like
+ * the one-hot inputs of the lookups (where a table is an output layer, delta and input have changed places for that).
+ */
+export interface Tied {
+  readonly kind: "tied";
+  readonly rows: Rows;
+  readonly outer: Outer;
+}
+
 /** The per-example gradient of one site, still factored where it can be. */
 export type SiteFactors =
-  /** G = sum over positions of u_p delta_p^T, [inputs, outputs]. */
-  | {
-      readonly kind: "outer";
-      readonly u: Factor;
-      readonly delta: Factor;
-      /** Groups of a convolution; they are part of the factors' batch axis. */
-      readonly groups: number;
-      /** True when a bias belongs to it: u has one more feature, which is always 1. */
-      readonly bias: boolean;
-    }
-  /** The same with u one-hot: rows `ids` of an embedding table. */
-  | {
-      readonly kind: "rows";
-      /** int64 [batch, positions] */
-      readonly ids: string;
-      readonly rows: number;
-      readonly delta: Factor;
-    }
+  | Outer
+  | Rows
+  | Tied
   /** G itself, [batch, size]. */
   | { readonly kind: "vector"; readonly value: string; readonly size: number };
 
@@ -79,6 +94,8 @@ export function siteFactors(forward: Forward, site: Site, gradient: string): Sit
           : builder.reduceSum(delta.value, [axis]);
       return { kind: "vector", value, size: delta.features };
     }
+    case "elementwise":
+      return elementwiseFactors(forward, site, gradient);
     case "broadcast": {
       const size = site.shape.reduce((product, n) => product * n, 1) / batch;
       const positions = (site.shape[site.batchAxis] as number) / batch;
@@ -121,7 +138,11 @@ function factorOf(forward: Forward, like: string, value: string, axis: number): 
     };
   }
   const others = shape.map((_, index) => index).filter((i) => i !== axis && i !== batchAxis);
-  const front = builder.transpose(ordinary(forward, like, value), [batchAxis, ...others, axis]);
+  const order = [batchAxis, ...others, axis];
+  const ordered = ordinary(forward, like, value);
+  // Axes of size 1 move without a copy.
+  const isInOrder = isAscending(order.filter((index) => shape[index] !== 1));
+  const front = isInOrder ? ordered : builder.transpose(ordered, order);
   return {
     value: builder.reshape(front, [batch, positions, features]),
     layout: "PF",
@@ -130,8 +151,45 @@ function factorOf(forward: Forward, like: string, value: string, axis: number): 
   };
 }
 
+function isAscending(numbers: readonly number[]): boolean {
+  return numbers.every((number, index) => index === 0 || number > (numbers[index - 1] as number));
+}
+
+/** The delta (times the factor) summed over the axes along which the weight is broadcast: [batch, size]. */
+function elementwiseFactors(
+  forward: Forward,
+  site: ElementwiseSite,
+  gradient: string,
+): SiteFactors {
+  const { builder, batch } = forward;
+  const { shape } = forward.type(site.y);
+  const { axis, positions } = forward.batchAxis(site.y);
+  const weight = alignedShape(forward.type(site.weight).shape, shape.length);
+  const product = site.factor === undefined ? gradient : builder.mul(gradient, site.factor);
+  const ordered = ordinary(forward, site.y, product);
+  const split = [...shape.slice(0, axis), batch, positions, ...shape.slice(axis + 1)];
+  const value = positions === 1 ? ordered : builder.reshape(ordered, split);
+  const sizes = positions === 1 ? shape : split;
+  // Where positions share the axis of the batch, they are one more axis behind it.
+  const kept =
+    positions === 1 ? weight : [...weight.slice(0, axis + 1), 1, ...weight.slice(axis + 1)];
+  const summed = sizes.flatMap((size, index) =>
+    index !== axis && size !== 1 && kept[index] === 1 ? [index] : [],
+  );
+  const sum = builder.reduceSum(value, summed, true);
+  const size = sizeOf(weight);
+  const front =
+    axis === 0 || size === 1 ? sum : builder.transpose(sum, toFront(sizes.length, axis));
+  const flat = builder.reshape(front, [batch, size]);
+  return {
+    kind: "vector",
+    value: site.sign === 1 ? flat : builder.op("Neg", [flat]),
+    size,
+  };
+}
+
 /** A value that is laid out like another one, with the entries of each example side by side. */
-function ordinary(forward: Forward, like: string, value: string): string {
+export function ordinary(forward: Forward, like: string, value: string): string {
   return exampleMajor(forward.builder, value, forward.type(like).shape, forward.batchAxis(like));
 }
 
@@ -156,125 +214,4 @@ function withoutRow(
 
 function scaleBy(builder: GraphBuilder, value: string, factor: number): string {
   return factor === 1 ? value : builder.mul(value, builder.constant(float32([], [factor])));
-}
-
-/**
- * Patches of a convolution: u [B, P, K] with K = kernel positions x input channels of the group, in that order
- * (the order cancels in every product, as both sides share it). With groups, the group is part of the batch:
- * [B * groups, P, K].
- */
-function convolutionFactors(
-  forward: Forward,
-  site: ConvolutionSite,
-  gradient: string,
-): SiteFactors {
-  const { builder, batch } = forward;
-  const xShape = forward.type(site.x).shape;
-  const yShape = forward.type(site.y).shape;
-  const geometry = convolutionGeometry(site.node, xShape, forward.type(site.weight).shape, yShape);
-  const { groups } = geometry;
-  const images = xShape[0] as number;
-  const channels = xShape[1] as number;
-  const outputs = yShape[1] as number;
-  const spatial = yShape.slice(2);
-  const area = spatial.reduce((product, n) => product * n, 1);
-  const x = ordinary(forward, site.x, site.x);
-  const patches = patchSlices(builder, x, geometry, xShape, spatial);
-  const taps = patches.length;
-  const features = (taps * channels) / groups;
-  // Concatenating along the channels gives [images, taps * channels, ...]; groups need their own channels together.
-  const stacked =
-    patches.length === 1 ? (patches[0] as string) : builder.op("Concat", patches, { axis: 1 });
-  const grouped =
-    groups === 1
-      ? stacked
-      : builder.transpose(
-          builder.reshape(stacked, [images, taps, groups, channels / groups, area]),
-          [0, 2, 1, 3, 4],
-        );
-  const perImage = images / batch;
-  const u = toExample(builder, grouped, { batch, perImage, groups, features, area });
-  const delta = toExample(builder, ordinary(forward, site.y, gradient), {
-    batch,
-    perImage,
-    groups,
-    features: outputs / groups,
-    area,
-  });
-  return { kind: "outer", u, delta, groups, bias: false };
-}
-
-/** [images, groups * features, area] as a factor [batch * groups, ...]; several images of one example are positions. */
-function toExample(
-  builder: GraphBuilder,
-  value: string,
-  sizes: { batch: number; perImage: number; groups: number; features: number; area: number },
-): Factor {
-  const { batch, perImage, groups, features, area } = sizes;
-  if (perImage === 1) {
-    const shape = [batch * groups, features, area];
-    return { value: builder.reshape(value, shape), layout: "FP", positions: area, features };
-  }
-  const split = builder.reshape(value, [batch, perImage, groups, features, area]);
-  const moved = builder.transpose(split, [0, 2, 3, 1, 4]);
-  const positions = perImage * area;
-  return {
-    value: builder.reshape(moved, [batch * groups, features, positions]),
-    layout: "FP",
-    positions,
-    features,
-  };
-}
-
-/** One strided slice of the padded input for each kernel position: [images, channels, ...output size]. */
-function patchSlices(
-  builder: GraphBuilder,
-  x: string,
-  geometry: ReturnType<typeof convolutionGeometry>,
-  xShape: Shape,
-  spatial: readonly number[],
-): string[] {
-  const { kernel, strides, dilations, before, after } = geometry;
-  const isPadded = [...before, ...after].some((size) => size > 0);
-  const padded = isPadded
-    ? builder.op("Pad", [x, builder.ints([0, 0, ...before, 0, 0, ...after]), builder.scalar(0)], {
-        mode: "constant",
-      })
-    : x;
-  const isWhole =
-    !isPadded && kernel.every((size) => size === 1) && strides.every((stride) => stride === 1);
-  if (isWhole) {
-    return [padded];
-  }
-  const axes = spatial.map((_, axis) => axis + 2);
-  return offsets(kernel).map((offset) => {
-    const starts = offset.map((index, axis) => index * (dilations[axis] as number));
-    const ends = starts.map(
-      (start, axis) => start + ((spatial[axis] as number) - 1) * (strides[axis] as number) + 1,
-    );
-    const size = xShape
-      .slice(2)
-      .map((n, axis) => n + (before[axis] as number) + (after[axis] as number));
-    const isAll = starts.every(
-      (start, axis) => start === 0 && ends[axis] === size[axis] && strides[axis] === 1,
-    );
-    return isAll
-      ? padded
-      : builder.op("Slice", [
-          padded,
-          builder.ints(starts),
-          builder.ints(ends),
-          builder.ints(axes),
-          builder.ints(strides),
-        ]);
-  });
-}
-
-/** All index tuples of a box, last axis fastest. */
-function offsets(sizes: readonly number[]): number[][] {
-  return sizes.reduce<number[][]>(
-    (tuples, size) =>
-      tuples.flatMap((tuple) => Array.from({ length: size }, (_, index) => [...tuple, index])),
-    [[]],
-  );
 }

@@ -1,15 +1,16 @@
 import type { LossSpec } from "../config/project.ts";
 import type { TargetForm } from "../datasets/target-form.ts";
 import { GraphBuilder } from "../graph/builder.ts";
-import { floatAttribute, type Graph, type Node, type ValueType } from "../graph/graph.ts";
+import type { Graph, Node, ValueType } from "../graph/graph.ts";
 import { pruneGraph } from "../graph/prune.ts";
-import { float32, type Shape, sizeOf } from "../graph/tensor.ts";
+import { type Shape, sizeOf } from "../graph/tensor.ts";
 import type { ProbedModel } from "../models/probe.ts";
 import { type BatchAxis, batchAxes } from "./batch-axis.ts";
 import { withLogits } from "./loss/logits.ts";
 import { appendLoss, type LossValues } from "./loss/loss.ts";
+import { isNormalisation, splitNormalisation } from "./normalisation.ts";
 import type { Scaling } from "./scaling.ts";
-import { findSites, type Site } from "./sites.ts";
+import { type BroadcastSite, findSites, type Site } from "./sites.ts";
 
 /** The forward half of a question: the model at a fixed batch size with its loss, ready to be differentiated. */
 export interface Forward {
@@ -74,8 +75,8 @@ export function buildForward(options: ForwardOptions): Forward {
   const originalCarriers = carriersOf(model, counted, originalData);
   builder.nodes.length = 0;
   for (const node of original) {
-    if (node.op === "BatchNormalization" && isCounted(node, originalCarriers)) {
-      for (const value of splitNormalization(builder, node, types, type)) {
+    if (isNormalisation(node) && isCounted(node, originalCarriers)) {
+      for (const value of splitNormalisation(builder, node, types, type)) {
         layoutOf.set(value, node.outputs[0] as string);
       }
     } else {
@@ -168,45 +169,6 @@ function isCounted(node: Node, carriers: ReadonlySet<string>): boolean {
   return [node.inputs[1], node.inputs[2]].some((input) => carriers.has(input ?? ""));
 }
 
-/**
- * BatchNormalization in evaluation mode as y = xhat * gamma + beta, xhat = (x - mean) / sqrt(var + eps), so that
- * gamma and beta are ordinary broadcast sites. Returns the new values that are laid out like y.
- */
-function splitNormalization(
-  builder: GraphBuilder,
-  node: Node,
-  types: Map<string, ValueType>,
-  type: (value: string) => ValueType,
-): readonly string[] {
-  const [x, gamma, beta, mean, variance] = node.inputs as [string, string, string, string, string];
-  const y = node.outputs[0] as string;
-  const { dtype, shape } = type(y);
-  const channels = type(gamma).shape;
-  const column: Shape = [...channels, ...shape.slice(2).map(() => 1)];
-  const typed = (value: string, valueShape: Shape): string => {
-    types.set(value, { dtype, shape: valueShape });
-    return value;
-  };
-  const asColumn = (value: string) => typed(builder.reshape(value, column), column);
-  const epsilon = builder.constant(float32([], [floatAttribute(node, "epsilon", 1e-5)]));
-  const shifted = typed(builder.add2(variance, epsilon), channels);
-  const inverse = typed(
-    builder.op("Reciprocal", [typed(builder.op("Sqrt", [shifted]), channels)]),
-    channels,
-  );
-  const centred = typed(builder.sub(x, asColumn(mean)), shape);
-  const normalised = typed(builder.mul(centred, asColumn(inverse)), shape);
-  const scaled = typed(builder.mul(normalised, asColumn(gamma)), shape);
-  builder.add({
-    op: "Add",
-    name: node.name,
-    inputs: [scaled, asColumn(beta)],
-    outputs: [y],
-    attributes: {},
-  });
-  return [centred, normalised, scaled];
-}
-
 /** Gives every broadcast site its per-example copy of the weight. */
 function expandBroadcasts(
   builder: GraphBuilder,
@@ -214,21 +176,27 @@ function expandBroadcasts(
   types: Map<string, ValueType>,
   type: (value: string) => ValueType,
 ): void {
+  const expansions = new Map<string, BroadcastSite[]>();
   for (const site of sites) {
-    if (site.kind !== "broadcast") {
-      continue;
+    if (site.kind === "broadcast") {
+      const of = site.node.outputs[0] as string;
+      expansions.set(of, [...(expansions.get(of) ?? []), site]);
+      types.set(site.expanded, { dtype: type(site.weight).dtype, shape: site.shape });
     }
-    const position = builder.nodes.findIndex((node) => node.outputs[0] === site.node.outputs[0]);
-    const node = builder.nodes[position] as Node;
-    const inputs = node.inputs.map((input, slot) => (slot === site.slot ? site.expanded : input));
-    const expand: Node = {
-      op: "Expand",
-      name: site.expanded,
-      inputs: [site.weight, builder.ints(site.shape)],
-      outputs: [site.expanded],
-      attributes: {},
-    };
-    builder.nodes.splice(position, 1, expand, { ...node, inputs });
-    types.set(site.expanded, { dtype: type(site.weight).dtype, shape: site.shape });
+  }
+  const nodes = builder.nodes.splice(0);
+  for (const node of nodes) {
+    let inputs = node.inputs;
+    for (const site of expansions.get(node.outputs[0] as string) ?? []) {
+      inputs = inputs.with(site.slot, site.expanded);
+      builder.add({
+        op: "Expand",
+        name: site.expanded,
+        inputs: [site.weight, builder.ints(site.shape)],
+        outputs: [site.expanded],
+        attributes: {},
+      });
+    }
+    builder.add(inputs === node.inputs ? node : { ...node, inputs });
   }
 }

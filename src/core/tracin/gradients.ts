@@ -1,3 +1,4 @@
+import { TracInError } from "../errors.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import { float32, int64 } from "../graph/tensor.ts";
 import {
@@ -25,27 +26,25 @@ export function groupFactors(
   if (group.kind === "single") {
     return factorsAt(forward, group.site, gradients);
   }
-  if (group.kind === "merged") {
-    return factorsOf(forward, group.sites, gradients);
-  }
   const { builder, batch } = forward;
-  const parts = group.uses.flatMap(({ sites, elements }) => {
-    const factors = factorsOf(forward, sites, gradients);
-    return factors === undefined
+  if (group.kind !== "pulledBack") {
+    const all = group.sites.flatMap((site, index) => {
+      const factors = factorsAt(forward, site, gradients);
+      return factors === undefined ? [] : [group.turned[index] ? turned(factors) : factors];
+    });
+    return joined(builder, all);
+  }
+  const values = group.uses.flatMap(({ sites, elements }) => {
+    const [first] = sites;
+    const all = sites.flatMap((site) => factorsAt(forward, site, gradients) ?? []);
+    const factors = joined(builder, all);
+    return factors === undefined || first === undefined
       ? []
-      : [
-          pullBack(
-            builder,
-            storedGradient(forward, sites[0] as Site, factors),
-            elements,
-            group.size,
-            batch,
-          ),
-        ];
+      : [pullBack(builder, storedGradient(forward, first, factors), elements, group.size, batch)];
   });
-  return parts.length === 0
+  return values.length === 0
     ? undefined
-    : { kind: "vector", value: parts.reduce((a, b) => builder.add2(a, b)), size: group.size };
+    : { kind: "vector", value: sum(builder, values), size: group.size };
 }
 
 function factorsAt(
@@ -57,53 +56,85 @@ function factorsAt(
   return gradient === undefined ? undefined : siteFactors(forward, site, gradient);
 }
 
-/** Several sites of one weight as one: positions are joined, vectors added. */
-function factorsOf(
-  forward: Forward,
-  sites: readonly Site[],
-  gradients: ReadonlyMap<string, string>,
-): SiteFactors | undefined {
-  const { builder } = forward;
-  const all = sites.flatMap((site) => factorsAt(forward, site, gradients) ?? []);
-  const [first] = all;
-  if (first === undefined || all.length === 1) {
-    return first;
+/** The factors of a matrix as those of its transpose. */
+function turned(factors: SiteFactors): SiteFactors {
+  return factors.kind === "outer" ? { ...factors, u: factors.delta, delta: factors.u } : factors;
+}
+
+/** Several uses of one weight as one: positions are joined, vectors added. */
+function joined(builder: GraphBuilder, all: readonly SiteFactors[]): SiteFactors | undefined {
+  const outers = all.filter((factors) => factors.kind === "outer");
+  const rows = all.filter((factors) => factors.kind === "rows");
+  const vectors = all.filter((factors) => factors.kind === "vector");
+  const [outer] = outers;
+  const product = outer && {
+    ...outer,
+    u: joinPositions(
+      builder,
+      outers.map(({ u }) => u),
+    ),
+    delta: joinPositions(
+      builder,
+      outers.map(({ delta }) => delta),
+    ),
+  };
+  const [row] = rows;
+  const lookup = row && {
+    ...row,
+    ids:
+      rows.length === 1
+        ? row.ids
+        : builder.op(
+            "Concat",
+            rows.map(({ ids }) => ids),
+            { axis: 1 },
+          ),
+    delta: joinPositions(
+      builder,
+      rows.map(({ delta }) => delta),
+    ),
+  };
+  if (product !== undefined && lookup !== undefined) {
+    // Positions first, so that a query's gradient is laid out like the table.
+    const first = (factor: Factor): Factor => ({
+      ...factor,
+      value: positionsFirst(builder, factor),
+      layout: "PF",
+    });
+    const outer = { ...product, u: first(product.u), delta: first(product.delta) };
+    return { kind: "tied", outer, rows: lookup };
   }
-  const ofKind = <K extends SiteFactors["kind"]>(kind: K) =>
-    all.filter((factors): factors is Extract<SiteFactors, { kind: K }> => factors.kind === kind);
-  if (first.kind === "outer") {
-    const outer = ofKind("outer");
-    const [u, delta] = [outer.map((factors) => factors.u), outer.map((factors) => factors.delta)];
-    return { ...first, u: joinPositions(builder, u), delta: joinPositions(builder, delta) };
-  }
-  if (first.kind === "rows") {
-    const rows = ofKind("rows");
-    return {
-      ...first,
-      ids: builder.op(
-        "Concat",
-        rows.map(({ ids }) => ids),
-        { axis: 1 },
-      ),
-      delta: joinPositions(
+  const [vector] = vectors;
+  return (
+    product ??
+    lookup ??
+    (vector && {
+      ...vector,
+      value: sum(
         builder,
-        rows.map(({ delta }) => delta),
+        vectors.map(({ value }) => value),
       ),
-    };
-  }
-  const values = ofKind("vector").map(({ value }) => value);
-  return { ...first, value: values.reduce((a, b) => builder.add2(a, b)) };
+    })
+  );
 }
 
 function joinPositions(builder: GraphBuilder, factors: readonly Factor[]): Factor {
-  const [first] = factors as readonly [Factor];
-  const value = builder.op(
-    "Concat",
-    factors.map((factor) => positionsFirst(builder, factor)),
-    { axis: 1 },
-  );
-  const positions = factors.reduce((sum, factor) => sum + factor.positions, 0);
-  return { value, layout: "PF", positions, features: first.features };
+  const [first] = factors;
+  if (first !== undefined && factors.length === 1) {
+    return first;
+  }
+  const values = factors.map((factor) => positionsFirst(builder, factor));
+  return {
+    value: builder.op("Concat", values, { axis: 1 }),
+    layout: "PF",
+    positions: factors.reduce((total, { positions }) => total + positions, 0),
+    features: first?.features ?? 0,
+  };
+}
+
+function sum(builder: GraphBuilder, values: readonly string[]): string {
+  const [first = ""] = values;
+  return values.length === 1 ? first : builder.op("Sum", values);
 }
 
 /** The explicit per-example gradient of an outer product: [batch * groups, outputs, inputs]. */
@@ -116,6 +147,9 @@ function storedGradient(forward: Forward, site: Site, factors: SiteFactors): str
   const { builder, batch } = forward;
   if (factors.kind === "vector") {
     return factors.value;
+  }
+  if (factors.kind === "tied") {
+    throw new TracInError("internal", "A tied table is a group of its own.");
   }
   const shape = forward.type(site.weight).shape;
   const size = shape.reduce((product, n) => product * n, 1);

@@ -1,54 +1,48 @@
 import type { Engine } from "../engines/engine.ts";
-import { TracInError } from "../errors.ts";
-import type { Graph, Node } from "../graph/graph.ts";
-import { sizeOf, type Tensor } from "../graph/tensor.ts";
+import { sameShape, sizeOf } from "../graph/tensor.ts";
 import type { Forward } from "./forward.ts";
-import { layerOf } from "./layers.ts";
 import type { Site } from "./sites.ts";
+import { makersOf, trace, type View, viewOf } from "./views.ts";
 
 /**
  * Sites whose parameters do not overlap with any other site's: the inner product of gradients is the sum over
- * them. `merged` sites share one weight (or two that hold the same elements in the same order) and add their gradients
- * before the product (positions are joined); `pulledBack` sites share parameters in different layouts and are summed
- * element by element.
+ * them. `merged` sites share one weight (or hold the same elements in the same layout) and add their gradients before the
+ * product (positions are joined); a `tied` table is looked up at some of them and multiplied with at others; `pulledBack`
+ * sites share parameters in different layouts and are summed element by element.
  */
 export type SiteGroup = {
   /** Names of the counted parameters that it holds. */
   readonly parameters: readonly string[];
 } & (
   | { readonly kind: "single"; readonly site: Site }
-  | { readonly kind: "merged"; readonly sites: readonly Site[] }
+  | {
+      readonly kind: "merged" | "tied";
+      readonly sites: readonly Site[];
+      /**
+       * For each site, whether inputs and outputs change places: where it has the matrix turned over against the first
+       * site or, in a tied table [rows, features], where inputs lie along the features.
+       */
+      readonly turned: readonly boolean[];
+    }
   | {
       readonly kind: "pulledBack";
-      readonly uses: readonly Use[];
+      readonly uses: readonly TracedUse[];
       /** Number of parameter elements of the group; the parameters' elements follow each other in their order. */
       readonly size: number;
     }
 );
-
-/** Sites whose weights hold the same parameter elements in the same layout. */
-export interface Use {
-  readonly sites: readonly Site[];
-  /** The parameter element (0 to size - 1) of each weight element; -1 where none counts. */
-  readonly elements: Int32Array;
-}
 
 /** The sites of a group. */
 export function sitesOf(group: SiteGroup): readonly Site[] {
   switch (group.kind) {
     case "single":
       return [group.site];
-    case "merged":
-      return group.sites;
     case "pulledBack":
       return group.uses.flatMap(({ sites }) => sites);
+    default:
+      return group.sites;
   }
 }
-
-/** Operators that only move elements, keeping every one of them once. */
-const bijective = new Set(["Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"]);
-/** Operators that move, drop or repeat elements. */
-const moving = new Set([...bijective, "Split", "Slice", "Gather", "Concat", "Expand", "Cast"]);
 
 /**
  * Groups sites by the parameters that they share.
@@ -62,168 +56,158 @@ export async function groupSites(
   counted: ReadonlySet<string>,
   reference: Engine,
 ): Promise<readonly SiteGroup[]> {
+  const makers = makersOf(forward);
   const views = new Map<string, View>();
+  const uses = new Map<string, Use>();
   for (const site of sites) {
-    if (!views.has(site.weight)) {
-      views.set(site.weight, viewOf(forward, site.weight, counted));
-    }
+    const view = views.get(site.weight) ?? viewOf(forward, makers, site.weight, counted);
+    views.set(site.weight, view);
+    const key = `${likeness(site)} ${site.weight}`;
+    const known = uses.get(key);
+    const { weight } = site;
+    uses.set(key, {
+      weight,
+      view,
+      likeness: likeness(site),
+      sites: [...(known?.sites ?? []), site],
+    });
   }
   const groups: SiteGroup[] = [];
-  for (const members of connected(sites, views)) {
-    groups.push(...(await groupsOf(forward, members, views, counted, reference)));
+  for (const members of connected([...uses.values()])) {
+    groups.push(...(await groupsOf(forward, members, counted, reference)));
   }
   return groups;
 }
 
-interface View {
-  /** Parameter-only nodes that make the weight, in graph order. */
-  readonly nodes: readonly Node[];
-  /** Counted parameters that it holds. */
-  readonly parameters: readonly string[];
-  /** True when it is one parameter with its elements at most rearranged. */
-  readonly isWhole: boolean;
+/** Sites of one weight whose factors are alike, so that they can be joined. */
+interface Use {
+  readonly weight: string;
+  readonly likeness: string;
+  readonly view: View;
+  readonly sites: readonly Site[];
 }
 
-/** The nodes that lead from parameters to a site's weight, in graph order. */
-export function weightNodes(forward: Forward, weight: string): readonly Node[] {
-  return nodesBefore(forward, weight).nodes.filter((node) =>
-    node.inputs.some((input) => forward.carriers.has(input)),
-  );
-}
-
-/** The nodes that a value depends on, in graph order, and all values on the way. */
-function nodesBefore(
-  forward: Forward,
-  value: string,
-): { readonly nodes: readonly Node[]; readonly needed: ReadonlySet<string> } {
-  const needed = new Set([value]);
-  const nodes: Node[] = [];
-  for (const node of forward.graph.nodes.toReversed()) {
-    if (node.outputs.some((output) => needed.has(output))) {
-      nodes.unshift(node);
-      for (const input of node.inputs) {
-        needed.add(input);
-      }
-    }
+/** Sites of a weight with the same answer have factors of the same kind in the same layout. */
+function likeness(site: Site): string {
+  switch (site.kind) {
+    case "dense":
+      return `dense ${site.order}`;
+    case "convolution":
+      return site.transposed ? "transposed convolution" : "convolution";
+    case "embedding":
+      return "embedding";
+    default:
+      return "vector";
   }
-  return { nodes, needed };
 }
 
-function viewOf(forward: Forward, weight: string, counted: ReadonlySet<string>): View {
-  const { nodes, needed } = nodesBefore(forward, weight);
-  const parameters = [...needed].filter((name) => counted.has(name));
-  for (const node of nodes) {
-    const carried = node.inputs.find((input) => forward.carriers.has(input));
-    if (carried !== undefined && !moving.has(node.op)) {
-      throw new TracInError(
-        "model",
-        `The weight "${weight}" is computed from the parameters ${parameters.join(", ")} by the operator ${node.op}; only rearranging operators are supported there.`,
-        { node: node.name, layer: layerOf(parameters[0] ?? weight) },
-        'Export the model with the computed weight as parameter, or leave the layer out with "layers" in tracin.json.',
-      );
-    }
-  }
-  const carrying = nodes.filter((node) => node.inputs.some((input) => forward.carriers.has(input)));
-  const isWhole = parameters.length === 1 && carrying.every((node) => bijective.has(node.op));
-  return { nodes, parameters, isWhole };
-}
-
-/** Sites that share a parameter, directly or through others, in graph order. */
-function connected(sites: readonly Site[], views: ReadonlyMap<string, View>): Site[][] {
-  const groups: { sites: Site[]; parameters: Set<string> }[] = [];
-  for (const site of sites) {
-    const parameters = new Set(views.get(site.weight)?.parameters);
+/** Uses that share a parameter, directly or through others, in graph order. */
+function connected(uses: readonly Use[]): readonly (readonly Use[])[] {
+  let groups: { uses: Use[]; parameters: Set<string> }[] = [];
+  for (const use of uses) {
+    const { parameters } = use.view;
     const touching = groups.filter((group) =>
-      [...parameters].some((name) => group.parameters.has(name)),
+      parameters.some((name) => group.parameters.has(name)),
     );
     const joined = {
-      sites: [...touching.flatMap((group) => group.sites), site],
+      uses: [...touching.flatMap((group) => group.uses), use],
       parameters: new Set([...touching.flatMap((group) => [...group.parameters]), ...parameters]),
     };
-    const rest = groups.filter((group) => !touching.includes(group));
-    groups.splice(0, groups.length, ...rest, joined);
+    groups = [...groups.filter((group) => !touching.includes(group)), joined];
   }
-  return groups.map((group) => group.sites);
+  return groups.map((group) => group.uses);
 }
 
 async function groupsOf(
   forward: Forward,
-  sites: readonly Site[],
-  views: ReadonlyMap<string, View>,
+  uses: readonly Use[],
   counted: ReadonlySet<string>,
   reference: Engine,
 ): Promise<readonly SiteGroup[]> {
-  const first = sites[0] as Site;
-  const isWhole = sites.every((site) => views.get(site.weight)?.isWhole);
-  const parametersOf = (some: readonly Site[]): readonly string[] => [
-    ...new Set(some.flatMap((site) => views.get(site.weight)?.parameters ?? [])),
-  ];
-  const together = (some: readonly Site[]): SiteGroup => {
-    const [site] = some;
-    const parameters = parametersOf(some);
-    return some.length === 1 && site !== undefined
-      ? { kind: "single", site, parameters }
-      : { kind: "merged", sites: some, parameters };
-  };
-  const isAlike = sites.every(
-    (site) => site.weight === first.weight && layoutOf(site) === layoutOf(first),
-  );
-  if (isWhole && isAlike) {
-    return [together(sites)];
+  const parameters = [...new Set(uses.flatMap(({ view }) => view.parameters))];
+  const [first] = uses;
+  if (uses.length === 1 && first?.view.isWhole) {
+    return [groupOf(first)];
   }
-  const names = parametersOf(sites);
+  const matrix = matrixGroup(uses, parameters);
+  if (matrix !== undefined) {
+    return [matrix];
+  }
   const offsets = new Map<string, number>();
   let size = 0;
-  for (const name of names) {
+  for (const name of parameters) {
     offsets.set(name, size);
     size += sizeOf(forward.type(name).shape);
   }
-  const elements = new Map<string, Int32Array>();
-  for (const weight of new Set(sites.map((site) => site.weight))) {
-    const view = views.get(weight) as View;
-    elements.set(weight, await trace(forward, weight, view, offsets, counted, reference));
-  }
-  const uses = usesOf(forward, sites, elements);
-  if (isDisjoint(uses, size)) {
-    return uses.map((use) => together(use.sites));
-  }
-  return [{ kind: "pulledBack", uses, parameters: names, size }];
-}
-
-/** What must be equal for the factors of two sites of one weight to be joined. */
-function layoutOf(site: Site): string {
-  return site.kind === "dense" ? `dense ${site.order}` : site.kind;
-}
-
-/** The sites by what they hold: a recurrent layer uses its weights once for each time step. */
-function usesOf(
-  forward: Forward,
-  sites: readonly Site[],
-  elements: ReadonlyMap<string, Int32Array>,
-): readonly Use[] {
-  const uses: { readonly sites: Site[]; readonly elements: Int32Array; readonly key: string }[] =
-    [];
-  for (const site of sites) {
-    const held = elements.get(site.weight) as Int32Array;
-    const key = `${layoutOf(site)} ${forward.type(site.weight).shape.join()}`;
-    const known = uses.find((use) => use.key === key && isSame(use.elements, held));
-    if (known) {
-      known.sites.push(site);
+  const traced: TracedUse[] = [];
+  for (const use of uses) {
+    const elements = await trace(forward, use.weight, use.view, offsets, counted, reference);
+    const known = traced.find((other) => holdsSame(forward, other, { ...use, elements }));
+    if (known === undefined) {
+      traced.push({ ...use, elements });
     } else {
-      uses.push({ sites: [site], elements: held, key });
+      traced.splice(traced.indexOf(known), 1, { ...known, sites: [...known.sites, ...use.sites] });
     }
   }
-  return uses;
+  return isDisjoint(traced, size)
+    ? traced.map(groupOf)
+    : [{ kind: "pulledBack", uses: traced, parameters, size }];
 }
 
-function isSame(a: Int32Array, b: Int32Array): boolean {
-  return a === b || (a.length === b.length && a.every((element, index) => element === b[index]));
+interface TracedUse extends Use {
+  /** The parameter element (0 to size - 1) of each weight element; -1 where none counts. */
+  readonly elements: Int32Array;
+}
+
+/** True for two weights that hold the same elements in the same layout: a weight that is cut out anew for every time step. */
+function holdsSame(forward: Forward, a: TracedUse, b: TracedUse): boolean {
+  return (
+    a.likeness === b.likeness &&
+    sameShape(forward.type(a.weight).shape, forward.type(b.weight).shape) &&
+    a.elements.every((element, index) => element === b.elements[index])
+  );
+}
+
+/** The group of a weight that shares its parameters' elements with no other. */
+function groupOf({ sites, view: { parameters } }: Use): SiteGroup {
+  const [site] = sites;
+  return sites.length === 1 && site !== undefined
+    ? { kind: "single", site, parameters }
+    : { kind: "merged", sites, turned: sites.map(() => false), parameters };
+}
+
+/** Products with one matrix, as it is stored or turned over, and lookups of its rows: their factors can be joined. */
+function matrixGroup(uses: readonly Use[], parameters: readonly string[]): SiteGroup | undefined {
+  const isProduct = ({ view, sites }: Use) =>
+    view.matrix !== undefined && sites.every(({ kind }) => kind === "dense");
+  const isLookup = ({ view, sites }: Use) =>
+    view.matrix === "stored" && sites.every(({ kind }) => kind === "embedding");
+  if (!uses.every((use) => isProduct(use) || isLookup(use))) {
+    return undefined;
+  }
+  const placed = uses.flatMap(({ view, sites }) =>
+    sites.map((site) => ({
+      site,
+      isAlongRows:
+        site.kind === "dense" && (site.order === "out-in") === (view.matrix === "stored"),
+    })),
+  );
+  const isTied = uses.some(isLookup);
+  return {
+    kind: isTied ? "tied" : "merged",
+    sites: placed.map(({ site }) => site),
+    turned: placed.map(
+      ({ site, isAlongRows }) =>
+        site.kind === "dense" && isAlongRows !== (!isTied && placed[0]?.isAlongRows === true),
+    ),
+    parameters,
+  };
 }
 
 /** True when every element counts and none appears twice: then the product of weights is the product of parameters. */
-function isDisjoint(uses: readonly Use[], size: number): boolean {
+function isDisjoint(parts: readonly { readonly elements: Int32Array }[], size: number): boolean {
   const seen = new Uint8Array(size);
-  return uses.every(({ elements }) =>
+  return parts.every(({ elements }) =>
     elements.every((element) => {
       if (element < 0 || seen[element] === 1) {
         return false;
@@ -232,65 +216,4 @@ function isDisjoint(uses: readonly Use[], size: number): boolean {
       return true;
     }),
   );
-}
-
-/** Runs the parameter-only nodes on element numbers to learn which parameter element each weight element is. */
-async function trace(
-  forward: Forward,
-  weight: string,
-  view: View,
-  offsets: ReadonlyMap<string, number>,
-  counted: ReadonlySet<string>,
-  reference: Engine,
-): Promise<Int32Array> {
-  const { shape } = forward.type(weight);
-  const numbered = (name: string): Tensor => {
-    const parameterShape = forward.type(name).shape;
-    const offset = offsets.get(name);
-    const data = new Float64Array(sizeOf(parameterShape));
-    if (offset !== undefined && counted.has(name)) {
-      for (let index = 0; index < data.length; index++) {
-        data[index] = offset + index + 1;
-      }
-    }
-    return { dtype: "float64", shape: parameterShape, data };
-  };
-  if (view.nodes.length === 0) {
-    return toElements(numbered(weight));
-  }
-  const initializers = new Map<string, Tensor>();
-  for (const name of view.nodes.flatMap((node) => node.inputs)) {
-    const constant = forward.graph.initializers.get(name);
-    const isWeight = forward.carriers.has(name) || constant?.dtype === "float32";
-    const isLeaf =
-      constant !== undefined || forward.graph.inputs.some((input) => input.name === name);
-    if (isLeaf && isWeight) {
-      initializers.set(name, numbered(name));
-    } else if (constant !== undefined) {
-      initializers.set(name, constant);
-    }
-  }
-  const graph: Graph = {
-    inputs: [],
-    outputs: [{ name: weight, dtype: "float64", shape }],
-    nodes: view.nodes,
-    initializers,
-    opset: forward.graph.opset,
-  };
-  const program = await reference.compile(graph);
-  const values = await program.run(new Map());
-  await program.dispose();
-  const traced = values.get(weight);
-  if (traced === undefined) {
-    throw new TracInError("internal", `The layout of "${weight}" could not be followed.`);
-  }
-  return toElements(traced);
-}
-
-function toElements(numbered: Tensor): Int32Array {
-  const elements = new Int32Array(numbered.data.length);
-  for (let index = 0; index < elements.length; index++) {
-    elements[index] = Math.round(Number(numbered.data[index])) - 1;
-  }
-  return elements;
 }

@@ -1,13 +1,15 @@
 import type { FormChoice } from "./cost.ts";
-import { featuresFirst, positionsFirst, type SiteFactors } from "./factors.ts";
 import {
-  emitSelf,
-  explicitGradient,
-  isFeaturesFirst,
+  featuresFirst,
   type Outer,
+  positionsFirst,
   type Rows,
-  sharedRows,
-} from "./forms.ts";
+  type SiteFactors,
+} from "./factors.ts";
+import { explicitGradient, isFeaturesFirst } from "./forms/outer.ts";
+import { sharedRows } from "./forms/rows.ts";
+import { tiedGradient } from "./forms/tied.ts";
+import { emitSelf } from "./forms.ts";
 import type { Forward } from "./forward.ts";
 import { asOuter } from "./gradients.ts";
 import type { Keepable } from "./invariant.ts";
@@ -36,6 +38,13 @@ export function scaleQuery(
   const { builder, batch } = forward;
   const others = parts.slice(0, -1);
   const last = parts.at(-1) ?? "";
+  if (factors.kind === "tied") {
+    // Each of its two parts ends with what carries the scale: the gradient, or the deltas of lookups and of products.
+    const half = parts.length / 2;
+    return parts.map((part, index) =>
+      parts.length === 1 || (index + 1) % half === 0 ? builder.mul(part, scale.value) : part,
+    );
+  }
   if (scale.kind === "one" || factors.kind === "vector") {
     const value = scale.kind === "one" ? scale.value : builder.reshape(scale.value, [-1]);
     return [...others, builder.mul(last, value)];
@@ -45,7 +54,7 @@ export function scaleQuery(
       form.score === "tangent" ? scale.value : rowScales(forward, factors, scale.value, batch);
     return [...others, builder.mul(last, own)];
   }
-  const matrix = asOuter(forward, siteOf(group), scale.value);
+  const matrix = asOuter(forward, sitesOf(group)[0] as Site, scale.value);
   const isFlat = form.score === "explicit";
   const inLayout = isFlat
     ? builder.reshape(matrix, [-1])
@@ -77,7 +86,12 @@ export function emitScaledSelf(
     const products = builder.matmul(scaled, featuresFirst(builder, delta));
     return sharedRows(builder, factors, products, batch);
   }
-  const matrix = asOuter(forward, siteOf(group), scale.value);
+  if (factors.kind === "tied") {
+    const size = factors.rows.rows * factors.rows.delta.features;
+    const gradient = builder.reshape(tiedGradient(builder, factors, batch), [batch, size]);
+    return weighted(forward, gradient, scale.value, size);
+  }
+  const matrix = asOuter(forward, sitesOf(group)[0] as Site, scale.value);
   if (form.self === "factorised") {
     return onePosition(forward, factors, matrix);
   }
@@ -110,9 +124,4 @@ function rowScales(
 ): string {
   const rows = builder.op("Gather", [table, builder.reshape(ids, [-1])], { axis: 0 });
   return builder.reshape(rows, [batch, delta.positions, delta.features]);
-}
-
-/** The site of a group, or one of several that share their weight. */
-function siteOf(group: SiteGroup): Site {
-  return sitesOf(group)[0] as Site;
 }

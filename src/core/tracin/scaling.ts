@@ -1,6 +1,7 @@
 import type { Node } from "../graph/graph.ts";
 import type { Forward } from "./forward.ts";
-import { type SiteGroup, sitesOf, weightNodes } from "./layout.ts";
+import { type SiteGroup, sitesOf } from "./layout.ts";
+import { weightNodes } from "./views.ts";
 
 /**
  * How parameters weigh where they do not all weigh the same: a score is then the sum over parameter elements of
@@ -52,6 +53,9 @@ export class ScaleInputs {
       const [first = ""] = flat;
       const value = flat.length === 1 ? first : builder.op("Concat", flat, { axis: 0 });
       return { kind: "each", value };
+    }
+    if (group.kind === "tied") {
+      return { kind: "each", value: this.elements(group.parameters[0] ?? "") };
     }
     const [site] = sitesOf(group);
     return { kind: "each", value: this.moved(site?.weight ?? "", group.parameters) };

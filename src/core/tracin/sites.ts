@@ -3,9 +3,7 @@ import {
   floatAttribute,
   type Graph,
   intAttribute,
-  intsAttribute,
   type Node,
-  stringAttribute,
   type ValueType,
 } from "../graph/graph.ts";
 import type { BatchAxis } from "./batch-axis.ts";
@@ -32,11 +30,15 @@ export interface DenseSite extends SiteBase {
   readonly scale: number;
 }
 
-/** y = x * W: convolution of any rank, over patches. */
+/**
+ * y = x * W: convolution of any rank, over patches of x; or its transpose, where x and y change places: G is then the sum
+ * over the positions of x of patches of the delta.
+ */
 export interface ConvolutionSite extends SiteBase {
   readonly kind: "convolution";
   readonly x: string;
   readonly y: string;
+  readonly transposed: boolean;
 }
 
 /** y = W[ids]: rows of an embedding table. */
@@ -58,7 +60,19 @@ export interface BiasSite extends SiteBase {
 }
 
 /**
- * Any operator that broadcasts the weight against the data (Add, Mul, a batched product, ...): the weight is
+ * y = x + w, x - w, w - x, w x or w alone, with w broadcast: the gradient is the delta (times x) summed over the positions
+ * that share an element.
+ */
+export interface ElementwiseSite extends SiteBase {
+  readonly kind: "elementwise";
+  readonly y: string;
+  readonly sign: 1 | -1;
+  /** The x of a product. */
+  readonly factor: string | undefined;
+}
+
+/**
+ * Any other operator that broadcasts the weight against the data (Div, Where, a batched product, ...): the weight is
  * expanded to one copy per example, `expanded`, whose gradient is the per-example gradient.
  */
 export interface BroadcastSite extends SiteBase {
@@ -70,7 +84,13 @@ export interface BroadcastSite extends SiteBase {
   readonly batchAxis: number;
 }
 
-export type Site = DenseSite | ConvolutionSite | EmbeddingSite | BiasSite | BroadcastSite;
+export type Site =
+  | DenseSite
+  | ConvolutionSite
+  | EmbeddingSite
+  | BiasSite
+  | ElementwiseSite
+  | BroadcastSite;
 
 /** The value whose gradient a site needs. */
 export function tapOf(site: Site): string {
@@ -78,19 +98,9 @@ export function tapOf(site: Site): string {
 }
 
 /** Operators that broadcast their operands, so that a weight may have a copy per example. */
-const broadcasting = new Set([
-  "Add",
-  "Sub",
-  "Mul",
-  "Div",
-  "Pow",
-  "Min",
-  "Max",
-  "PRelu",
-  "Where",
-  "Expand",
-  "MatMul",
-]);
+const broadcasting = new Set(["Div", "Pow", "Min", "Max", "PRelu", "Where", "MatMul"]);
+/** Those among them whose gradient needs no copy. */
+const elementwise = new Set(["Add", "Sub", "Mul", "Expand"]);
 
 /** What a use of a weight needs to know of its graph. */
 export interface SiteContext {
@@ -170,9 +180,12 @@ function siteAt(context: SiteContext, node: Node, slot: number): Site {
     return { kind: "bias", node, weight, y, yAxis: 1, scale: floatAttribute(node, "beta", 1) };
   }
   if (node.op === "Conv" && slot === 1) {
-    return { kind: "convolution", node, weight, x: node.inputs[0] as string, y };
+    return { kind: "convolution", node, weight, x: node.inputs[0] as string, y, transposed: false };
   }
-  if (node.op === "Conv" && slot === 2) {
+  if (node.op === "ConvTranspose" && slot === 1) {
+    return { kind: "convolution", node, weight, x: node.inputs[0] as string, y, transposed: true };
+  }
+  if ((node.op === "Conv" || node.op === "ConvTranspose") && slot === 2) {
     return { kind: "bias", node, weight, y, yAxis: 1, scale: 1 };
   }
   if (node.op === "Gather" && slot === 0 && intAttribute(node, "axis", 0) === 0) {
@@ -187,11 +200,21 @@ function siteAt(context: SiteContext, node: Node, slot: number): Site {
       ...(paddingRow === undefined ? {} : { paddingRow }),
     };
   }
-  if (broadcasting.has(node.op)) {
-    const site = broadcastSite(context, node, slot);
-    if (site !== undefined) {
-      return site;
-    }
+  const shape = broadcastShape(context, node, slot);
+  if (shape !== undefined && elementwise.has(node.op)) {
+    return {
+      kind: "elementwise",
+      node,
+      weight,
+      y,
+      sign: node.op === "Sub" && slot === 1 ? -1 : 1,
+      factor: node.op === "Mul" ? other : undefined,
+    };
+  }
+  if (shape !== undefined && broadcasting.has(node.op)) {
+    const { axis } = context.batchAxis(y);
+    const expanded = context.unique(`${weight}.perExample`);
+    return { kind: "broadcast", node, weight, slot, expanded, shape, batchAxis: axis };
   }
   throw new TracInError(
     "model",
@@ -207,72 +230,27 @@ function isAlong(context: SiteContext, weight: string, y: string, axis: number):
   return shape.at(-1) === size && shape.slice(0, -1).every((dimension) => dimension === 1);
 }
 
-function broadcastSite(context: SiteContext, node: Node, slot: number): BroadcastSite | undefined {
-  const weight = node.inputs[slot] as string;
+/** The shape of a weight with one copy for each example, if it is broadcast along the axis of the examples. */
+function broadcastShape(
+  context: SiteContext,
+  node: Node,
+  slot: number,
+): readonly number[] | undefined {
+  if (!broadcasting.has(node.op) && !elementwise.has(node.op)) {
+    return undefined;
+  }
   const y = node.outputs[0] as string;
   const yShape = context.type(y).shape;
-  const shape = context.type(weight).shape;
+  const aligned = alignedShape(context.type(node.inputs[slot] as string).shape, yShape.length);
   const { axis } = context.batchAxis(y);
-  const aligned = [...Array.from({ length: yShape.length - shape.length }, () => 1), ...shape];
   const isMatrixAxis = node.op === "MatMul" && axis >= yShape.length - 2;
   if (aligned.length !== yShape.length || aligned[axis] !== 1 || isMatrixAxis) {
     return undefined;
   }
-  aligned[axis] = yShape[axis] as number;
-  const expanded = context.unique(`${weight}.perExample`);
-  return { kind: "broadcast", node, weight, slot, expanded, shape: aligned, batchAxis: axis };
+  return aligned.with(axis, yShape[axis] as number);
 }
 
-/** Geometry of a convolution, from its attributes and shapes. */
-export interface ConvolutionGeometry {
-  readonly groups: number;
-  readonly kernel: readonly number[];
-  readonly strides: readonly number[];
-  readonly dilations: readonly number[];
-  /** Padding before and after each spatial axis. */
-  readonly before: readonly number[];
-  readonly after: readonly number[];
-}
-
-/** Resolves strides, dilations and (automatic) padding of a Conv node. */
-export function convolutionGeometry(
-  node: Node,
-  xShape: readonly number[],
-  weightShape: readonly number[],
-  yShape: readonly number[],
-): ConvolutionGeometry {
-  const kernel = weightShape.slice(2);
-  const rank = kernel.length;
-  const ones = kernel.map(() => 1);
-  const strides = intsAttribute(node, "strides") ?? ones;
-  const dilations = intsAttribute(node, "dilations") ?? ones;
-  const groups = intAttribute(node, "group", 1);
-  const automatic = stringAttribute(node, "auto_pad", "NOTSET");
-  if (automatic === "NOTSET" || automatic === "VALID") {
-    const pads = automatic === "VALID" ? undefined : intsAttribute(node, "pads");
-    return {
-      groups,
-      kernel,
-      strides,
-      dilations,
-      before: pads?.slice(0, rank) ?? kernel.map(() => 0),
-      after: pads?.slice(rank) ?? kernel.map(() => 0),
-    };
-  }
-  const totals = kernel.map((size, axis) => {
-    const reach = ((yShape[axis + 2] as number) - 1) * (strides[axis] as number);
-    const window = (size - 1) * (dilations[axis] as number) + 1;
-    return Math.max(0, reach + window - (xShape[axis + 2] as number));
-  });
-  const small = totals.map((total) => Math.floor(total / 2));
-  const large = totals.map((total) => Math.ceil(total / 2));
-  const upper = automatic === "SAME_UPPER";
-  return {
-    groups,
-    kernel,
-    strides,
-    dilations,
-    before: upper ? small : large,
-    after: upper ? large : small,
-  };
+/** A shape as broadcasting reads it: with ones in front, up to `rank`. */
+export function alignedShape(shape: readonly number[], rank: number): readonly number[] {
+  return [...Array.from({ length: Math.max(0, rank - shape.length) }, () => 1), ...shape];
 }

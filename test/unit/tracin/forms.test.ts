@@ -41,6 +41,7 @@ const positional = [
   "embedding",
   "padding-row",
   "padding-row-twice",
+  "tied-embedding",
   "tied-linear",
   "pools",
 ];

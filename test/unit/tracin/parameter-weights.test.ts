@@ -114,7 +114,7 @@ describe("a rate for each parameter", () => {
 
   test("every form of every site", async () => {
     const seen = new Set<string>();
-    for (const name of ["conv2d", "embedding", "tied-linear", "split-weight"]) {
+    for (const name of ["conv2d", "embedding", "tied-embedding", "tied-linear", "split-weight"]) {
       const golden = await openSynthetic(name);
       for (const kind of ["rates", "elements"] as const) {
         const rated = withRates(golden, 1, kind);
@@ -144,6 +144,7 @@ describe("a rate for each parameter", () => {
       "each: outer tangent factorised",
       "each: rows gram gram",
       "each: rows tangent gram",
+      "each: tied tangent explicit",
       "each: vector explicit explicit",
       "one: outer explicit explicit",
       "one: outer factorised factorised",
@@ -152,6 +153,8 @@ describe("a rate for each parameter", () => {
       "one: outer tangent explicit",
       "one: rows gram gram",
       "one: rows tangent gram",
+      "one: tied gram gram",
+      "one: tied tangent gram",
       "one: vector explicit explicit",
     ]);
   });
