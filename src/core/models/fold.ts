@@ -126,7 +126,7 @@ function changesNothing(node: Node, observation: Observation): boolean {
   if (!input || !output) {
     return false;
   }
-  if (node.op === "Cast") {
+  if (node.op === "Cast" || node.op === "CastLike") {
     return input.atTwo.dtype === output.atTwo.dtype;
   }
   return (

@@ -7,27 +7,13 @@ import {
   opset,
   stringAttribute,
 } from "../graph/graph.ts";
-import { float32, int64, type Tensor } from "../graph/tensor.ts";
+import { float32, int64, toNumbers } from "../graph/tensor.ts";
+import { composites, wrapPad } from "./composites.ts";
+import { type Conversion, type Convert, without } from "./conversion.ts";
 
 /** The operator sets that `toOurOpset` understands. */
 export const oldestOpset = 9;
 export const newestOpset = 21;
-
-/** What a conversion may ask and add. */
-interface Conversion {
-  readonly node: Node;
-  /** Operator set of the file. */
-  readonly from: number;
-  /** The value as a constant, if it is one. */
-  constant(value: string): Tensor | undefined;
-  /** Stores a constant of this node and returns its name. */
-  add(suffix: string, tensor: Tensor): string;
-  /** Name for a value between the nodes that replace this one. */
-  value(suffix: string): string;
-  fail(message: string, remedy?: string): never;
-}
-
-type Convert = (conversion: Conversion) => readonly Node[];
 
 /**
  * The graph with its operators as operator set 18 writes them: arguments that used to be attributes become
@@ -88,6 +74,7 @@ const evalMode = "Call model.eval() and export again.";
 const reduction: Convert = (conversion) => axesToInput(conversion, 18);
 
 const conversions: Readonly<Record<string, Convert | undefined>> = {
+  ...composites,
   ReduceSum: (conversion) => axesToInput(conversion, 13),
   ReduceMean: reduction,
   ReduceMax: reduction,
@@ -145,9 +132,11 @@ const conversions: Readonly<Record<string, Convert | undefined>> = {
     return [{ ...node, inputs: [...node.inputs, ...inputs], attributes }];
   },
 
-  Pad({ node, from, add, fail }) {
+  Pad(conversion) {
+    const { node, from, add, fail } = conversion;
     if (from >= 11) {
-      return [node];
+      const mode = stringAttribute(node, "mode", "constant");
+      return mode === "wrap" ? wrapPad(conversion) : [node];
     }
     const pads = intsAttribute(node, "pads") ?? fail("The padding has no pads.");
     const value = floatAttribute(node, "value", 0);
@@ -196,8 +185,37 @@ const conversions: Readonly<Record<string, Convert | undefined>> = {
     return [{ ...node, attributes: without(node.attributes, "saturate") }];
   },
 
-  Gelu: geluFrom20,
-  Resize: (conversion) => onlySince(11, conversion),
+  /** An Upsample of 9 is a Resize of 10, which has no choice of coordinates. */
+  Upsample: ({ node }) => [resizeOf10(node)],
+
+  Resize({ node, from, constant, fail }) {
+    if (from < 11) {
+      return [resizeOf10(node)];
+    }
+    const coordinates = stringAttribute(node, "coordinate_transformation_mode", "half_pixel");
+    if (coordinates === "half_pixel_symmetric") {
+      // It differs from half_pixel where a scale does not give a whole size.
+      const scales = constant(node.inputs[2] ?? "");
+      const isWhole = scales !== undefined && toNumbers(scales).every(Number.isInteger);
+      if (node.inputs[2] && !isWhole) {
+        fail(
+          `Resize with "${coordinates}" and scales that are not whole cannot be converted.`,
+          reexport,
+        );
+      }
+      const mode = { type: "string", value: "half_pixel" } as const;
+      return [
+        { ...node, attributes: { ...node.attributes, coordinate_transformation_mode: mode } },
+      ];
+    }
+    return coordinates === "tf_half_pixel_for_nn"
+      ? fail(`Resize with "${coordinates}" (operator set 11) cannot be converted.`, reexport)
+      : [node];
+  },
+
+  /** The older name. */
+  Scatter: ({ node }) => [{ ...node, op: "ScatterElements" }],
+
   TopK: (conversion) => onlySince(10, conversion),
   GroupNormalization: ({ node, from, fail }) =>
     from >= 21
@@ -247,38 +265,18 @@ function flattenedBefore13({ node, from, value }: Conversion): readonly Node[] {
   ];
 }
 
-/**
- * gelu(x) = x/2 (1 + erf(x / sqrt 2)), or its approximation x/2 (1 + tanh(sqrt(2/pi) (x + 0.044715 x^3))).
- */
-function geluFrom20({ node, value, add }: Conversion): readonly Node[] {
-  const [input = ""] = node.inputs;
-  const nodes: Node[] = [];
-  const apply = (op: string, ...inputs: string[]): string => {
-    const output = value(`${op.toLowerCase()}${nodes.length}`);
-    nodes.push({ op, name: output, inputs, outputs: [output], attributes: {} });
-    return output;
+function resizeOf10(node: Node): Node {
+  const [x = "", scales = ""] = node.inputs;
+  const attributes: Attributes = {
+    mode: node.attributes["mode"] ?? { type: "string", value: "nearest" },
+    coordinate_transformation_mode: { type: "string", value: "asymmetric" },
+    nearest_mode: { type: "string", value: "floor" },
   };
-  const scalar = (suffix: string, number: number): string => add(suffix, float32([], [number]));
-  let sigmoid: string;
-  if (stringAttribute(node, "approximate", "none") === "tanh") {
-    const cube = apply("Mul", apply("Mul", input, input), input);
-    const sum = apply("Add", input, apply("Mul", cube, scalar("cubic", 0.044715)));
-    sigmoid = apply("Tanh", apply("Mul", sum, scalar("scale", Math.sqrt(2 / Math.PI))));
-  } else {
-    sigmoid = apply("Erf", apply("Mul", input, scalar("scale", Math.SQRT1_2)));
-  }
-  const half = apply("Mul", input, scalar("half", 0.5));
-  const inputs = [half, apply("Add", sigmoid, scalar("one", 1))];
-  nodes.push({ op: "Mul", name: node.name, inputs, outputs: node.outputs, attributes: {} });
-  return nodes;
+  return { ...node, op: "Resize", inputs: [x, "", scales], attributes };
 }
 
 function onlySince(since: number, { node, from, fail }: Conversion): readonly Node[] {
   return from >= since
     ? [node]
     : fail(`${node.op} of operator set ${from} cannot be converted.`, reexport);
-}
-
-function without(attributes: Attributes, ...names: readonly string[]): Attributes {
-  return Object.fromEntries(Object.entries(attributes).filter(([name]) => !names.includes(name)));
 }

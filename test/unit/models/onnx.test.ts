@@ -147,7 +147,13 @@ describe("operator sets", () => {
       single("AveragePool", 19, { dilations: { type: "ints", value: [2] } }),
       /dilation/,
     ],
-    ["old Resize", single("Resize", 10, {}), /Resize of operator set 10/],
+    [
+      "Resize with the half pixels of old TensorFlow",
+      single("Resize", 11, {
+        coordinate_transformation_mode: { type: "string", value: "tf_half_pixel_for_nn" },
+      }),
+      /tf_half_pixel_for_nn/,
+    ],
     ["Slice without ends", single("Slice", 9, {}), /starts and ends/],
     ["Pad without pads", single("Pad", 9, {}), /no pads/],
   ])("%s: a clear error", (_, graph, text) => {

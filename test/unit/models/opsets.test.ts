@@ -1,7 +1,14 @@
 import { describe, expect, it } from "vitest";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
 import type { Attribute, Attributes, Graph } from "../../../src/core/graph/graph.ts";
-import { bool, float32, int64, type Shape, type Tensor } from "../../../src/core/graph/tensor.ts";
+import {
+  bool,
+  float32,
+  int64,
+  type Shape,
+  type Tensor,
+  toNumbers,
+} from "../../../src/core/graph/tensor.ts";
 import { toOurOpset } from "../../../src/core/models/opsets.ts";
 
 const engine = onnxruntimeEngine();
@@ -134,5 +141,95 @@ describe("operators of older and newer sets, converted to 18", () => {
     const [y] = await result("Gelu", 20, float32([2], [1, -2]), attributes);
     expect(Number(y?.data[0])).toBeCloseTo(expected[0], 6);
     expect(Number(y?.data[1])).toBeCloseTo(expected[1], 6);
+  });
+
+  it.each([
+    ["Upsample", 9, { mode: string("nearest") }, ["scales"]],
+    ["Resize", 10, {}, ["scales"]],
+  ] as const)("%s of %i", async (op, opset, attributes, [scales]) => {
+    const more = { [scales]: float32([4], [1, 1, 1, 2]) };
+    const [y] = await result(op, opset, ramp([1, 1, 1, 2]), attributes, more);
+    expect(y).toEqual(float32([1, 1, 1, 4], [-1, -1, -0.75, -0.75]));
+  });
+
+  it("linear Upsample of 9 starts at the first element", async () => {
+    const more = { scales: float32([4], [1, 1, 1, 2]) };
+    const attributes = { mode: string("linear") };
+    const [y] = await result("Upsample", 9, ramp([1, 1, 1, 2]), attributes, more);
+    expect(y).toEqual(float32([1, 1, 1, 4], [-1, -0.875, -0.75, -0.75]));
+  });
+
+  it("Resize of 19 with symmetric half pixels and whole scales", async () => {
+    const graph = {
+      inputs: [{ name: "x", dtype: "float32", shape: [1, 1, 1, 2] }],
+      outputs: [{ name: "y", dtype: "float32", shape: [] }],
+      nodes: [
+        {
+          op: "Resize",
+          name: "n",
+          inputs: ["x", "", "scales"],
+          outputs: ["y"],
+          attributes: {
+            mode: string("linear"),
+            coordinate_transformation_mode: string("half_pixel_symmetric"),
+          },
+        },
+      ],
+      initializers: new Map([["scales", float32([4], [1, 1, 1, 2])]]),
+      opset: 19,
+    } as const;
+    const program = await engine.compile(toOurOpset(graph, "model.onnx"));
+    const values = await program.run(new Map([["x", float32([1, 1, 1, 2], [0, 4])]]));
+    expect(values.get("y")).toEqual(float32([1, 1, 1, 4], [0, 1, 3, 4]));
+    const halves = new Map([["scales", float32([4], [1, 1, 1, 1.5])]]);
+    expect(() => toOurOpset({ ...graph, initializers: halves }, "model.onnx")).toThrow(
+      "scales that are not whole",
+    );
+  });
+
+  it("Scatter of 9", async () => {
+    const more = { at: int64([1, 2], [1, 0]), updates: float32([1, 2], [7, 8]) };
+    const [y] = await result("Scatter", 9, x, { axis: int(1) }, more);
+    expect(y).toEqual(float32([2, 3], [8, 7, 3, 4, 5, 9]));
+  });
+
+  it("Pad of 19 that wraps around", async () => {
+    const more = { pads: int64([4], [1, 0, 0, 2]) };
+    const [y] = await result("Pad", 19, x, { mode: string("wrap") }, more);
+    expect(y).toEqual(float32([3, 5], [4, 5, 9, 4, 5, 1, 2, 3, 1, 2, 4, 5, 9, 4, 5]));
+  });
+});
+
+/** onnxruntime's own kernels, which know the operator, are the other side. */
+describe("operators that are written with others give what onnxruntime gives", () => {
+  it.each<[string, Attributes, Tensor]>([
+    ["Shrink", { lambd: float(0.4), bias: float(0.25) }, ramp([2, 5])],
+    ["Shrink", {}, ramp([2, 5])],
+    ["LpNormalization", { axis: int(1), p: int(1) }, ramp([2, 5])],
+    ["LpNormalization", {}, float32([2, 2], [0, 0, 3, 4])],
+    [
+      "LRN",
+      { size: int(3), alpha: float(0.5), beta: float(0.6), bias: float(2) },
+      ramp([2, 5, 3, 2]),
+    ],
+    ["LRN", { size: int(5) }, ramp([1, 6, 2, 1])],
+  ])("%s %j", async (op, attributes, input) => {
+    const own = await result(op, 18, input, attributes);
+    const graph: Graph = {
+      inputs: [{ name: "x", dtype: input.dtype, shape: input.shape }],
+      outputs: [{ name: "y", dtype: "float32", shape: [] }],
+      nodes: [{ op, name: "n", inputs: ["x"], outputs: ["y"], attributes }],
+      initializers: new Map(),
+      opset: 18,
+    };
+    const values = await (await engine.compile(graph)).run(new Map([["x", input]]));
+    const theirs = values.get("y");
+    expect(own[0]?.shape).toEqual(theirs?.shape);
+    const [found, wanted] = [own[0], theirs].map((tensor) => (tensor ? toNumbers(tensor) : []));
+    const difference = Math.max(
+      ...(wanted ?? []).map((element, index) => Math.abs(element - (found?.[index] ?? 0))),
+    );
+    // Values up to 3 in single precision.
+    expect(difference).toBeLessThan(1e-6);
   });
 });

@@ -132,15 +132,13 @@ export const elementwise: Kernels = {
   },
 
   Cast: (inputs, node) => {
-    const x = need(inputs, 0, node);
     const dtype = castTypes.get(intAttribute(node, "to", 0));
     if (dtype === undefined) {
       throw cannot(node, `it casts to type ${intAttribute(node, "to", 0)}`);
     }
-    const convert =
-      dtype === "bool" ? (e: number) => Number(e !== 0) : isFloat(dtype) ? undefined : Math.trunc;
-    return value(dtype, x.shape, convert === undefined ? x.data : x.data.map(convert));
+    return cast(need(inputs, 0, node), dtype);
   },
+  CastLike: (inputs, node) => cast(need(inputs, 0, node), need(inputs, 1, node).dtype),
 };
 
 /** Element types by their numbers in ONNX. */
@@ -159,6 +157,12 @@ export const castTypes: ReadonlyMap<number, DataType> = new Map([
   [13, "uint64"],
   [16, "bfloat16"],
 ]);
+
+function cast(x: Value, dtype: DataType): Value {
+  const convert =
+    dtype === "bool" ? (e: number) => Number(e !== 0) : isFloat(dtype) ? undefined : Math.trunc;
+  return value(dtype, x.shape, convert === undefined ? x.data : x.data.map(convert));
+}
 
 function map(f: (x: number, node: Node) => number): Kernel {
   return (inputs, node) => {

@@ -1,0 +1,62 @@
+import type { Attribute, Attributes, Node } from "../graph/graph.ts";
+import { float32, int64, type Tensor } from "../graph/tensor.ts";
+
+/** What the conversion of one node to our operator set may ask and add. */
+export interface Conversion {
+  readonly node: Node;
+  /** Operator set of the file. */
+  readonly from: number;
+  /** The value as a constant, if it is one. */
+  constant(value: string): Tensor | undefined;
+  /** Stores a constant of this node and returns its name. */
+  add(suffix: string, tensor: Tensor): string;
+  /** Name for a value between the nodes that replace this one. */
+  value(suffix: string): string;
+  fail(message: string, remedy?: string): never;
+}
+
+/** The nodes that say in our operator set what a node says in the file's. */
+export type Convert = (conversion: Conversion) => readonly Node[];
+
+/** Several nodes in the place of one. */
+export class Replacement {
+  private readonly nodes: Node[] = [];
+
+  constructor(private readonly conversion: Conversion) {}
+
+  /** Appends a node with one output and returns the name of its value. */
+  apply(op: string, inputs: readonly string[], attributes: Attributes = {}): string {
+    const output = this.conversion.value(`${op.toLowerCase()}${this.nodes.length}`);
+    this.nodes.push({ op, name: output, inputs, outputs: [output], attributes });
+    return output;
+  }
+
+  scalar(suffix: string, value: number): string {
+    return this.conversion.add(suffix, float32([], [value]));
+  }
+
+  ints(suffix: string, values: readonly number[]): string {
+    return this.conversion.add(suffix, int64([values.length], values));
+  }
+
+  /** All nodes, with a last one that has the name and the outputs of the node that they replace. */
+  end(op: string, inputs: readonly string[], attributes: Attributes = {}): readonly Node[] {
+    const { name, outputs } = this.conversion.node;
+    return [...this.nodes, { op, name, inputs, outputs, attributes }];
+  }
+}
+
+/** Shorthand for an integer attribute. */
+export function int(value: number): Attribute {
+  return { type: "int", value };
+}
+
+/** Shorthand for an integer-list attribute. */
+export function ints(value: readonly number[]): Attribute {
+  return { type: "ints", value };
+}
+
+/** Attributes with some left out. */
+export function without(attributes: Attributes, ...names: readonly string[]): Attributes {
+  return Object.fromEntries(Object.entries(attributes).filter(([name]) => !names.includes(name)));
+}
