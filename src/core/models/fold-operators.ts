@@ -1,4 +1,5 @@
-import type { Node } from "../graph/graph.ts";
+import type { Attribute, Node } from "../graph/graph.ts";
+import { encodeType } from "../graph/onnx-tensors.ts";
 import { int64, type Shape, type Tensor, toNumbers } from "../graph/tensor.ts";
 import type { Observation, Pair } from "./observation.ts";
 
@@ -10,8 +11,8 @@ export interface Rewritten {
 }
 
 /**
- * The nodes with two operators said by others, so that what follows need not know them: a Tile that repeats axes of
- * size 1 alone is an Expand; a MatMul with a vector is one with a matrix of one row or column.
+ * The nodes with a few operators said by others, so that what follows need not know them: a Tile that repeats axes of
+ * size 1 alone is an Expand, a CastLike a Cast; a MatMul with a vector is one with a matrix of one row or column.
  */
 export function usePlainOperators(nodes: readonly Node[], observation: Observation): Rewritten {
   const constants = new Map<string, Tensor>();
@@ -31,6 +32,11 @@ export function usePlainOperators(nodes: readonly Node[], observation: Observati
   const plain = nodes.flatMap((node): readonly Node[] => {
     if (node.op === "Tile" && repeatsOnly1(node, observation)) {
       return [{ ...node, op: "Expand" }];
+    }
+    const like = node.op === "CastLike" ? observation.get(node.outputs[0] ?? "") : undefined;
+    if (like !== undefined) {
+      const to: Attribute = { type: "int", value: encodeType(like.atTwo.dtype) };
+      return [{ ...node, op: "Cast", inputs: node.inputs.slice(0, 1), attributes: { to } }];
     }
     const [output = ""] = node.outputs;
     const vector = node.op === "MatMul" ? vectorSlot(node, observation) : undefined;

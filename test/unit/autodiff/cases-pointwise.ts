@@ -95,10 +95,6 @@ export const pointwiseCases: Readonly<Record<string, (draw: Draw) => OperatorCas
   Identity: unary(tensor),
   Dropout: unary(tensor),
   Cast: unary(tensor, () => ({ to: 11 })),
-  CastLike: (draw) => ({
-    inputs: [tensor(draw, shape(draw)), float64([1], [0])],
-    checked: [0],
-  }),
   Clip: (draw) => {
     const low = chance(draw) ? float64([], [-0.7312345]) : undefined;
     const high = chance(draw) ? float64([], [0.9123456]) : undefined;

@@ -134,9 +134,14 @@ export const elementwise: Readonly<Record<string, GradientRule>> = {
   },
 
   /** y = x in another floating type: dx = g in the type of x. */
-  Cast: unary(castBack),
-  /** The same; the type is that of a second input. */
-  CastLike: unary(castBack),
+  Cast: unary((c, g) => {
+    const { dtype } = c.type(input(c, 0));
+    const to = { float32: 1, float16: 10, float64: 11, bfloat16: 16 } as const;
+    if (dtype in to) {
+      return c.builder.op("Cast", [g], { to: to[dtype as keyof typeof to] });
+    }
+    throw unsupported(c, `its input is ${dtype}`);
+  }),
 };
 
 /** The rule of Max and Min. */
@@ -186,14 +191,4 @@ function powerSlope(c: RuleContext): string {
   }
   const lower = powers.map((power) => (power === 0 ? 0 : power - 1));
   return builder.mul(builder.op("Pow", [x, floats(c, constant.shape, lower)]), factor);
-}
-
-/** The gradient in the type of x. */
-function castBack(c: RuleContext, g: string): string {
-  const { dtype } = c.type(input(c, 0));
-  const to = { float32: 1, float16: 10, float64: 11, bfloat16: 16 } as const;
-  if (dtype in to) {
-    return c.builder.op("Cast", [g], { to: to[dtype as keyof typeof to] });
-  }
-  throw unsupported(c, `its input is ${dtype}`);
 }

@@ -185,5 +185,6 @@ function scatter(run: Run, x: TfTensor, places: TfTensor, updates: TfTensor, nod
   const { tf } = run;
   return stringAttribute(node, "reduction", "none") === "add"
     ? tf.add(x, tf.scatterND(places, updates, x.shape))
-    : tf.tensorScatterUpdate(x, places, updates);
+    : // On tfjs's CPU backend it writes into the tensor that it is given.
+      tf.tensorScatterUpdate(tf.add(x, tf.zerosLike(x)), places, updates);
 }
