@@ -136,9 +136,11 @@ export const elementwise: Kernels = {
     if (dtype === undefined) {
       throw cannot(node, `it casts to type ${intAttribute(node, "to", 0)}`);
     }
-    return cast(need(inputs, 0, node), dtype);
+    const x = need(inputs, 0, node);
+    const convert =
+      dtype === "bool" ? (e: number) => Number(e !== 0) : isFloat(dtype) ? undefined : Math.trunc;
+    return value(dtype, x.shape, convert === undefined ? x.data : x.data.map(convert));
   },
-  CastLike: (inputs, node) => cast(need(inputs, 0, node), need(inputs, 1, node).dtype),
 };
 
 /** Element types by their numbers in ONNX. */
@@ -157,12 +159,6 @@ export const castTypes: ReadonlyMap<number, DataType> = new Map([
   [13, "uint64"],
   [16, "bfloat16"],
 ]);
-
-function cast(x: Value, dtype: DataType): Value {
-  const convert =
-    dtype === "bool" ? (e: number) => Number(e !== 0) : isFloat(dtype) ? undefined : Math.trunc;
-  return value(dtype, x.shape, convert === undefined ? x.data : x.data.map(convert));
-}
 
 function map(f: (x: number, node: Node) => number): Kernel {
   return (inputs, node) => {
