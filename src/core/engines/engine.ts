@@ -19,9 +19,12 @@ export interface Program {
   dispose(): Promise<void>;
 }
 
+/** Engines by the names that runs record. */
+export type EngineName = "onnxruntime" | "onnxruntime-web" | "tensorflow" | "reference";
+
 /** Something that can execute a graph. */
 export interface Engine {
-  readonly name: "reference" | "onnxruntime" | "tensorflow";
+  readonly name: EngineName;
   /** Throws kind `engine` when an operator is not supported or the graph is wrong. */
   compile(graph: Graph, options?: CompileOptions): Promise<Program>;
   /** Loads the engine's library, which the first `compile` would do otherwise. */

@@ -5,7 +5,8 @@ import { encodeGraph } from "../graph/onnx.ts";
 import { type Tensor, tensorOf } from "../graph/tensor.ts";
 import type { CompileOptions, Engine, Program, Values } from "./engine.ts";
 
-type OnnxRuntime = typeof import("onnxruntime-node");
+/** What both packages have. */
+type OnnxRuntime = Pick<typeof import("onnxruntime-node"), "Tensor" | "InferenceSession" | "env">;
 
 /** Protobuf messages end at 2 GiB; some room is left for everything that is not weights. */
 const maximalBytes = 2 ** 31 - 2 ** 24;
@@ -17,23 +18,34 @@ const maximalBytes = 2 ** 31 - 2 ** 24;
  * copied: an array that was fed must not change while `run` is under way.
  */
 export function onnxruntimeEngine(): Engine {
+  return engineOf("onnxruntime", loadNative, "cpu");
+}
+
+/** The same in WebAssembly, for platforms without a binary: 3 to 4 times slower, at most 4 GiB. */
+export function onnxruntimeWebEngine(): Engine {
+  return engineOf("onnxruntime-web", loadWeb, "wasm");
+}
+
+function engineOf(
+  name: "onnxruntime" | "onnxruntime-web",
+  load: () => Promise<OnnxRuntime>,
+  provider: string,
+): Engine {
   return {
-    name: "onnxruntime",
+    name,
     async compile(graph: Graph, options: CompileOptions = {}): Promise<Program> {
       checkSize(graph);
       const runtime = await load();
-      const session = await createSession(runtime, graph, options);
+      const session = await createSession(runtime, provider, graph, options);
       return program(runtime, session, graph);
     },
     warm: async () => void (await load()),
   };
 }
 
-async function load(): Promise<OnnxRuntime> {
+async function loadNative(): Promise<OnnxRuntime> {
   try {
-    const loaded = await import("onnxruntime-node");
-    // Node gives a CommonJS module's exports as the default export, bundlers give them by name.
-    return "default" in loaded ? (loaded.default as OnnxRuntime) : loaded;
+    return exportsOf(await import("onnxruntime-node"));
   } catch (cause) {
     throw new TracInError(
       "engine",
@@ -43,6 +55,28 @@ async function load(): Promise<OnnxRuntime> {
       { cause },
     );
   }
+}
+
+async function loadWeb(): Promise<OnnxRuntime> {
+  try {
+    const runtime = exportsOf(await import("onnxruntime-web"));
+    // One thread, as for the native library: processes over examples are faster.
+    runtime.env.wasm.numThreads = 1;
+    return runtime;
+  } catch (cause) {
+    throw new TracInError(
+      "engine",
+      `onnxruntime-web cannot be loaded: ${messageOf(cause)}`,
+      {},
+      "It comes with the extension for Intel Macs and Alpine Linux; elsewhere: npm install onnxruntime-web.",
+      { cause },
+    );
+  }
+}
+
+/** Node gives a CommonJS module's exports as the default export, bundlers give them by name. */
+function exportsOf(loaded: OnnxRuntime | { readonly default: OnnxRuntime }): OnnxRuntime {
+  return "default" in loaded ? (loaded.default as OnnxRuntime) : loaded;
 }
 
 function checkSize(graph: Graph): void {
@@ -60,12 +94,13 @@ function checkSize(graph: Graph): void {
 
 async function createSession(
   runtime: OnnxRuntime,
+  provider: string,
   graph: Graph,
   options: CompileOptions,
 ): Promise<InferenceSession> {
   try {
     return await runtime.InferenceSession.create(encodeGraph(graph, { outputTypes: false }), {
-      executionProviders: ["cpu"],
+      executionProviders: [provider],
       intraOpNumThreads: options.threads ?? 1,
       interOpNumThreads: 1,
       executionMode: "sequential",
