@@ -17,7 +17,7 @@ const { watch, production } = values;
 const output = values.programs ?? "dist";
 
 /** Packages with native parts; they stay in node_modules. */
-const native = ["onnxruntime-node", "@duckdb/node-api"];
+const native = ["onnxruntime-node", "onnxruntime-web", "@duckdb/node-api"];
 
 const bundleUrl = 'const bundleUrl = require("node:url").pathToFileURL(__filename).href;';
 

@@ -1,8 +1,9 @@
 import { join, resolve } from "node:path";
 import { type Command, InvalidArgumentError, Option } from "commander";
 import { type OpenScorer, openScorer } from "../compute/scoring.ts";
-import { type ComputeSettings, computeSettings, engineNames } from "../compute/settings.ts";
+import { type ComputeSettings, computeSettings } from "../compute/settings.ts";
 import { configFile } from "../core/config/load.ts";
+import { engineSettings } from "../core/engines/choose.ts";
 import { TracInError } from "../core/errors.ts";
 import { ProgressDisplay } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
@@ -41,7 +42,11 @@ export function withCommonOptions(command: Command): Command {
       positive,
     )
     .option("--memory-limit <MB>", "memory for all processes together", positive)
-    .addOption(new Option("--engine <name>", "engine that runs the graphs").choices(engineNames))
+    .addOption(
+      new Option("--engine <name>", "engine that runs the graphs (default: auto)").choices(
+        engineSettings,
+      ),
+    )
     .option("--layers <which>", '"all", "last", or name patterns separated by commas')
     .option("--quiet", "no progress")
     .option("--debug", "show stack traces of errors");
@@ -67,6 +72,10 @@ export async function openWorkspace(
       layers: layersOf(options.layers),
     });
     const opened = await untilAborted(opening, context.signal);
+    const { reason, isFallback } = opened.choice;
+    if (isFallback || options.debug) {
+      progress.note(reason);
+    }
     return { opened, progress };
   } catch (error) {
     progress.stop();

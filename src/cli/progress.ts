@@ -24,6 +24,14 @@ export class ProgressDisplay {
     }
   }
 
+  /** Writes a line that stays. */
+  note(text: string): void {
+    if (!this.quiet) {
+      this.stop();
+      this.stream.write(`tracin: ${text}\n`);
+    }
+  }
+
   /** Ends the bar, so that other text can be written. */
   stop(): void {
     this.bar?.stop();

@@ -1,11 +1,12 @@
 import { type ChildProcess, fork } from "node:child_process";
 import type { EncoderState } from "../core/datasets/encoder.ts";
+import { type EngineSetting, likelyEngine } from "../core/engines/choose.ts";
+import type { EngineName } from "../core/engines/engine.ts";
 import { TracInError } from "../core/errors.ts";
 import type { ExampleRange } from "../core/tracin/chunks.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
 import { type Client, connectTo, createClient, serve } from "../protocol/rpc.ts";
-import type { EngineName } from "./settings.ts";
 
 /** What a helper process opens, as the main process did. */
 export interface HelperProject {
@@ -61,9 +62,12 @@ export class Helper {
   /** What the last job still does; a helper scores one at a time. */
   private last: Promise<unknown> = Promise.resolve();
 
-  /** @param memoryLimit bytes for weights, queries and batches */
-  constructor(program: string, memoryLimit: number) {
-    this.child = fork(program, [], {
+  /**
+   * @param memoryLimit bytes for weights, queries and batches
+   * @param engine whose library it loads before it is told what to open
+   */
+  constructor(program: string, memoryLimit: number, engine: EngineName) {
+    this.child = fork(program, [engine], {
       serialization: "advanced",
       execArgv: heapArguments(memoryLimit),
       env: { ...process.env, ELECTRON_RUN_AS_NODE: "1" },
@@ -145,10 +149,12 @@ export class Helpers {
   /**
    * @param program of a helper; without it there are none
    * @param memoryLimit bytes for each of them
+   * @param engine that they will probably be told to use
    */
   constructor(
     private readonly program: string | undefined,
     private readonly memoryLimit: number,
+    private readonly engine: EngineSetting,
   ) {}
 
   /** Lets all helpers open the project, those that run and those to come. */
@@ -167,7 +173,7 @@ export class Helpers {
     }
     const alive = this.running.filter((helper) => helper.isAlive);
     while (alive.length < count) {
-      const helper = new Helper(this.program, this.memoryLimit);
+      const helper = new Helper(this.program, this.memoryLimit, likelyEngine(this.engine));
       if (this.project !== undefined) {
         helper.open(this.project);
       }

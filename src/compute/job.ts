@@ -100,7 +100,7 @@ export async function runJob(
       layers: typeof opened.layers === "string" ? opened.layers : opened.layers.join(", "),
       parameters: [...scorer.parameters],
       loss: project.loss.type,
-      engine: settings.engine,
+      engine: opened.choice.engine.name,
       processes,
       seconds: (performance.now() - started) / 1000,
       ...(project.encoder.labels === undefined ? {} : { labels: [...project.encoder.labels] }),

@@ -6,6 +6,7 @@ import { sourceFiles } from "../core/config/load.ts";
 import { openProject } from "../core/config/open.ts";
 import type { Project } from "../core/config/project.ts";
 import { trainingData } from "../core/config/project.ts";
+import type { EngineChoice } from "../core/engines/choose.ts";
 import { TracInError } from "../core/errors.ts";
 import { sizeOf } from "../core/graph/tensor.ts";
 import { chunksOf } from "../core/tracin/chunks.ts";
@@ -14,7 +15,7 @@ import type { LayerChoice } from "../core/tracin/layers.ts";
 import { Scorer } from "../core/tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
 import { type ChunkExchange, Helpers } from "./helper.ts";
-import { type ComputeSettings, createEngine, memoryPerProcess, processesFor } from "./settings.ts";
+import { type ComputeSettings, engineFor, memoryPerProcess, processesFor } from "./settings.ts";
 
 /** A project with a scorer, and how they were opened. */
 export interface ScorerInUse {
@@ -22,6 +23,8 @@ export interface ScorerInUse {
   readonly scorer: Scorer;
   readonly helpers: Helpers;
   readonly settings: ComputeSettings;
+  /** The engine that runs, and why it was chosen. */
+  readonly choice: EngineChoice;
   /** Configuration file relative to the root. */
   readonly config: string;
   readonly layers: LayerChoice;
@@ -44,6 +47,8 @@ export interface OpenScorerOptions {
 export async function openScorer(options: OpenScorerOptions): Promise<OpenScorer> {
   const { root, config, settings } = options;
   const helpers = newHelpers(settings);
+  // Its library is loaded while the project is opened; whoever needs it hears of a failure.
+  engineFor(settings).catch(() => undefined);
   let hasFailed = false;
   try {
     const onConfig = (parsed: Config) =>
@@ -74,7 +79,7 @@ export async function openScorer(options: OpenScorerOptions): Promise<OpenScorer
 }
 
 function newHelpers(settings: ComputeSettings): Helpers {
-  return new Helpers(settings.shardProgram, memoryPerProcess(settings));
+  return new Helpers(settings.shardProgram, memoryPerProcess(settings), settings.engine);
 }
 
 /**
@@ -88,20 +93,21 @@ export async function attachScorer(
   const { config, settings } = options;
   const layers = options.layers ?? project.config.layers ?? "all";
   const memoryLimit = memoryPerProcess(settings);
-  helpers.open({
-    root: project.root,
-    config,
-    engine: settings.engine,
-    memoryLimit,
-    layers,
-    encoder: project.encoder.state,
-  });
   try {
+    const choice = await engineFor(settings);
+    const { engine } = choice;
+    helpers.open({
+      root: project.root,
+      config,
+      engine: engine.name,
+      memoryLimit,
+      layers,
+      encoder: project.encoder.state,
+    });
     helpers.take(helpersFor(project, settings, parameterSeconds(project)));
     helpers.rest();
-    const engine = createEngine(settings.engine);
     const scorer = await Scorer.open(project, { engine, memoryLimit, layers });
-    return { project, scorer, helpers, settings, config, layers };
+    return { project, scorer, helpers, settings, choice, config, layers };
   } catch (error) {
     helpers.close();
     throw error;

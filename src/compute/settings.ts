@@ -1,12 +1,11 @@
 import { availableParallelism, totalmem } from "node:os";
-import type { Engine } from "../core/engines/engine.ts";
-import { onnxruntimeEngine } from "../core/engines/onnxruntime.ts";
-import { referenceEngine } from "../core/engines/reference/engine.ts";
+import {
+  chooseEngine,
+  type EngineChoice,
+  type EngineSetting,
+  engineSettings,
+} from "../core/engines/choose.ts";
 import { TracInError } from "../core/errors.ts";
-
-/** Engines that can be chosen. */
-export const engineNames = ["onnxruntime", "reference"] as const;
-export type EngineName = (typeof engineNames)[number];
 
 /** How much of the machine a computation may take. */
 export interface ComputeSettings {
@@ -14,13 +13,15 @@ export interface ComputeSettings {
   readonly processes: number;
   /** Bytes for all processes together. */
   readonly memoryLimit: number;
-  readonly engine: EngineName;
+  readonly engine: EngineSetting;
   /** Program of a helper process; without it everything is computed in this one. */
   readonly shardProgram?: string;
+  /** Learns once which engine runs and why. */
+  readonly onEngine?: (choice: EngineChoice) => void;
 }
 
 const megabyte = 1 << 20;
-/** What Node and the engine take before any model is loaded. */
+/** What Node and the engine take before any model is loaded; the code of TensorFlow's library is shared by the processes. */
 const baseline = 110 * megabyte;
 /** The least that a process needs beyond that for weights, queries and batches. */
 const working = 90 * megabyte;
@@ -35,6 +36,7 @@ export function computeSettings(options: {
   readonly memoryLimit?: number | undefined;
   readonly engine?: string | undefined;
   readonly shardProgram?: string | undefined;
+  readonly onEngine?: ((choice: EngineChoice) => void) | undefined;
 }): ComputeSettings {
   const cores = availableParallelism();
   const memoryLimit =
@@ -43,13 +45,13 @@ export function computeSettings(options: {
       : Math.max(500 * megabyte, Math.min(cores * 250 * megabyte, totalmem() / 4));
   const fitting = Math.max(1, Math.floor(memoryLimit / (baseline + working)));
   const wanted = (options.processes ?? 0) > 0 ? (options.processes ?? 0) : cores;
-  const engine = engineNames.find((name) => name === (options.engine || "onnxruntime"));
+  const engine = engineSettings.find((name) => name === (options.engine || "auto"));
   if (engine === undefined) {
     throw new TracInError(
       "config",
       `There is no engine "${options.engine}".`,
       {},
-      `The engines are: ${engineNames.join(", ")}.`,
+      `The engines are: ${engineSettings.join(", ")}.`,
     );
   }
   return {
@@ -57,6 +59,7 @@ export function computeSettings(options: {
     memoryLimit,
     engine,
     ...(options.shardProgram === undefined ? {} : { shardProgram: options.shardProgram }),
+    ...(options.onEngine === undefined ? {} : { onEngine: options.onEngine }),
   };
 }
 
@@ -77,6 +80,16 @@ export function processesFor(settings: ComputeSettings, weightBytes: number): nu
     : Math.max(1, Math.min(settings.processes, fitting));
 }
 
-export function createEngine(name: EngineName): Engine {
-  return name === "onnxruntime" ? onnxruntimeEngine() : referenceEngine();
+const choices = new Map<EngineSetting, Promise<EngineChoice>>();
+
+/** The engine of this process for the settings; it is chosen once, and again after it could not be. */
+export function engineFor({ engine, onEngine }: ComputeSettings): Promise<EngineChoice> {
+  const known = choices.get(engine);
+  if (known !== undefined) {
+    return known;
+  }
+  const choice = chooseEngine(engine);
+  choices.set(engine, choice);
+  choice.then(onEngine, () => choices.delete(engine));
+  return choice;
 }

@@ -1,11 +1,12 @@
 /** Entry of a helper process: scores chunks of examples for its parent, and ends with it. */
 import { openProject } from "../core/config/open.ts";
+import { createEngine } from "../core/engines/choose.ts";
+import type { EngineName } from "../core/engines/engine.ts";
 import { TracInError } from "../core/errors.ts";
 import { Scorer } from "../core/tracin/scorer.ts";
 import type { ScoreProgress } from "../core/tracin/scores.ts";
 import { connectTo, createClient, serve } from "../protocol/rpc.ts";
 import type { HelperApi, HelperCallerApi } from "./helper.ts";
-import { createEngine } from "./settings.ts";
 
 process.once("disconnect", () => process.exit());
 // Ctrl-C in a terminal reaches this process too; its parent decides what happens.
@@ -15,7 +16,7 @@ const connection = connectTo(process);
 const caller = createClient<HelperCallerApi, never>(connection);
 let scorer: Promise<Scorer> | undefined;
 // The native library is loaded while the parent still opens the project.
-createEngine("onnxruntime")
+createEngine(process.argv[2] as EngineName)
   .warm?.()
   .catch(() => undefined);
 

@@ -1,7 +1,7 @@
 import { workspace } from "vscode";
 
 /** Which engine runs the graphs. */
-export type EngineSetting = "onnxruntime" | "reference";
+export type EngineSetting = "auto" | "onnxruntime" | "tensorflow" | "reference";
 
 /** What the compute process is told when it starts. */
 export interface ComputeSettings {
@@ -28,7 +28,7 @@ export function computeSettings(): ComputeSettings {
   return {
     memoryLimit: settings.get("memoryLimit", 0),
     processes: settings.get("processes", 0),
-    engine: settings.get<EngineSetting>("engine", "onnxruntime"),
+    engine: settings.get<EngineSetting>("engine", "auto"),
   };
 }
 

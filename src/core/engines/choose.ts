@@ -28,9 +28,16 @@ const candidates: Readonly<Record<EngineSetting, readonly EngineName[]>> = {
   reference: ["reference"],
 };
 
+/** The engine that will serve a setting, unless it does not run here. */
+export function likelyEngine(setting: EngineSetting): EngineName {
+  return candidates[setting][0] as EngineName;
+}
+
 /** An engine that computed something right on this machine. */
 export interface EngineChoice {
   readonly engine: Engine;
+  /** Another one would have been taken if it ran here. */
+  readonly isFallback: boolean;
   /** Which engine it is, why, and why not another one: a sentence for the log. */
   readonly reason: string;
 }
@@ -68,7 +75,8 @@ export async function chooseEngine(
     const engine = create(name);
     try {
       await checkEngine(engine);
-      return { engine, reason: describeChoice(setting, name, failures) };
+      const reason = describeChoice(setting, name, failures);
+      return { engine, isFallback: failures.length > 0, reason };
     } catch (error) {
       failures.push(TracInError.from(error));
     }

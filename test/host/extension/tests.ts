@@ -147,7 +147,7 @@ export const tests: Readonly<Record<string, () => Promise<void>>> = {
     for (const kind of ["afterText", "overviewRuler", "hover", "badges"]) {
       assert.equal(settings.get(`annotations.${kind}`), true, kind);
     }
-    assert.equal(settings.get("engine"), "onnxruntime");
+    assert.equal(settings.get("engine"), "auto");
     assert.equal(settings.get("processes"), 0);
     assert.equal(settings.get("memoryLimit"), 0);
   },

@@ -36,11 +36,11 @@ const job = { selection, aggregate: false, chunk: 256, examples: 2000 };
 
 function helperOf(program: string, changes: Partial<HelperProject> = {}): Helper {
   const memoryLimit = memoryPerProcess(opened.settings);
-  const helper = new Helper(join(dirname(programs.compute), program), memoryLimit);
+  const helper = new Helper(join(dirname(programs.compute), program), memoryLimit, "onnxruntime");
   helper.open({
     root: opened.project.root,
     config: opened.config,
-    engine: opened.settings.engine,
+    engine: opened.choice.engine.name,
     memoryLimit,
     layers: opened.layers,
     encoder: opened.project.encoder.state,

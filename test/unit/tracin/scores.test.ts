@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { Engine } from "../../../src/core/engines/engine.ts";
-import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
+import { onnxruntimeEngine, onnxruntimeWebEngine } from "../../../src/core/engines/onnxruntime.ts";
 import { tensorflowEngine } from "../../../src/core/engines/tensorflow/engine.ts";
 import { chunksOf } from "../../../src/core/tracin/chunks.ts";
 import { Scorer } from "../../../src/core/tracin/scorer.ts";
@@ -150,6 +150,12 @@ describe("scores agree with PyTorch autograd", () => {
     await compare(golden, onnxruntimeEngine());
     await golden.project.close();
   });
+  test.each(["attention", "batch-norm", "conv2d", "embedding", "pools", "mse-mean"])(
+    "%s, by onnxruntime-web",
+    async (name) => {
+      await compare(await openSynthetic(name), onnxruntimeWebEngine());
+    },
+  );
   // The samples are too large for TensorFlow.js in plain JavaScript: the parity suite runs them on the native library.
   test.each(syntheticNames)("%s, by TensorFlow.js", async (name) => {
     await compare(await openSynthetic(name), tensorflowEngine(testTensorFlow()));

@@ -5,8 +5,8 @@ import { openCheckpoint } from "../../checkpoints/open.ts";
 import { fitEncoder } from "../../datasets/fit.ts";
 import { openDataset } from "../../datasets/open.ts";
 import type { TargetForm } from "../../datasets/target-form.ts";
+import { chooseEngine } from "../../engines/choose.ts";
 import type { Program } from "../../engines/engine.ts";
-import { onnxruntimeEngine } from "../../engines/onnxruntime.ts";
 import { TracInError } from "../../errors.ts";
 import { GraphBuilder } from "../../graph/builder.ts";
 import type { Tensor } from "../../graph/tensor.ts";
@@ -61,7 +61,8 @@ async function compileLast(root: string, model: Model, config: Config): Promise<
     for (const [name, tensor] of matchCheckpoint(model, checkpoint).names) {
       initializers.set(name, await checkpoint.read(tensor));
     }
-    return await onnxruntimeEngine().compile({ ...model.graph, initializers });
+    const { engine } = await chooseEngine("auto");
+    return await engine.compile({ ...model.graph, initializers });
   } finally {
     await checkpoint.close();
   }
@@ -130,7 +131,8 @@ async function averageLoss(
     type: () => ({ dtype, shape }),
   });
   builder.output({ name: values.loss, dtype: "float32", shape: [batch] });
-  const program = await onnxruntimeEngine().compile(builder.build());
+  const { engine } = await chooseEngine("auto");
+  const program = await engine.compile(builder.build());
   try {
     const results = await program.run(new Map([...feeds, [name, output]]));
     const losses = Array.from(results.get(values.loss)?.data ?? [], Number);

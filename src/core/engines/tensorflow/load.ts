@@ -37,13 +37,15 @@ export function loadTensorFlow(folder?: string): TensorFlow {
   const require = createRequire(import.meta.url);
   const place = folder === undefined ? packageName : join(folder, "node_modules", packageName);
   let tf: TensorFlow;
+  let backend: string;
   try {
     tf = require(place) as TensorFlow;
+    backend = tf.getBackend();
   } catch (cause) {
     throw unavailable(reasonOf(cause, place), cause);
   }
-  if (tf.getBackend() !== "tensorflow") {
-    throw unavailable(`its backend is ${tf.getBackend()}, not the native library`);
+  if (backend !== "tensorflow") {
+    throw unavailable(`its backend is ${backend}, not the native library`);
   }
   return tf;
 }
