@@ -62,34 +62,79 @@ def fit(model, steps):
     model.fit(x, y, batch_size=4, epochs=1, verbose=0)
 
 
-def network(kit):
+def about(model, kit, compiled=True):
+    return {"layers": [layer.name for layer in model.layers], "version": kit.__version__, "compiled": compiled}
+
+
+def moments(model):
+    """The variables with the squared gradients, by the paths of their parameters, as Keras 3 itself pairs them."""
+    optimizer = getattr(model.optimizer, "inner_optimizer", model.optimizer)
+    kept = getattr(optimizer, "_velocity_hats", None) if getattr(optimizer, "amsgrad", False) else optimizer._velocities
+    return {
+        variable.path: numpy.asarray(kept[index]).reshape(-1).tolist()
+        for index, variable in enumerate(model.trainable_variables)
+    }
+
+
+def network(kit, dtype="float32"):
     kit.utils.set_random_seed(5)
     return kit.Sequential(
         [
             kit.layers.Input((4,), name="features"),
-            kit.layers.Dense(3, activation="relu", name="hidden"),
-            kit.layers.BatchNormalization(),
-            kit.layers.Dropout(0.5),
-            kit.layers.Dense(3, activation="softmax"),
+            kit.layers.Dense(3, activation="relu", name="hidden", dtype=dtype),
+            kit.layers.BatchNormalization(name="norm"),
+            kit.layers.Dense(3, activation="softmax", name="out"),
         ],
         name="small",
     )
 
 
-def main():
-    model = network(keras)
-    model.compile(keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy", metrics=["accuracy"])
-    fit(model, 3)
-    about = {"layers": [layer.name for layer in model.layers], "version": keras.__version__}
+def compiled(kit, optimizer, steps=3):
+    model = network(kit)
+    model.compile(optimizer, loss="sparse_categorical_crossentropy", metrics=["accuracy"])
+    fit(model, steps)
+    return model
+
+
+def write_schedules():
+    """The rates of every schedule for the first updates."""
+    kit = keras.optimizers.schedules
+    cases = [
+        kit.ExponentialDecay(0.1, 7, 0.9),
+        kit.ExponentialDecay(0.1, 7, 0.5, staircase=True),
+        kit.PiecewiseConstantDecay([5, 11], [0.3, 0.2, 0.1]),
+        kit.PolynomialDecay(0.1, 10, 0.01, power=0.5),
+        kit.PolynomialDecay(0.1, 6, 0.02, power=2.0, cycle=True),
+        kit.InverseTimeDecay(0.1, 5, 0.7),
+        kit.InverseTimeDecay(0.1, 5, 0.7, staircase=True),
+        kit.CosineDecay(0.1, 12, alpha=0.1),
+        kit.CosineDecay(0.01, 12, alpha=0.05, warmup_target=0.2, warmup_steps=4),
+        kit.CosineDecayRestarts(0.1, 4),
+        kit.CosineDecayRestarts(0.1, 5, t_mul=1.0, m_mul=0.8, alpha=0.1),
+        kit.CosineDecayRestarts(0.1, 3, t_mul=1.5, m_mul=0.9),
+    ]
+    golden = []
+    for schedule in cases:
+        about = kit.serialize(schedule)
+        rates = [float(schedule(keras.ops.convert_to_tensor(step, "int64"))) for step in range(30)]
+        golden.append({"class_name": about["class_name"], "config": about["config"], "rates": rates})
+    (folder / "schedules.json").write_text(json.dumps(golden) + "\n")
+
+
+def write_keras3():
+    optimizers = keras.optimizers
+    model = compiled(keras, optimizers.Adam(0.01))
     model.save(folder / "adam.keras")
-    record("adam.keras", architecture=about)
+    record("adam.keras", architecture=about(model, keras), rate=0.01, step=3, moments=moments(model))
     model.save(folder / "adam.h5")
-    record("adam.h5", architecture=about)
+    record("adam.h5", architecture=about(model, keras), rate=0.01, step=3, moments=moments(model))
+    # As ReduceLROnPlateau does it.
+    model.optimizer.learning_rate = 0.002
     model.save_weights(folder / "adam.weights.h5")
-    record("adam.weights.h5")
+    record("adam.weights.h5", rate=0.002, step=3)
 
     # A whole model that was never compiled, repacked with compression, as zip tools do it.
-    plain = network(keras)
+    plain = network(keras, "float16")
     plain.save(folder / "plain.keras")
     with zipfile.ZipFile(folder / "plain.keras") as archive:
         entries = {name: archive.read(name) for name in archive.namelist()}
@@ -97,17 +142,66 @@ def main():
         for name, data in entries.items():
             archive.writestr(name, data)
     (folder / "plain.keras").unlink()
-    record("deflated.keras", architecture={"layers": [layer.name for layer in plain.layers], "version": keras.__version__, "compiled": False})
+    record("deflated.keras", architecture=about(plain, keras, compiled=False))
 
-    legacy = network(tf_keras)
-    legacy.compile(tf_keras.optimizers.legacy.SGD(0.05, momentum=0.9), loss="sparse_categorical_crossentropy")
-    fit(legacy, 2)
-    about = {"layers": [layer.name for layer in legacy.layers], "version": tf_keras.__version__}
-    legacy.save(folder / "keras2.h5")
-    record("keras2.h5", architecture=about)
-    legacy.save_weights(folder / "keras2-weights.h5")
+    schedule = optimizers.schedules.CosineDecay(0.01, 20, warmup_target=0.1, warmup_steps=5)
+    model = compiled(keras, optimizers.Adam(schedule, amsgrad=True, use_ema=True), 8)
+    model.save(folder / "schedule.keras")
+    rate = float(schedule(7))
+    record("schedule.keras", architecture=about(model, keras), rate=rate, step=8, moments=moments(model))
+
+    inner = optimizers.RMSprop(0.03, centered=True, momentum=0.5)
+    model = compiled(keras, optimizers.LossScaleOptimizer(inner))
+    model.save(folder / "loss-scale.keras")
+    record("loss-scale.keras", architecture=about(model, keras), rate=0.03, step=3, moments=moments(model))
+    model.save(folder / "loss-scale.h5")
+    record("loss-scale.h5", architecture=about(model, keras), rate=0.03, step=3, moments=moments(model))
+
+    keras.utils.set_random_seed(6)
+    layers = keras.layers
+    recurrent = keras.Sequential(
+        [
+            keras.Input((5,), dtype="int32"),
+            layers.Embedding(4, 3, dtype="bfloat16"),
+            layers.Bidirectional(layers.LSTM(2)),
+            layers.Dropout(0.5, seed=1),
+            keras.Sequential([layers.Dense(2)]),
+        ]
+    )
+    recurrent.save_weights(folder / "nested.weights.h5")
+    record("nested.weights.h5")
+
+    @keras.saving.register_keras_serializable()
+    class WarmUp(optimizers.schedules.LearningRateSchedule):
+        def __call__(self, step):
+            return 0.1
+
+        def get_config(self):
+            return {}
+
+    model = compiled(keras, optimizers.SGD(WarmUp()))
+    model.save(folder / "own-schedule.keras")
+    record("own-schedule.keras", unknown="follows the schedule WarmUp, but the schedule WarmUp is not known", step=3)
+
+
+def write_keras2():
+    optimizers = tf_keras.optimizers
+    model = compiled(tf_keras, optimizers.legacy.Adam(0.05, decay=0.01), 4)
+    model.save(folder / "keras2.h5")
+    record("keras2.h5", architecture=about(model, tf_keras), rate=0.05 / (1 + 0.01 * 3), step=4)
+    model.save_weights(folder / "keras2-weights.h5")
     record("keras2-weights.h5")
+    model = compiled(tf_keras, optimizers.RMSprop(0.02), 2)
+    model.save(folder / "keras2-rmsprop.h5")
+    record("keras2-rmsprop.h5", architecture=about(model, tf_keras), rate=0.02, step=2)
+    model.save(folder / "keras2.keras")
+    record("keras2.keras", architecture=about(model, tf_keras), rate=0.02, step=2)
 
+
+def main():
+    write_schedules()
+    write_keras3()
+    write_keras2()
     (folder / "expected.json").write_text(json.dumps(expected) + "\n")
     print({path.name: path.stat().st_size for path in sorted(folder.iterdir())})
 

@@ -3,8 +3,8 @@
 //     npm install --prefix FOLDER @tensorflow/tfjs
 //     node test/golden/tfjs_files.mjs FOLDER
 //
-// `expected.json` lists for each model its weights as the library decodes them.
-import { mkdir, writeFile } from "node:fs/promises";
+// `expected.json` lists for each model its weights as the library decodes them, those of tfjs_converted.py included.
+import { mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { join, resolve } from "node:path";
 
@@ -15,42 +15,38 @@ const folder = join(import.meta.dirname, "../unit/golden/tfjs");
 const expected = {};
 
 /** Saves what a model hands over as model.json and shards of at most `shardBytes`. */
-async function save(name, { weightData, weightSpecs, ...artifacts }, shardBytes, about = {}) {
+async function save(name, { weightData, weightSpecs, ...artifacts }, shardBytes) {
   const target = join(folder, name);
   await mkdir(target, { recursive: true });
   const bytes = Buffer.concat([weightData].flat().map((part) => Buffer.from(part)));
   const count = Math.max(1, Math.ceil(bytes.length / shardBytes));
   const paths = Array.from(
     { length: count },
-    (_, shard) => `group1-shard${shard + 1}of${count}.bin`,
+    (_, index) => `group1-shard${index + 1}of${count}.bin`,
   );
   for (const [shard, path] of paths.entries()) {
-    await writeFile(
-      join(target, path),
-      bytes.subarray(shard * shardBytes, (shard + 1) * shardBytes),
-    );
+    const start = shard * shardBytes;
+    await writeFile(join(target, path), bytes.subarray(start, start + shardBytes));
   }
   const weightsManifest = [{ paths, weights: weightSpecs }];
   await writeFile(join(target, "model.json"), JSON.stringify({ ...artifacts, weightsManifest }));
-  const decoded = tf.io.decodeWeights(
-    bytes.buffer.slice(bytes.byteOffset, bytes.byteOffset + bytes.length),
-    weightSpecs,
-  );
-  expected[name] = {
-    ...about,
-    tensors: Object.fromEntries(
-      weightSpecs
-        .filter(({ dtype }) => dtype !== "string")
-        .map(({ name: weight }) => [
-          weight,
-          {
-            dtype: decoded[weight].dtype,
-            shape: decoded[weight].shape,
-            values: [...decoded[weight].dataSync()].map(Number),
-          },
-        ]),
-    ),
-  };
+}
+
+/** The weights of a saved model as the library decodes them. */
+async function decode(name) {
+  const { weightsManifest } = JSON.parse(await readFile(join(folder, name, "model.json"), "utf8"));
+  const tensors = {};
+  for (const { paths, weights } of weightsManifest) {
+    const parts = await Promise.all(paths.map((path) => readFile(join(folder, name, path))));
+    const decoded = tf.io.decodeWeights(Uint8Array.from(Buffer.concat(parts)).buffer, weights);
+    for (const { name: weight, group } of weights) {
+      const { dtype, shape } = decoded[weight];
+      if (dtype !== "string" && group !== "optimizer") {
+        tensors[weight] = { dtype, shape, values: [...decoded[weight].dataSync()].map(Number) };
+      }
+    }
+  }
+  return { tensors };
 }
 
 /** What `model.save` gives to a handler. */
@@ -110,4 +106,9 @@ await save("layers", trained, 60);
 const bare = network();
 await save("bare", await artifactsOf(bare), 4096);
 
+for (const entry of await readdir(folder, { withFileTypes: true })) {
+  if (entry.isDirectory()) {
+    expected[entry.name] = await decode(entry.name);
+  }
+}
 await writeFile(join(folder, "expected.json"), `${JSON.stringify(expected)}\n`);

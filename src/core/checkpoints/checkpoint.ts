@@ -1,7 +1,7 @@
 import type { DataType, Shape, Tensor } from "../graph/tensor.ts";
 
 /** File formats of checkpoints. */
-export type CheckpointFormat = "safetensors" | "pytorch" | "onnx";
+export type CheckpointFormat = "safetensors" | "pytorch" | "onnx" | "keras" | "tfjs" | "npz";
 
 export interface CheckpointTensor {
   /** Name as the file gives it, nested dictionaries joined with dots (`model.fc1.weight`). */
@@ -88,6 +88,8 @@ export interface Checkpoint {
   readonly tensors: ReadonlyMap<string, CheckpointTensor>;
   /** Rates of the optimizer's parameter groups, in order; empty when the file has none. */
   readonly learningRates: readonly FoundLearningRate[];
+  /** Why there is no rate, where the file has one that cannot be told: a schedule that is not known. */
+  readonly rateUnknown?: string;
   /** State of the optimizer, where the file (or one beside it) holds it. */
   readonly optimizer?: OptimizerState;
   /** States of schedulers, where the file (or one beside it) holds them. */

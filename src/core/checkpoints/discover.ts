@@ -3,19 +3,20 @@ import { posix } from "node:path";
 import { glob } from "tinyglobby";
 import { TracInError } from "../errors.ts";
 import { checkPattern, resolveInside, toWorkspacePath } from "../paths.ts";
+import { epochInName } from "./epoch.ts";
 import { isCheckpointFolder } from "./folder.ts";
 import { openCheckpoint } from "./open.ts";
 
 const natural = new Intl.Collator("en", { numeric: true });
-const checkpointName = /\.(pt|pth|ckpt|bin|safetensors|onnx)$/i;
+const checkpointName = /\.(pt|pth|ckpt|bin|safetensors|onnx|keras|h5|hdf5|npz)$/i;
 
 /**
  * Finds checkpoint files in training order.
  *
  * Each pattern gives its files in natural order (`epoch-2` before `epoch-10`); patterns follow each other as
  * listed, and a file counts once. A folder that a trainer wrote (`checkpoint-500`) is one checkpoint; any other
- * stands for the checkpoints in it. Where some name has no number (`best.pt`, `last.pt`), the files of that pattern are
- * ordered by the step or epoch inside them, if all of them tell one.
+ * stands for the checkpoints in it. Where some name has no number (`best.pt`, `last.pt`) or begins with a fractional one
+ * (`0.43-05.keras`), the files of that pattern are ordered by the step or epoch that they tell, if all of them tell one.
  * @param root absolute workspace folder; nothing outside of it is listed, links that lead out are refused
  * @returns paths relative to the root, with forward slashes
  * Throws kind `config` for a pattern that matches nothing or leaves the workspace.
@@ -89,20 +90,22 @@ async function kindOf(path: string): Promise<Kind | undefined> {
 
 async function order(root: string, files: readonly string[]): Promise<readonly string[]> {
   const sorted = files.toSorted(natural.compare);
-  if (sorted.length < 2 || sorted.every((file) => /\d/.test(file.slice(commonStart(sorted))))) {
+  const start = commonStart(sorted);
+  if (sorted.length < 2 || sorted.every((file) => /^\D*\d+(?!\.?\d)/.test(file.slice(start)))) {
     return sorted;
   }
-  const progress = new Map<string, number>();
+  const told: { file: string; step: number | undefined; epoch: number | undefined }[] = [];
   for (const file of sorted) {
-    const checkpoint = await openCheckpoint(await resolveInside(root, file), file);
-    await checkpoint.close();
-    const position = checkpoint.step ?? checkpoint.epoch;
-    if (position === undefined) {
-      return sorted;
-    }
-    progress.set(file, position);
+    const { step, epoch, close } = await openCheckpoint(await resolveInside(root, file), file);
+    await close();
+    told.push({ file, step, epoch: epoch ?? epochInName(file) });
   }
-  return sorted.toSorted((a, b) => (progress.get(a) ?? 0) - (progress.get(b) ?? 0));
+  const measure = (["step", "epoch"] as const).find((name) =>
+    told.every((checkpoint) => checkpoint[name] !== undefined),
+  );
+  return measure === undefined
+    ? sorted
+    : told.toSorted((a, b) => (a[measure] ?? 0) - (b[measure] ?? 0)).map(({ file }) => file);
 }
 
 /** Length of the text with which all names start; numbers in there tell nothing apart. */
@@ -112,8 +115,9 @@ function commonStart(names: readonly string[]): number {
   while (length < first.length && names.every((name) => name[length] === first[length])) {
     length++;
   }
-  // Back to the start of a number that they share in part: epoch-10, epoch-12.
-  while (length > 0 && /\d/.test(last[length - 1] ?? "")) {
+  // Back to the start of a number that they share in part: epoch-10, epoch-12; loss-0.41, loss-0.43.
+  const isDigit = (index: number): boolean => /\d/.test(last[index] ?? "");
+  while (isDigit(length - 1) || (last[length - 1] === "." && isDigit(length - 2))) {
     length--;
   }
   return length;

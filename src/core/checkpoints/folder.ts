@@ -9,6 +9,9 @@ const weightFiles = [
   "pytorch_model.bin.index.json",
   "adapter_model.safetensors",
   "adapter_model.bin",
+  // Keras without an archive, TensorFlow.js.
+  "model.weights.h5",
+  "model.json",
 ];
 
 /** True for the weights of a PEFT adapter. */

@@ -1,13 +1,18 @@
-import { open, stat } from "node:fs/promises";
-import { extname, join, posix } from "node:path";
+import { stat } from "node:fs/promises";
+import { join, posix } from "node:path";
 import { TracInError } from "../errors.ts";
 import type { Checkpoint, CheckpointFormat } from "./checkpoint.ts";
 import { withCompanions } from "./companions.ts";
+import { epochInName } from "./epoch.ts";
 import { isAdapter, weightsInFolder } from "./folder.ts";
+import { formatOf } from "./format.ts";
+import { openKerasCheckpoint } from "./keras/keras.ts";
+import { openNpzCheckpoint } from "./npz.ts";
 import { openOnnxCheckpoint } from "./onnx.ts";
 import { openPytorch } from "./pytorch/pytorch.ts";
 import { openSafetensors } from "./safetensors.ts";
 import { isIndex, openParts, refusePart } from "./shards.ts";
+import { openTfjsCheckpoint } from "./tfjs.ts";
 
 const openers: Readonly<
   Record<CheckpointFormat, (path: string, file: string) => Promise<Checkpoint>>
@@ -15,16 +20,9 @@ const openers: Readonly<
   safetensors: openSafetensors,
   pytorch: openPytorch,
   onnx: openOnnxCheckpoint,
-};
-
-const extensions: Readonly<Record<string, CheckpointFormat>> = {
-  ".safetensors": "safetensors",
-  ".onnx": "onnx",
-  ".pt": "pytorch",
-  ".pth": "pytorch",
-  ".ckpt": "pytorch",
-  ".bin": "pytorch",
-  ".pkl": "pytorch",
+  keras: openKerasCheckpoint,
+  tfjs: openTfjsCheckpoint,
+  npz: openNpzCheckpoint,
 };
 
 /**
@@ -46,7 +44,7 @@ export async function openCheckpoint(path: string, displayName: string): Promise
   if (weights === undefined) {
     throw new TracInError(
       "checkpoint",
-      "This folder is no checkpoint: it has no model.safetensors or pytorch_model.bin.",
+      "This folder is no checkpoint: it has no model.safetensors, pytorch_model.bin, model.weights.h5 or model.json.",
       { file: displayName },
       "Name the checkpoint files, or folders as the Hugging Face Trainer and Accelerate write them.",
     );
@@ -60,17 +58,22 @@ export async function openCheckpoint(path: string, displayName: string): Promise
 async function openWeights(path: string, file: string): Promise<Checkpoint> {
   refusePart(file);
   const opened = await (isIndex(file) ? openParts(path, file, openFile) : openFile(path, file));
-  return isAdapter(file) ? { ...opened, isAdapter: true } : opened;
+  const epoch = opened.epoch ?? epochInName(file);
+  return {
+    ...opened,
+    ...(epoch === undefined ? {} : { epoch }),
+    ...(isAdapter(file) ? { isAdapter: true } : {}),
+  };
 }
 
 async function openFile(path: string, file: string): Promise<Checkpoint> {
-  const format = (await sniff(path)) ?? extensions[extname(path).toLowerCase()];
+  const format = await formatOf(path, file);
   if (!format) {
     throw new TracInError(
       "checkpoint",
       "This is no checkpoint of a known format.",
       { file },
-      "Checkpoints are read from safetensors, PyTorch (.pt, .pth, .ckpt, .bin) and ONNX files.",
+      "Checkpoints are read from safetensors, PyTorch (.pt, .pth, .ckpt, .bin), ONNX, Keras (.keras, .h5), TensorFlow.js (model.json) and NumPy (.npz) files.",
     );
   }
   const checkpoint = await openers[format](path, file);
@@ -84,28 +87,4 @@ async function openFile(path: string, file: string): Promise<Checkpoint> {
     );
   }
   return checkpoint;
-}
-
-/** The format by the first bytes, where they tell. */
-async function sniff(path: string): Promise<CheckpointFormat | undefined> {
-  const start = new Uint8Array(16);
-  try {
-    const handle = await open(path, "r");
-    try {
-      await handle.read(start, 0, start.length, 0);
-    } finally {
-      await handle.close();
-    }
-  } catch {
-    // The reader for the extension says what is wrong with the file.
-    return undefined;
-  }
-  if (start[0] === 0x50 && start[1] === 0x4b && start[2] === 3 && start[3] === 4) {
-    return "pytorch";
-  }
-  // The magic number of torch.save's older form: PROTO 2, LONG1 of 10 bytes.
-  if (start[0] === 0x80 && start[2] === 0x8a && start[3] === 0x0a) {
-    return "pytorch";
-  }
-  return start[8] === 0x7b && start[6] === 0 && start[7] === 0 ? "safetensors" : undefined;
 }

@@ -85,7 +85,9 @@ function foundRate(checkpoint: Checkpoint): Rate {
   if (!first) {
     throw new TracInError(
       "config",
-      "The checkpoint holds no learning rate: it was saved without the optimizer's state.",
+      checkpoint.rateUnknown === undefined
+        ? "The checkpoint holds no learning rate: it was saved without the optimizer's state."
+        : `The checkpoint does not tell its learning rate: ${checkpoint.rateUnknown}.`,
       { file: checkpoint.file },
       setRate,
     );

@@ -26,6 +26,8 @@ export interface Hdf5Catalogue {
 
 /** Deflate cannot do better than this; a larger ratio is a lie. */
 const maximumRatio = 1032;
+/** Filters that do not change the size: shuffle and fletcher32. */
+const sizeKeeping = new Set([2, 3]);
 const maximumObjects = 1_000_000;
 
 /**
@@ -78,7 +80,8 @@ function describeDataset(session: Hdf5Session, path: string, size: number): Hdf5
   if (metadata.virtual_sources !== undefined) {
     throw new Hdf5Failure(`the dataset "${path}" is made of parts of other files`);
   }
-  const most = size * maximumRatio ** filters.length;
+  const packed = filters.filter((filter) => !sizeKeeping.has(filter.id));
+  const most = size * maximumRatio ** packed.length;
   if (count === undefined || !isCount(metadata.size) || count * metadata.size > most) {
     throw new Hdf5Failure(
       `the dataset "${path}" claims the shape [${shape.join(", ")}], which is more than the file can hold`,

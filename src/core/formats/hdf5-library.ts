@@ -102,7 +102,10 @@ export class Hdf5Library {
     // Its file system lies in memory and holds but a few devices; a file that refers to others does not get those either.
     FS.open = (path, flags, mode) => {
       if (!this.lent.has(path)) {
-        this.refused ??= path;
+        // Filters that it does not have are looked for among its plugins, of which there are none.
+        if (!path.endsWith("/plugin")) {
+          this.refused ??= path;
+        }
         throw new FS.ErrnoError(noSuchFile);
       }
       return open(path, flags, mode);
@@ -147,7 +150,10 @@ export class Hdf5Library {
       ...node.stream_ops,
       read: (_: unknown, heap: Int8Array, offset: number, length: number, position: number) => {
         const wanted = Math.max(0, Math.min(length, bytes.size - position));
-        return bytes.readInto(new Uint8Array(heap.buffer, offset, wanted), position);
+        const target = new Uint8Array(heap.buffer, offset, wanted);
+        const count = bytes.readInto(target, position);
+        refuseEndlessHeap(target.subarray(0, count));
+        return count;
       },
     };
     this.lent.add(path);
@@ -193,9 +199,33 @@ export class Hdf5Library {
     return result as T;
   }
 
-  /** The innermost of the errors that were printed: `  #005: .../H5Oint.c line 610 in H5O_open(): unable to open object`. */
+  /** The innermost of the errors that were printed, but for the search for plugins: `  #005: .../H5Oint.c line 610 in H5O_open(): unable to open object`. */
   private cause(): string | undefined {
-    const lines = this.complaints.filter((line) => /^\s*#\d+:/.test(line));
+    const lines = this.complaints.filter((line) => /^\s*#\d+:(?!.*\/H5PL)/.test(line));
     return lines.at(-1)?.replace(/^.*?\(\):\s*/, "");
+  }
+}
+
+/** Signature, version, reserved bytes, size. */
+const heapHeader = 16;
+/** Index, reference count, reserved bytes, size. */
+const objectHeader = 16;
+
+/**
+ * The library walks through a heap of texts by the sizes that its objects claim, and for ever where unused space claims
+ * none. Reads begin with the signature of what they are after.
+ */
+function refuseEndlessHeap(bytes: Uint8Array): void {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
+  if (bytes.length < heapHeader || view.getUint32(0) !== 0x47_43_4f_4c) {
+    return;
+  }
+  for (let at = heapHeader; at + objectHeader <= bytes.length; ) {
+    const size = Number(view.getBigUint64(at + 8, true));
+    const isFree = view.getUint16(at, true) === 0;
+    if (isFree && size === 0) {
+      throw new Hdf5Failure("a heap of texts has unused space of no size");
+    }
+    at += isFree ? size : objectHeader + Math.ceil(size / 8) * 8;
   }
 }

@@ -33,13 +33,13 @@ export class Hdf5File {
    * Opens bytes as an HDF5 file.
    * @param file path as the person would write it
    * @param kind of the errors
-   * @param release called once when the file is closed, or could not be opened
+   * @param release called when the file is closed
    */
   static async open(
     bytes: Hdf5Bytes,
     file: string,
     kind: ErrorKind,
-    release: () => Promise<void>,
+    release: () => Promise<void> = async () => undefined,
   ): Promise<Hdf5File> {
     let session: Hdf5Session | undefined;
     try {
@@ -49,7 +49,6 @@ export class Hdf5File {
       return new Hdf5File(file, kind, bytes, release, opened, groups, datasets);
     } catch (error) {
       session?.close();
-      await release();
       throw asDamage(error, kind, file);
     }
   }
@@ -95,7 +94,12 @@ export async function openHdf5(path: string, file: string, kind: ErrorKind): Pro
     size: source.size,
     readInto: (target, position) => source.readInto(target, position),
   };
-  return Hdf5File.open(bytes, file, kind, () => source.close());
+  try {
+    return await Hdf5File.open(bytes, file, kind, () => source.close());
+  } catch (error) {
+    await source.close();
+    throw error;
+  }
 }
 
 /** Fills `data` with a dataset's elements, row-major and little-endian. */

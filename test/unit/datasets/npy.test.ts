@@ -88,7 +88,7 @@ describe("NumPy arrays", () => {
             .replace("(4, 3, 2), }              ", "(99999999999999999999, 0)}"),
           "latin1",
         ),
-      /no axis/,
+      /no list of sizes/,
     ],
   ])("refuses %s", async (_, damage, message) => {
     const root = await workspace({ "x.npy": damage(await little()) });
