@@ -8,6 +8,8 @@ export interface CheckpointTensor {
   readonly name: string;
   readonly dtype: DataType;
   readonly shape: Shape;
+  /** The name under which the file has the same tensor already (tied weights), where it stores it once. */
+  readonly sameAs?: string;
 }
 
 /** A learning rate as found in a file. */
@@ -49,6 +51,8 @@ export interface OptimizerParameter {
 export interface OptimizerState {
   /** What it is, for people: `Adam`, `RMSprop`; missing when the state does not tell. */
   readonly algorithm?: string;
+  /** How many updates it has made, where it counts them. */
+  readonly updates?: number;
   /** In the order of the file, group after group. */
   readonly parameters: readonly OptimizerParameter[];
   /** One slot as float32, in the layout of the parameter's tensor in the checkpoint. Throws kind `checkpoint`. */
@@ -67,6 +71,8 @@ export interface SchedulerState {
   readonly count?: number;
   /** Name of the schedule where the file beside it tells: `linear`, `cosine`, ... of the Hugging Face Trainer. */
   readonly kind?: string;
+  /** The schedulers that a SequentialLR runs one after the other, from its `milestones` on. */
+  readonly parts?: readonly SchedulerState[];
   /** Its other numbers by the names of PyTorch's schedulers: `step_size`, `gamma`, `milestones`, `T_max`, ... */
   readonly settings: ReadonlyMap<string, number | readonly number[]>;
 }

@@ -2,7 +2,7 @@ import { TracInError } from "../errors.ts";
 import { formatShape, sameShape, sizeOf } from "../graph/tensor.ts";
 import type { Model, ModelWeight } from "../models/model.ts";
 import type { Checkpoint } from "./checkpoint.ts";
-import { findNaming, type Naming } from "./naming.ts";
+import { type Copy, findNaming, type Naming } from "./naming.ts";
 
 /** How a checkpoint's tensors and the model's weights belong together. */
 export interface Match {
@@ -14,8 +14,8 @@ export interface Match {
   readonly surplus: readonly string[];
   /** Prefix that the checkpoint's names have and the model's have not. */
   readonly prefix: string;
-  /** Prefixes of further sets of weights in the file that fit the model as well. */
-  readonly copies: readonly string[];
+  /** Further sets of weights in the file that fit the model as well. */
+  readonly copies: readonly Copy[];
 }
 
 export interface MatchOptions {
@@ -92,7 +92,7 @@ export function matchCheckpoint(
     constants: lacking.map(({ name }) => name),
     surplus,
     prefix: naming.prefix,
-    copies: naming.copies.map(({ prefix }) => prefix),
+    copies: naming.copies,
   };
 }
 

@@ -1,11 +1,14 @@
 import type { Config } from "../config/config.ts";
 import { TracInError } from "../errors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
+import { type IntervalRates, intervalRates } from "./intervals.ts";
 
 /** The learning rate of one checkpoint and how it weighs. */
 export interface ResolvedRate {
-  /** eta_i, the step size of the interval that ends at this checkpoint. */
+  /** eta_i, the step size of the interval that ends at this checkpoint; the largest, where parameter groups differ. */
   readonly learningRate: number;
+  /** Rates of the optimizer's parameter groups, where they differ. */
+  readonly groupRates?: readonly number[];
   /** Where it comes from, as a person reads it. */
   readonly learningRateSource: string;
   /** eta_i, or eta_i * visits_i / batchSize where those are configured. */
@@ -20,19 +23,21 @@ const setRate =
 /**
  * The learning rate of each checkpoint, from the configuration or from the files.
  *
- * State that is saved after a scheduler step holds the rate of the NEXT interval. The value found is used; a 0,
- * or a change since the previous checkpoint, is flagged and the previous checkpoint's rate is offered.
+ * State that is saved after a scheduler step holds the rate of the NEXT interval. Where the files tell the rates inside
+ * an interval (see {@link intervalRates}), their mean is used. Otherwise the value found is, and a 0, or a change since
+ * the previous checkpoint, is flagged and the previous checkpoint's rate is offered.
  * @param checkpoints in training order
  * @returns one entry per checkpoint
- * Throws kind `config` when lists differ in length, a file has no rate, or parameter groups have different ones.
+ * Throws kind `config` when lists differ in length or a file has no rate.
  */
 export function resolveLearningRates(
   config: Config["checkpoints"],
   checkpoints: readonly Checkpoint[],
 ): readonly ResolvedRate[] {
+  const intervals = intervalRates(checkpoints);
   const rates = checkpoints.map(
     (checkpoint, index) =>
-      configuredRate(config, checkpoints.length, index) ?? foundRate(checkpoint),
+      configuredRate(config, checkpoints.length, index) ?? foundRate(checkpoint, intervals[index]),
   );
   if (rates.length > 0 && rates.every(({ value }) => value === 0)) {
     throw new TracInError(
@@ -43,12 +48,15 @@ export function resolveLearningRates(
     );
   }
   const factors = visitFactors(config, checkpoints.length);
-  return rates.map(({ value, source, found }, index) => ({
+  return rates.map(({ value, source, groups, isFlagged }, index) => ({
     learningRate: value,
     learningRateSource: source,
+    ...(groups === undefined ? {} : { groupRates: groups }),
     weight: value * (factors[index] ?? 1),
     warnings: [
-      ...(found ? rateWarnings(value, rates[index - 1]?.value, checkpoints[index - 1]?.file) : []),
+      ...(isFlagged
+        ? rateWarnings(value, rates[index - 1]?.value, checkpoints[index - 1]?.file)
+        : []),
       ...orderWarnings(checkpoints[index], checkpoints[index - 1]),
     ],
   }));
@@ -57,8 +65,10 @@ export function resolveLearningRates(
 interface Rate {
   readonly value: number;
   readonly source: string;
-  /** True when it was read from the checkpoint. */
-  readonly found: boolean;
+  /** Rates of the parameter groups, where they differ. */
+  readonly groups?: readonly number[];
+  /** True when it is the rate in force when the file was saved, which may be that of the next interval. */
+  readonly isFlagged: boolean;
 }
 
 function configuredRate(
@@ -67,7 +77,11 @@ function configuredRate(
   index: number,
 ): Rate | undefined {
   if (typeof learningRate === "number") {
-    return { value: learningRate, source: "tracin.json: checkpoints.learningRate", found: false };
+    return {
+      value: learningRate,
+      source: "tracin.json: checkpoints.learningRate",
+      isFlagged: false,
+    };
   }
   if (!Array.isArray(learningRate)) {
     return undefined;
@@ -76,12 +90,13 @@ function configuredRate(
   return {
     value: learningRate[index] ?? 0,
     source: `tracin.json: checkpoints.learningRate[${index}]`,
-    found: false,
+    isFlagged: false,
   };
 }
 
-function foundRate(checkpoint: Checkpoint): Rate {
-  const [first, ...others] = checkpoint.learningRates;
+function foundRate(checkpoint: Checkpoint, interval: IntervalRates | undefined): Rate {
+  const found = checkpoint.learningRates;
+  const [first] = found;
   if (!first) {
     throw new TracInError(
       "config",
@@ -92,16 +107,16 @@ function foundRate(checkpoint: Checkpoint): Rate {
       setRate,
     );
   }
-  const different = others.find(({ value }) => value !== first.value);
-  if (different) {
-    throw new TracInError(
-      "config",
-      `The checkpoint's parameter groups have different learning rates: ${first.value} (${first.source}) and ${different.value} (${different.source}). One rate per checkpoint is used.`,
-      { file: checkpoint.file },
-      setRate,
-    );
-  }
-  return { ...first, found: true };
+  const values = interval?.values ?? found.map(({ value }) => value);
+  const largest = Math.max(...values);
+  const isSame = values.every((value) => value === largest);
+  const source = interval?.source ?? found.find(({ value }) => value === largest)?.source ?? "";
+  return {
+    value: largest,
+    source: isSame ? source : `${source}, the largest of ${values.length} parameter groups`,
+    ...(isSame ? {} : { groups: values }),
+    isFlagged: interval === undefined,
+  };
 }
 
 function visitFactors({ visits, batchSize }: Config["checkpoints"], count: number): number[] {

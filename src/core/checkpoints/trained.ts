@@ -3,6 +3,7 @@ import { sameShape, sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Model } from "../models/model.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import type { Match } from "./match.ts";
+import { OptimizerEntries, type Series } from "./parameters.ts";
 
 /** How the model's weights divide into those that count as trained and the others. */
 export interface Division {
@@ -14,24 +15,39 @@ export interface Division {
  * A warning when the optimizer trains another number of tensors than count as parameters: fewer, because buffers or
  * frozen weights count; or more than the checkpoint has. (Optimizers often hold frozen and unused tensors as well.)
  */
-export function optimizerWarnings(
-  { optimizer }: Checkpoint,
-  { surplus }: Match,
-  { parameters, buffers }: Division,
-): string[] {
-  const trained = optimizer?.parameters.length || undefined;
+export function optimizerWarnings(series: Series, { parameters, buffers }: Division): string[] {
+  const { checkpoint, match } = series;
   const tensors = (count: number): string => `${count} tensor${count === 1 ? "" : "s"}`;
+  const trained = checkpoint.optimizer?.parameters.length || undefined;
   if (trained !== undefined && trained < parameters.length) {
     return [
-      `The optimizer trains ${tensors(trained)}, but ${parameters.length} of the model's count as parameters: name the others in "frozen" in tracin.json.`,
+      `The optimizer trains ${tensors(trained)}, but ${parameters.length} of the model's count as parameters: name the others${untrained(series, parameters, trained)} in "frozen" in tracin.json.`,
     ];
   }
-  if (trained !== undefined && trained > parameters.length + buffers.length + surplus.length) {
+  if (
+    trained !== undefined &&
+    trained > parameters.length + buffers.length + match.surplus.length
+  ) {
     return [
       `The optimizer trains ${tensors(trained)}, but only ${parameters.length} of the model's count as parameters: what else it trains has no part in the scores.`,
     ];
   }
   return [];
+}
+
+/** The names of those that the optimizer does not train, where its state tells them all. */
+function untrained(series: Series, parameters: readonly string[], trained: number): string {
+  try {
+    const entries = new OptimizerEntries(series);
+    const others = parameters.filter((name) => !entries.isTrained(name));
+    const more = others.length > namesShown ? ` and ${others.length - namesShown} more` : "";
+    return others.length === parameters.length - trained
+      ? ` (${others.slice(0, namesShown).join(", ")}${more})`
+      : "";
+  } catch {
+    // The state does not tell.
+    return "";
+  }
 }
 
 /** A warning where the file holds the model's weights more than once, such as an average beside them. */
@@ -40,7 +56,7 @@ export function copyWarnings({ prefix, copies }: Match): string[] {
   return copies.length === 0
     ? []
     : [
-        `The file holds several sets of weights that fit the model; those ${prefix === "" ? "without prefix" : `with the prefix "${prefix}"`} are used, not ${copies.map(named).join(", ")}. Set "checkpoints.prefix" in tracin.json to choose another.`,
+        `The file holds several sets of weights that fit the model; those ${prefix === "" ? "without prefix" : `with the prefix "${prefix}"`} are used, not ${copies.map((copy) => named(copy.prefix)).join(", ")}. Set "checkpoints.prefix" in tracin.json to choose another.`,
       ];
 }
 

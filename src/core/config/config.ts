@@ -236,6 +236,18 @@ export const configSchema = z.strictObject({
       .describe(
         "Prefix that the checkpoint's names have and the model's have not, such as \"module.\"; found by itself unless told.",
       ),
+    groups: z
+      .array(z.array(z.string()))
+      .optional()
+      .describe(
+        "Name patterns of the parameters in each group of the optimizer, in its order, where the files do not tell them.",
+      ),
+    preconditioner: z
+      .union([z.literal("none"), z.literal("from-file")])
+      .optional()
+      .describe(
+        'How training moved each weight: "none" as plain gradient descent (TracIn as published); "from-file" with the optimizer\'s own step sizes (Adam, AdamW, NAdam, RMSprop, Adagrad).',
+      ),
     visits: z
       .union([z.number().positive(), z.array(z.number().positive())])
       .optional()

@@ -1,30 +1,17 @@
 import { resolve } from "node:path";
-import type { Checkpoint } from "../checkpoints/checkpoint.ts";
-import { findCheckpoints } from "../checkpoints/discover.ts";
-import { type Match, matchCheckpoints } from "../checkpoints/match.ts";
-import { openCheckpoint } from "../checkpoints/open.ts";
-import { resolveLearningRates } from "../checkpoints/rates.ts";
-import {
-  copyWarnings,
-  type Division,
-  optimizerWarnings,
-  paddingWarnings,
-  surplusWarnings,
-} from "../checkpoints/trained.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Encoder, EncoderState } from "../datasets/encoder.ts";
 import { encoderFromState, fitEncoder } from "../datasets/fit.ts";
 import { openDataset } from "../datasets/open.ts";
 import { TracInError } from "../errors.ts";
-import { formatShape, sameShape, type Tensor } from "../graph/tensor.ts";
-import type { Model, ModelWeight } from "../models/model.ts";
+import type { Model } from "../models/model.ts";
 import { importModel } from "../models/open.ts";
 import { resolveInside } from "../paths.ts";
-import { matches } from "../tracin/layers.ts";
+import { CheckpointFiles } from "./checkpoints.ts";
 import type { Config } from "./config.ts";
 import { configFile, loadConfig } from "./load.ts";
 import { outputShape, resolveLoss } from "./loss.ts";
-import type { LossSpec, Project, ProjectCheckpoint } from "./project.ts";
+import type { LossSpec, Project } from "./project.ts";
 
 export interface OpenOptions {
   /** Configuration file relative to the root; `tracin.json` unless told. */
@@ -47,7 +34,8 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
   options.onConfig?.(config);
   const model = await openModel(folder, config.model);
   const loss = resolveLoss(config, model);
-  const { checkpoints, parameters, buffers } = await openCheckpoints(folder, config, model);
+  const files = new CheckpointFiles(folder, config, model);
+  const { checkpoints, parameters, buffers } = await files.open();
   if (parameters.length === 0) {
     throw new TracInError(
       "config",
@@ -68,7 +56,12 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
       datasets,
       encoder: await openEncoder(folder, config, model, loss, datasets, options.encoder),
       loss,
-      readWeights: (checkpoint) => readWeights(folder, model, checkpoint),
+      readWeights: (checkpoint) => files.readWeights(checkpoint),
+      ...(config.checkpoints.preconditioner === "from-file"
+        ? {
+            readPreconditioner: (checkpoint, names) => files.readPreconditioner(checkpoint, names),
+          }
+        : {}),
       close: () => closeAll(datasets.values()),
     };
   } catch (error) {
@@ -79,75 +72,6 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
 
 async function openModel(root: string, file: string): Promise<Model> {
   return importModel(await resolveInside(root, file), file);
-}
-
-async function openCheckpoints(
-  root: string,
-  config: Config,
-  model: Model,
-): Promise<Division & { readonly checkpoints: readonly ProjectCheckpoint[] }> {
-  const files = await findCheckpoints(root, config.checkpoints.files);
-  const opened: Checkpoint[] = [];
-  try {
-    for (const file of files) {
-      opened.push(await openCheckpoint(await resolveInside(root, file), file));
-    }
-    const matched = matchCheckpoints(model, opened, {
-      prefix: config.checkpoints.prefix,
-      optional: frozenTest(config),
-    });
-    const rates = resolveLearningRates(config.checkpoints, opened);
-    const division = divide(config, model, matched[0]);
-    const padding = await paddingWarnings(model, division.parameters, opened, matched);
-    const [first] = opened;
-    const surplus =
-      first && matched[0]
-        ? [...copyWarnings(matched[0]), ...(await surplusWarnings(first, matched[0]))]
-        : [];
-    const checkpoints = opened.flatMap((checkpoint, index): ProjectCheckpoint[] => {
-      const rate = rates[index];
-      const match = matched[index];
-      if (rate === undefined || match === undefined) {
-        return [];
-      }
-      return [
-        {
-          file: checkpoint.file,
-          ...rate,
-          ...(checkpoint.files === undefined ? {} : { files: checkpoint.files }),
-          warnings: [
-            ...(checkpoint.warnings ?? []),
-            ...rate.warnings,
-            ...optimizerWarnings(checkpoint, match, division),
-            ...(index === 0 ? [...surplus, ...padding] : []),
-          ],
-          names: match.names,
-          ...(checkpoint.step === undefined ? {} : { step: checkpoint.step }),
-          ...(checkpoint.epoch === undefined ? {} : { epoch: checkpoint.epoch }),
-        },
-      ];
-    });
-    return { checkpoints, ...division };
-  } finally {
-    await closeAll(opened);
-  }
-}
-
-/** The weights that the checkpoints hold, as what was trained and what was not. */
-function divide(config: Config, model: Model, match: Match | undefined): Division {
-  const isFrozen = frozenTest(config);
-  const held = model.weights.filter(({ name }) => match?.names.has(name));
-  const isParameter = ({ name, role }: ModelWeight): boolean =>
-    role === "parameter" && !isFrozen(name);
-  return {
-    parameters: held.filter(isParameter).map(({ name }) => name),
-    buffers: held.filter((weight) => !isParameter(weight)).map(({ name }) => name),
-  };
-}
-
-function frozenTest(config: Config): (name: string) => boolean {
-  const patterns = config.frozen ?? [];
-  return (name) => patterns.some((pattern) => matches(pattern, name));
 }
 
 async function openDatasets(
@@ -203,36 +127,6 @@ async function openEncoder(
     train,
     root,
   });
-}
-
-async function readWeights(
-  root: string,
-  model: Model,
-  checkpoint: ProjectCheckpoint,
-): Promise<ReadonlyMap<string, Tensor>> {
-  const opened = await openCheckpoint(await resolveInside(root, checkpoint.file), checkpoint.file);
-  try {
-    const weights = new Map<string, Tensor>();
-    for (const { name, shape } of model.weights) {
-      const stored = checkpoint.names.get(name);
-      if (stored === undefined) {
-        continue;
-      }
-      const tensor = await opened.read(stored);
-      // The file may have been replaced since it was matched.
-      if (!sameShape(tensor.shape, shape)) {
-        throw new TracInError(
-          "checkpoint",
-          `The tensor has the shape ${formatShape(tensor.shape)}, but the model's has ${formatShape(shape)}.`,
-          { file: checkpoint.file, tensor: stored },
-        );
-      }
-      weights.set(name, tensor);
-    }
-    return weights;
-  } finally {
-    await opened.close();
-  }
 }
 
 async function closeAll(items: Iterable<{ close(): Promise<void> }>): Promise<void> {

@@ -23,6 +23,8 @@ export interface ProjectCheckpoint {
   readonly warnings: readonly string[];
   /** Checkpoint tensor for each weight of the model (parameters and buffers). */
   readonly names: ReadonlyMap<string, string>;
+  /** What the checkpoint's names have in front of the model's. */
+  readonly prefix?: string;
   readonly step?: number;
   readonly epoch?: number;
 }
@@ -70,10 +72,11 @@ export interface Project {
   readWeights(checkpoint: ProjectCheckpoint): Promise<ReadonlyMap<string, Tensor>>;
   /**
    * Where the configuration asks for it: what multiplies each parameter's gradient on one side of the product, element
-   * by element, at one checkpoint, by the model's names.
+   * by element, at one checkpoint, by the model's names. Throws kind `config` where the checkpoint does not tell it.
    */
   readonly readPreconditioner?: (
     checkpoint: ProjectCheckpoint,
+    parameters: readonly string[],
   ) => Promise<ReadonlyMap<string, Tensor>>;
   close(): Promise<void>;
 }

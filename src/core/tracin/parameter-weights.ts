@@ -43,7 +43,7 @@ export async function scaleFeeds(
       ]),
     );
   }
-  const factors = await project.readPreconditioner?.(checkpoint);
+  const factors = await project.readPreconditioner?.(checkpoint, counted);
   return new Map(
     counted.map((name) => {
       const factor = factors?.get(name);

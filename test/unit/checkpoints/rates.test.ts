@@ -55,15 +55,20 @@ describe("learning rates", () => {
     expect(() => resolveLearningRates({ files }, [checkpoint(1, [0])])).toThrow(/every score/);
   });
 
-  it("equal groups are one rate, different ones an error with a remedy", () => {
-    expect(resolveLearningRates({ files }, [checkpoint(1, [0.1, 0.1])])[0]?.learningRate).toBe(0.1);
-    expect(() => resolveLearningRates({ files }, [checkpoint(1, [0.1, 0.01])])).toThrow(
-      expect.objectContaining({
-        message: expect.stringMatching(/0\.1 \(optimizer.*0\.01 \(optimizer/),
-        remedy: expect.stringMatching(/tracin\.json/),
-        place: { file: "epoch-1.pt" },
-      }),
-    );
+  it("equal groups are one rate, of different ones the largest leads", () => {
+    const [equal] = resolveLearningRates({ files }, [checkpoint(1, [0.1, 0.1])]);
+    expect([equal?.learningRate, equal?.groupRates]).toEqual([0.1, undefined]);
+    const [different] = resolveLearningRates({ files }, [checkpoint(1, [0.01, 0.1])]);
+    expect(different).toMatchObject({
+      learningRate: 0.1,
+      groupRates: [0.01, 0.1],
+      weight: 0.1,
+      learningRateSource: expect.stringMatching(/param_groups\[1\]\.lr, the largest of 2/),
+    });
+    const [configured] = resolveLearningRates({ files, learningRate: 0.3 }, [
+      checkpoint(1, [0.01, 0.1]),
+    ]);
+    expect(configured?.groupRates).toBeUndefined();
   });
 
   it("no rate in the file is an error with a remedy", () => {

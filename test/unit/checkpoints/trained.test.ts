@@ -53,19 +53,28 @@ describe("the number of tensors that the optimizer trains", () => {
   });
 
   const division = { parameters: ["a", "b", "pe"], buffers: ["frozen"] };
+  const model: Model = {
+    file: "model.onnx",
+    graph: { inputs: [], outputs: [], nodes: [], initializers: new Map(), opset: 18 },
+    weights: [],
+    recorded: false,
+    paddingRows: new Map(),
+  };
+  const warnings = (count: number | undefined, surplus: readonly string[] = []) =>
+    optimizerWarnings({ model, checkpoint: checkpoint(count), match: match(surplus) }, division);
 
   it.each([undefined, 3, 4, 5])(
     "%s of 3 parameters, 1 buffer and 1 unused one is fine",
     (count) => {
-      expect(optimizerWarnings(checkpoint(count), match(["unused"]), division)).toEqual([]);
+      expect(warnings(count, ["unused"])).toEqual([]);
     },
   );
 
   it("fewer than the parameters, and more than there are, is a warning", () => {
-    expect(optimizerWarnings(checkpoint(2), match(), division)).toEqual([
+    expect(warnings(2)).toEqual([
       'The optimizer trains 2 tensors, but 3 of the model\'s count as parameters: name the others in "frozen" in tracin.json.',
     ]);
-    expect(optimizerWarnings(checkpoint(6), match(["unused"]), division)).toEqual([
+    expect(warnings(6, ["unused"])).toEqual([
       expect.stringMatching(/trains 6 tensors, but only 3/),
     ]);
   });

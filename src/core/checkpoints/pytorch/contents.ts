@@ -95,10 +95,9 @@ class Walk {
     const dictionary = asDictionary(value);
     if (dictionary && isOptimizer(dictionary)) {
       this.optimizers.push({ path, dictionary });
+    } else if (dictionary && Array.isArray(dictionary.get("_last_lr"))) {
+      this.schedulers.push({ path, dictionary });
     } else if (dictionary) {
-      if (Array.isArray(dictionary.get("_last_lr"))) {
-        this.schedulers.push({ path, dictionary });
-      }
       for (const [key, item] of dictionary) {
         if (typeof key === "string" || typeof key === "number") {
           this.visit(item, path === "" ? String(key) : `${path}.${key}`, depth + 1);

@@ -66,6 +66,7 @@ class OptimizerReader {
   private readonly parameters: OptimizerParameter[] = [];
   private readonly slots = new Map<string, TensorView>();
   private readonly algorithms = new Set<string | undefined>();
+  private updates: number | undefined;
 
   constructor(private readonly access: TensorAccess) {}
 
@@ -97,11 +98,12 @@ class OptimizerReader {
 
   state(): OptimizerState | undefined {
     const [algorithm, ...others] = this.algorithms;
-    const { access, parameters, slots } = this;
+    const { access, parameters, slots, updates } = this;
     return this.learningRates.length === 0
       ? undefined
       : {
           ...(algorithm !== undefined && others.length === 0 ? { algorithm } : {}),
+          ...(updates === undefined ? {} : { updates }),
           parameters,
           read(slot) {
             const view = slots.get(slot);
@@ -130,10 +132,14 @@ class OptimizerReader {
     const shape = own.find(({ slot }) => shaped.has(slot))?.view.shape;
     // Apex counts the steps once for the group.
     const counted = kept.get("step") ?? group.get("step");
+    const step = await numberIn(counted, `${prefix}step`, this.access);
+    if (step !== undefined) {
+      this.updates = Math.max(step, this.updates ?? 0);
+    }
     const secondMoment = algorithmOf(group)?.moment({
       group,
       slots: new Set(own.map(({ slot }) => slot)),
-      step: await numberIn(counted, `${prefix}step`, this.access),
+      step,
       slot: (name) => prefix + name,
     });
     return {

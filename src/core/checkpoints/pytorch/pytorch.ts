@@ -68,9 +68,20 @@ async function describe(source: FileSource, saved: Saved): Promise<Checkpoint> {
     refuse(file, contents.wholeModule, contents.unread);
   }
   const tensors = new Map<string, CheckpointTensor>();
+  const first = new Map<string, string>();
   for (const [name, view] of views) {
     checkView(source, saved.storages, name, view);
-    tensors.set(name, { name, dtype: view.dtype, shape: view.shape });
+    const place = [view.storage.key, view.storage.offset, view.offset, view.shape, view.strides];
+    const sameAs = first.get(place.join("/"));
+    tensors.set(name, {
+      name,
+      dtype: view.dtype,
+      shape: view.shape,
+      ...(sameAs === undefined ? {} : { sameAs }),
+    });
+    if (sameAs === undefined) {
+      first.set(place.join("/"), name);
+    }
   }
   const access: TensorAccess = {
     check: (name, view) => checkView(source, saved.storages, name, view),

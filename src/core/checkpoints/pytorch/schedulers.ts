@@ -7,10 +7,14 @@ import type { Value } from "./values.ts";
 /** Settings of a scheduler are a handful of numbers and lists of milestones. */
 const longestList = 10_000;
 
+/** Schedulers may run others; nobody nests them deeper. */
+const deepest = 4;
+
 /** Reads the `state_dict` of learning-rate schedulers; those without a rate in force are left out. */
 export async function readSchedulers(
   schedulers: readonly Found[],
   access: TensorAccess,
+  depth = 0,
 ): Promise<SchedulerState[]> {
   const found: SchedulerState[] = [];
   for (const { path, dictionary } of schedulers) {
@@ -19,11 +23,18 @@ export async function readSchedulers(
     const current = await rates("_last_lr");
     if (current !== undefined && current.length > 0 && current.every((rate) => rate >= 0)) {
       const count = plainNumber(dictionary.get("last_epoch"));
+      const inner = dictionary.get("_schedulers");
+      const parts = (Array.isArray(inner) && depth < deepest ? inner : []).flatMap(
+        (part, index): Found[] =>
+          part instanceof Map ? [{ path: `${prefix}_schedulers[${index}]`, dictionary: part }] : [],
+      );
+      const runs = await readSchedulers(parts, access, depth + 1);
       found.push({
         source: `${prefix}_last_lr`,
         current,
-        base: (await rates("base_lrs")) ?? [],
+        base: (await rates("base_lrs")) ?? runs[0]?.base ?? [],
         ...(count === undefined || count < 0 ? {} : { count }),
+        ...(runs.length === 0 ? {} : { parts: runs }),
         settings: settingsOf(dictionary),
       });
     }
@@ -61,6 +72,11 @@ function settingsOf(
       settings.set(key, number);
     } else if (key === "milestones" && value instanceof Map && value.size <= longestList) {
       settings.set(key, milestonesOf(value));
+    } else if (key === "_milestones" && Array.isArray(value) && value.length <= longestList) {
+      settings.set(
+        "milestones",
+        value.map(plainNumber).filter((at) => at !== undefined),
+      );
     }
   }
   return settings;
