@@ -32,7 +32,7 @@ const hardSigmoid3 = hardSigmoid(1 / 6, 0.5);
 const hardSilu: Elementwise = (b, x) => b.mul(x, hardSigmoid3(b, x));
 
 /** Keras's names with its defaults; those that Keras 2 defines otherwise are in {@link ofKeras2}. */
-const elementwise: Readonly<Record<string, Elementwise>> = {
+export const elementwiseFunctions: Readonly<Record<string, Elementwise>> = {
   linear: (_, x) => x,
   relu: (b, x) => b.op("Relu", [x]),
   relu6: (b, x) => clip(b, x, 0, 6),
@@ -169,7 +169,7 @@ function gatedLinear(context: LayerContext, x: KerasTensor): KerasTensor {
 }
 
 function findElementwise({ version }: LayerContext, name: string): Elementwise | undefined {
-  const table = version === 2 && Object.hasOwn(ofKeras2, name) ? ofKeras2 : elementwise;
+  const table = version === 2 && Object.hasOwn(ofKeras2, name) ? ofKeras2 : elementwiseFunctions;
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }
 

@@ -5,7 +5,8 @@ import type { Shape } from "../../graph/tensor.ts";
 import type { Model } from "../model.ts";
 import type { Context, Translation } from "./context.ts";
 import type { KerasTensor } from "./layer.ts";
-import { networkClasses, translateNetwork } from "./network.ts";
+import { isOperation, networkClasses, translateNetwork } from "./network.ts";
+import { tensorflowClasses, translateOperation } from "./operations/operations.ts";
 import { tensorsIn } from "./references.ts";
 import { refuseLayer } from "./refusals.ts";
 import { layers } from "./registry.ts";
@@ -108,7 +109,10 @@ function translate(context: Context): readonly KerasTensor[] {
     const [argument = null] = call.args;
     return [...translateNetwork(translation, layer, scope, argument).values()];
   }
-  const translator = layers.get(layer.className);
+  const translator =
+    isOperation(layer) || tensorflowClasses.has(layer.className)
+      ? translateOperation
+      : layers.get(layer.className);
   if (translator === undefined) {
     throw refuseLayer(layer);
   }

@@ -2,6 +2,7 @@ import { TracInError } from "../../errors.ts";
 import { Context, type Translation } from "./context.ts";
 import { inputTensor } from "./input.ts";
 import type { CallArgument, KerasTensor } from "./layer.ts";
+import { snakeCase } from "./names.ts";
 import {
   isTensor,
   type Reference,
@@ -109,15 +110,6 @@ function memberScope(
 /** Operations of `keras.ops` in a functional model of Keras 3 stand among its layers, but are none. */
 export function isOperation(config: LayerConfig): boolean {
   return config.module?.startsWith("keras.src.ops") === true || config.module === "keras.ops";
-}
-
-/** Keras's `to_snake_case`. */
-export function snakeCase(name: string): string {
-  return name
-    .replace(/\W+/g, "")
-    .replace(/(.)([A-Z][a-z]+)/g, "$1_$2")
-    .replace(/([a-z])([A-Z])/g, "$1_$2")
-    .toLowerCase();
 }
 
 /**

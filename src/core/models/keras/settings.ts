@@ -130,8 +130,17 @@ export class LayerConfig {
     }
   }
 
-  /** @throws kind `model` for a setting that nothing has read; null and false switch a feature off and are fine. */
+  /** @throws kind `model` for quantised weights and for a setting that nothing has read; null and false switch a feature off and are fine. */
   checkAllRead(): void {
+    const policy = JSON.stringify(this.settings["dtype"] ?? null);
+    if (/quantized|_from_/i.test(policy)) {
+      throw new TracInError(
+        "model",
+        "The weights of this layer are quantised.",
+        this.place,
+        "Save the model before quantising it.",
+      );
+    }
     for (const [key, value] of Object.entries(this.settings)) {
       if (value !== null && value !== false && !this.read.has(key) && !idle.test(key)) {
         throw new TracInError(
