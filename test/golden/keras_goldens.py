@@ -32,12 +32,15 @@ class Cases:
     def __init__(self):
         self.all = {}
 
-    def __call__(self, *versions, **data):
-        """A model in Keras 3, Keras 2 or both; `data` gives its inputs by name, each from a random generator."""
+    def __call__(self, *versions, double=True, **data):
+        """A model in Keras 3, Keras 2 or both; `data` gives its inputs by name, each from a random generator.
+
+        `double=False` for what TensorFlow computes on a CPU in float32 alone.
+        """
 
         def add(function):
             for version in versions:
-                self.all[f"{function.__name__}_k{version}"] = (function, version, data)
+                self.all[f"{function.__name__}_k{version}"] = (function, version, double, data)
             return function
 
         return add
@@ -103,7 +106,7 @@ def drawn(rng, weight):
     return value.astype("float32") if str(weight.dtype).find("int") < 0 else np.array(weight)
 
 
-def make(name, function, version, data):
+def make(name, function, version, is_double, data):
     K = keras if version == 3 else tf_keras
     rng = np.random.default_rng(sum(name.encode()))
     set_floatx(K, "float32")
@@ -114,12 +117,16 @@ def make(name, function, version, data):
     targets = rng.integers(0, CLASSES, size=N).astype("int64")
     weights = container(model)
     record = {"version": version, "config": json.loads(model.to_json()), "weights": list(weights), "inputs": list(inputs)}
-    set_floatx(K, "float64")
-    double = built(K, function)
-    double.set_weights([value.astype("float64") if value.dtype == np.float32 else value for value in values])
-    wide = {key: value.astype("float64") if value.dtype == np.float32 else value for key, value in inputs.items()}
-    losses, outputs, rows = gradients(double, wide, targets, list(inputs))
-    set_floatx(K, "float32")
+    if is_double:
+        set_floatx(K, "float64")
+        double = built(K, function)
+        double.set_weights([value.astype("float64") if value.dtype == np.float32 else value for value in values])
+        wide = {key: value.astype("float64") if value.dtype == np.float32 else value for key, value in inputs.items()}
+        losses, outputs, rows = gradients(double, wide, targets, list(inputs))
+        set_floatx(K, "float32")
+    else:
+        found = gradients(model, inputs, targets, list(inputs))
+        losses, outputs, rows = (array.astype("float64") for array in found)
     scores = rows[:TRAIN] @ rows[TRAIN:].T
     assert np.isfinite(rows).all() and (np.abs(rows).max(axis=1) > 0).all(), name
     expected = {"outputs": outputs, "losses": losses, "scores": scores, "self": (rows[:TRAIN] ** 2).sum(axis=1), "targets": targets}
@@ -133,12 +140,16 @@ def main(cases, folder, names):
     out = GOLDEN / folder
     out.mkdir(parents=True, exist_ok=True)
     paths = {kind: out / f"{kind}.safetensors" for kind in ("weights", "expected")}
-    records, weights, expected = {}, {}, {}
+    records, weights, expected, failed = {}, {}, {}, []
     if names:
         records = json.loads(gzip.decompress((out / "cases.json.gz").read_bytes()))
         weights, expected = load_file(paths["weights"]), load_file(paths["expected"])
     for name in names or sorted(cases.all):
-        record, own, numbers = make(name, *cases.all[name])
+        try:
+            record, own, numbers = make(name, *cases.all[name])
+        except Exception as error:
+            failed.append(f"{name}: {error}")
+            continue
         records[name] = record
         for tensors, new in ((weights, own), (expected, numbers)):
             for key in [key for key in tensors if key.startswith(f"{name}/")]:
@@ -149,3 +160,5 @@ def main(cases, folder, names):
     (out / "cases.json.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
     save_file(weights, paths["weights"])
     save_file(expected, paths["expected"])
+    if failed:
+        sys.exit("\n".join(failed))

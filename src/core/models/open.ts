@@ -1,7 +1,15 @@
-import { readFile, stat } from "node:fs/promises";
+import { open, readFile, stat } from "node:fs/promises";
 import { TracInError } from "../errors.ts";
+import {
+  isJsonObject,
+  type JsonObject,
+  objectAt,
+  parseJsonObject,
+  textAt,
+} from "../formats/json.ts";
+import { readKerasArchitecture } from "../formats/keras.ts";
+import { readTfjsModel } from "../formats/tfjs.ts";
 import { importKeras } from "./keras/import.ts";
-import { isObject } from "./keras/settings.ts";
 import type { Model } from "./model.ts";
 import { importOnnx } from "./onnx.ts";
 
@@ -11,24 +19,26 @@ const largestModel = 2 ** 31;
 const largestArchitecture = 2 ** 28;
 
 /**
- * The model of a file, told by its content: ONNX, or the architecture of a Keras model as `model.to_json()` writes it.
+ * The model of a file, told by its content: ONNX; Keras (`.keras`, a whole model in HDF5, or the JSON of `model.to_json()`);
+ * TensorFlow.js (`model.json` of a layers model).
  * @param path absolute path
  * @param file the path as the person would write it, for messages
  * Throws kind `model` for what cannot be read.
  */
 export async function importModel(path: string, file: string): Promise<Model> {
   try {
-    const { size } = await stat(path);
-    if (/\.json$/i.test(file)) {
-      if (size > largestArchitecture) {
-        throw tooLarge(size, file);
+    switch (await kindOf(path, file)) {
+      case "keras": {
+        const { config, compile, kerasVersion } = await readKerasArchitecture(path, file);
+        return importKeras({ model: config, compiled: compile, version: kerasVersion }, file);
       }
-      return importJson(await readFile(path, "utf8"), file);
+      case "json":
+        return await importJson(path, file);
+      case "onnx": {
+        await checkSize(path, file, largestModel);
+        return importOnnx(await readFile(path), file);
+      }
     }
-    if (size > largestModel) {
-      throw tooLarge(size, file);
-    }
-    return importOnnx(await readFile(path), file);
   } catch (error) {
     if (error instanceof Error && "syscall" in error) {
       throw new TracInError(
@@ -43,22 +53,58 @@ export async function importModel(path: string, file: string): Promise<Model> {
   }
 }
 
-function importJson(text: string, file: string): Model {
-  let model: unknown;
+async function kindOf(path: string, file: string): Promise<"keras" | "json" | "onnx"> {
+  const start = new Uint8Array(8);
+  const handle = await open(path, "r");
   try {
-    model = JSON.parse(text);
-  } catch (cause) {
-    throw new TracInError("model", "The file is not JSON.", { file }, "Save the model again.", {
-      cause,
-    });
+    await handle.read(start, 0, start.length, 0);
+  } finally {
+    await handle.close();
   }
-  const version = isObject(model) ? model["keras_version"] : undefined;
-  return {
-    ...importKeras({ model, ...(typeof version === "string" ? { version } : {}) }, file),
-    hollow: true,
-  };
+  const isZip = start[0] === 0x50 && start[1] === 0x4b;
+  const isHdf5 = start[0] === 0x89 && start[1] === 0x48 && start[2] === 0x44 && start[3] === 0x46;
+  if (isZip || isHdf5 || /\.(keras|h5|hdf5)$/i.test(file)) {
+    return "keras";
+  }
+  return /\.json$/i.test(file) ? "json" : "onnx";
 }
 
-function tooLarge(size: number, file: string): TracInError {
-  return new TracInError("model", `The file is too large (${size} bytes).`, { file });
+async function checkSize(path: string, file: string, most: number): Promise<void> {
+  const { size } = await stat(path);
+  if (size > most) {
+    throw new TracInError("model", `The file is too large (${size} bytes).`, { file });
+  }
+}
+
+/** A `model.json` of TensorFlow.js, or an architecture alone. */
+async function importJson(path: string, file: string): Promise<Model> {
+  await checkSize(path, file, largestArchitecture);
+  const json = parseJsonObject(await readFile(path, "utf8"), "the file", file, "model");
+  if ("modelTopology" in json) {
+    const { format, config, compile, kerasVersion } = await readTfjsModel(path, file, "model");
+    if (format === "graph-model") {
+      throw new TracInError(
+        "model",
+        "This is a graph model of TensorFlow.js: it has operators, but no layers to train.",
+        { file },
+        "Save the Keras model as a layers model (tensorflowjs_converter --output_format tfjs_layers_model), or export it to ONNX.",
+      );
+    }
+    return importKeras({ model: config, compiled: compile, version: kerasVersion }, file);
+  }
+  if (textAt(json, "class_name") === undefined || !isJsonObject(objectAt(json, "config"))) {
+    throw new TracInError(
+      "model",
+      "This JSON file is no model.",
+      { file },
+      "Write the architecture with model.to_json(), or name a model.json of TensorFlow.js.",
+    );
+  }
+  return hollow(json, file);
+}
+
+/** A model of which no values are known. */
+function hollow(json: JsonObject, file: string): Model {
+  const version = textAt(json, "keras_version");
+  return { ...importKeras({ model: json, version }, file), hollow: true };
 }

@@ -2,17 +2,18 @@ import { describe, expect, it } from "vitest";
 import type { Checkpoint } from "../../../src/core/checkpoints/checkpoint.ts";
 import { matchCheckpoint } from "../../../src/core/checkpoints/match.ts";
 import { TracInError } from "../../../src/core/errors.ts";
+import type { Json, JsonObject } from "../../../src/core/formats/json.ts";
 import { importKeras } from "../../../src/core/models/keras/import.ts";
 
 const input = {
   class_name: "InputLayer",
   config: { batch_input_shape: [null, 4], dtype: "float32", name: "x" },
 };
-const dense = (name: string, units: number, settings = {}) => ({
+const dense = (name: string, units: number, settings: JsonObject = {}): Json => ({
   class_name: "Dense",
   config: { name, units, activation: "linear", use_bias: true, ...settings },
 });
-const sequential = (...layers: readonly unknown[]) => ({
+const sequential = (...layers: readonly Json[]): Json => ({
   class_name: "Sequential",
   config: { name: "sequential", layers: [input, ...layers] },
 });

@@ -1,3 +1,4 @@
+import type { Json } from "../../formats/json.ts";
 import { float, type GraphBuilder } from "../../graph/builder.ts";
 import type { KerasTensor, LayerContext } from "./layer.ts";
 import { LayerConfig } from "./settings.ts";
@@ -112,11 +113,7 @@ export function activate(context: LayerContext, x: KerasTensor, key = "activatio
 }
 
 /** The value after an activation: its name, or a layer in its place (`activation=LeakyReLU()`). */
-export function applyActivation(
-  context: LayerContext,
-  x: KerasTensor,
-  setting: unknown,
-): KerasTensor {
+export function applyActivation(context: LayerContext, x: KerasTensor, setting: Json): KerasTensor {
   if (typeof setting === "string") {
     const found = findElementwise(context, setting);
     if (found) {
@@ -173,12 +170,12 @@ function findElementwise({ version }: LayerContext, name: string): Elementwise |
   return Object.hasOwn(table, name) ? table[name] : undefined;
 }
 
-function isLayer(setting: unknown): boolean {
+function isLayer(setting: Json): boolean {
   return (
     typeof setting === "object" &&
     setting !== null &&
     "class_name" in setting &&
-    setting.class_name !== "function"
+    setting["class_name"] !== "function"
   );
 }
 

@@ -1,4 +1,5 @@
 import { TracInError } from "../../errors.ts";
+import { isJsonObject, type Json, type JsonObject } from "../../formats/json.ts";
 import { GraphBuilder } from "../../graph/builder.ts";
 import { pruneGraph } from "../../graph/prune.ts";
 import type { Shape } from "../../graph/tensor.ts";
@@ -10,17 +11,17 @@ import { tensorflowClasses, translateOperation } from "./operations/operations.t
 import { tensorsIn } from "./references.ts";
 import { refuseLayer } from "./refusals.ts";
 import { layers } from "./registry.ts";
-import { isObject, LayerConfig } from "./settings.ts";
+import { LayerConfig } from "./settings.ts";
 import { WeightStore } from "./weights.ts";
 
 /** What a file says of a Keras model, apart from its weights. */
 export interface KerasArchitecture {
   /** The model as `{ class_name, config }`. */
-  readonly model: unknown;
+  readonly model: Json;
   /** What `compile` was told: `compile_config` of Keras 3, `training_config` of legacy files. */
-  readonly compiled?: unknown;
+  readonly compiled?: JsonObject | undefined;
   /** `keras_version` of the file; TensorFlow.js writes its own. */
-  readonly version?: string;
+  readonly version?: string | undefined;
 }
 
 /**
@@ -75,7 +76,7 @@ function versionOf({ model, version }: KerasArchitecture): 2 | 3 {
   if (version !== undefined) {
     return /^3\./.test(version) ? 3 : 2;
   }
-  return isObject(model) && "module" in model ? 3 : 2;
+  return isJsonObject(model) && "module" in model ? 3 : 2;
 }
 
 /** The value as an output under its own name, in Keras's order of axes. */

@@ -1,4 +1,5 @@
 import { TracInError } from "../../errors.ts";
+import { isJsonObject, type Json } from "../../formats/json.ts";
 import { Context, type Translation } from "./context.ts";
 import { inputTensor } from "./input.ts";
 import type { CallArgument, KerasTensor } from "./layer.ts";
@@ -12,7 +13,7 @@ import {
   savedCalls,
   tensorsIn,
 } from "./references.ts";
-import { isObject, LayerConfig } from "./settings.ts";
+import { LayerConfig } from "./settings.ts";
 import { childScope, type WeightScope } from "./weights.ts";
 
 /** A network of layers: what it gives, by the name of each output. */
@@ -59,7 +60,7 @@ export function translateNetwork(
 
 function membersOf(
   network: LayerConfig,
-  layers: readonly unknown[],
+  layers: readonly Json[],
   scope: WeightScope | undefined,
 ): readonly Member[] {
   const counters = new Map<string, number>();
@@ -78,7 +79,7 @@ function membersOf(
     return {
       config,
       scope: memberScope(network, config, scope, counters),
-      calls: savedCalls(isObject(data) ? data["inbound_nodes"] : undefined),
+      calls: savedCalls(isJsonObject(data) ? data["inbound_nodes"] : undefined),
       firstCall: firstCallOf(config),
       results: [],
     };
@@ -126,15 +127,15 @@ function firstCallOf(config: LayerConfig): Member["firstCall"] {
   if (isKeras3(config)) {
     return { inCalls: 0, inOutputs: isSequential ? 0 : 1 };
   }
-  const hasInput = !isSequential || (isObject(first) && first["class_name"] === "InputLayer");
+  const hasInput = !isSequential || (isJsonObject(first) && first["class_name"] === "InputLayer");
   const number = hasInput ? 1 : 0;
   return { inCalls: number, inOutputs: number };
 }
 
 /** Keras 3 writes calls with `args` and `kwargs`. */
 function isKeras3(config: LayerConfig): boolean {
-  const nodes = isObject(config.data) ? config.data["inbound_nodes"] : undefined;
-  return Array.isArray(nodes) && isObject(nodes[0]);
+  const nodes = isJsonObject(config.data) ? config.data["inbound_nodes"] : undefined;
+  return Array.isArray(nodes) && isJsonObject(nodes[0]);
 }
 
 function translateSequence(
@@ -151,12 +152,11 @@ function translateSequence(
       continue;
     }
     if (current === undefined) {
-      const shape = config.raw("batch_input_shape") ?? network.raw("build_input_shape");
+      const shape = config.raw("batch_input_shape") ?? network.raw("build_input_shape") ?? null;
+      const name = `${config.name}_input`;
+      const dtype = config.raw("dtype") ?? null;
       const input = new LayerConfig(
-        {
-          class_name: "InputLayer",
-          config: { name: `${config.name}_input`, batch_shape: shape, dtype: config.raw("dtype") },
-        },
+        { class_name: "InputLayer", config: { name, batch_shape: shape, dtype } },
         network.file,
       );
       current = [inputTensor(translation, input, input.name, members.map(layerOfMember))];
@@ -227,7 +227,10 @@ function enter(
   const inputs = namedReferences(network, "input_layers");
   const given = argument === undefined ? undefined : tensorsIn(argument);
   const byKey =
-    isObject(argument) && !isTensor(argument)
+    typeof argument === "object" &&
+    argument !== null &&
+    !Array.isArray(argument) &&
+    !isTensor(argument)
       ? (argument as Readonly<Record<string, CallArgument>>)
       : {};
   if (given !== undefined && given.length !== inputs.length) {
@@ -310,11 +313,11 @@ function namedReferences(
 ): readonly (readonly [string | undefined, Reference])[] {
   const value = network.raw(key);
   const single = referenceOf(value);
-  const entries: (readonly [string | undefined, unknown])[] = single
-    ? [[undefined, value]]
+  const entries: (readonly [string | undefined, Json])[] = single
+    ? [[undefined, value ?? null]]
     : Array.isArray(value)
       ? value.map((item) => [undefined, item] as const)
-      : isObject(value)
+      : isJsonObject(value)
         ? Object.entries(value).sort(([a], [b]) => (a < b ? -1 : 1))
         : [];
   const references = entries.map(([name, item]) => {

@@ -1,6 +1,6 @@
 import { TracInError } from "../../errors.ts";
+import { isJsonObject, type Json, type JsonObject, objectAt } from "../../formats/json.ts";
 import type { CallArgument, KerasTensor, LayerCall } from "./layer.ts";
-import { isObject } from "./settings.ts";
 
 /** The output of a call of a layer: its name, which call, which of the outputs. */
 export interface Reference {
@@ -11,64 +11,77 @@ export interface Reference {
 
 /** A call as the file writes it, its references not yet resolved. */
 export interface SavedCall {
-  readonly args: readonly unknown[];
-  readonly kwargs: Readonly<Record<string, unknown>>;
+  readonly args: readonly Json[];
+  readonly kwargs: JsonObject;
 }
 
 /** The calls in `inbound_nodes`, in the form of Keras 3 (`args`, `kwargs`) or Keras 2 (lists of `[layer, node, tensor, kwargs]`). */
-export function savedCalls(nodes: unknown): readonly SavedCall[] {
+export function savedCalls(nodes: Json | undefined): readonly SavedCall[] {
   return Array.isArray(nodes) ? nodes.map(savedCall) : [];
 }
 
-function savedCall(node: unknown): SavedCall {
-  if (isObject(node) && Array.isArray(node["args"])) {
-    return { args: node["args"], kwargs: isObject(node["kwargs"]) ? node["kwargs"] : {} };
+function savedCall(node: Json): SavedCall {
+  if (isJsonObject(node) && Array.isArray(node["args"])) {
+    const { kwargs } = node;
+    return { args: node["args"], kwargs: isJsonObject(kwargs) ? kwargs : {} };
   }
-  if (isReference(node)) {
-    return { args: [node.slice(0, 3)], kwargs: keywordsOf(node) };
+  const single = entryOf(node);
+  if (single) {
+    return { args: [single.value], kwargs: single.kwargs };
   }
   if (Array.isArray(node)) {
-    const kwargs = Object.assign({}, ...node.map((item) => keywordsOf(item)));
-    const inputs = node.map((item) => (isReference(item) ? item.slice(0, 3) : item));
-    return { args: [inputs.length === 1 ? inputs[0] : inputs], kwargs };
+    const entries = node.map((item: Json) => entryOf(item));
+    const inputs = node.map((item: Json, index) => entries[index]?.value ?? item);
+    const kwargs = Object.assign({}, ...entries.map((entry) => entry?.kwargs));
+    return { args: [inputs.length === 1 ? (inputs[0] ?? null) : inputs], kwargs };
   }
   return { args: [node], kwargs: {} };
 }
 
-function keywordsOf(item: unknown): Readonly<Record<string, unknown>> {
-  return isReference(item) && isObject(item[3]) ? item[3] : {};
+/** `[layer, node, tensor]` of Keras 2, with the keywords of the call behind it or not. */
+interface Entry {
+  readonly value: readonly Json[];
+  readonly reference: Reference | undefined;
+  readonly kwargs: JsonObject;
 }
 
-/** `[layer, node, tensor]`, with the keywords of the call behind it or not. */
-function isReference(value: unknown): value is readonly [string, number, unknown, unknown?] {
-  return (
-    Array.isArray(value) &&
-    (value.length === 3 || value.length === 4) &&
-    typeof value[0] === "string" &&
-    Number.isInteger(value[1]) &&
-    (Number.isInteger(value[2]) || value[0] === "_CONSTANT_VALUE")
-  );
+/** Stands in place of a layer's name before a plain value. */
+const constant = "_CONSTANT_VALUE";
+
+function entryOf(value: Json | undefined): Entry | undefined {
+  if (!Array.isArray(value) || (value.length !== 3 && value.length !== 4)) {
+    return undefined;
+  }
+  const [layer, node, tensor, kwargs] = value as readonly Json[];
+  if (
+    typeof layer !== "string" ||
+    typeof node !== "number" ||
+    (layer !== constant && typeof tensor !== "number")
+  ) {
+    return undefined;
+  }
+  return {
+    value: value.slice(0, 3),
+    reference: layer === constant ? undefined : { layer, node, tensor: Number(tensor) },
+    kwargs: isJsonObject(kwargs) ? kwargs : {},
+  };
 }
 
 /** The reference that a saved argument is; undefined for anything else. */
-export function referenceOf(value: unknown): Reference | undefined {
-  if (isReference(value) && value[0] !== "_CONSTANT_VALUE") {
-    return { layer: value[0], node: value[1], tensor: Number(value[2]) };
+export function referenceOf(value: Json | undefined): Reference | undefined {
+  if (isJsonObject(value) && value["class_name"] === "__keras_tensor__") {
+    return entryOf(objectAt(value, "config")?.["keras_history"])?.reference;
   }
-  if (isObject(value) && value["class_name"] === "__keras_tensor__") {
-    const history = isObject(value["config"]) ? value["config"]["keras_history"] : undefined;
-    return isReference(history) ? referenceOf(history) : undefined;
-  }
-  return undefined;
+  return entryOf(value)?.reference;
 }
 
 /** All references in a saved argument, in order. */
-export function referencesIn(value: unknown): readonly Reference[] {
+export function referencesIn(value: Json): readonly Reference[] {
   const reference = referenceOf(value);
   if (reference !== undefined) {
     return [reference];
   }
-  const inner = Array.isArray(value) ? value : isObject(value) ? Object.values(value) : [];
+  const inner = Array.isArray(value) ? value : isJsonObject(value) ? Object.values(value) : [];
   return inner.flatMap(referencesIn);
 }
 
@@ -77,15 +90,15 @@ export function resolveCall(
   call: SavedCall,
   resolve: (reference: Reference) => KerasTensor,
 ): LayerCall {
-  const argument = (value: unknown): CallArgument => {
+  const argument = (value: Json): CallArgument => {
     const reference = referenceOf(value);
     if (reference !== undefined) {
       return resolve(reference);
     }
     if (Array.isArray(value)) {
-      return value[0] === "_CONSTANT_VALUE" ? argument(value[2]) : value.map(argument);
+      return value[0] === constant ? argument(value[2] ?? null) : value.map(argument);
     }
-    if (isObject(value)) {
+    if (isJsonObject(value)) {
       return unwrapped(value, argument);
     }
     if (
@@ -107,16 +120,13 @@ export function resolveCall(
 }
 
 /** Tuples, slices and arrays, which Keras 3 wraps with their class. */
-function unwrapped(
-  value: Readonly<Record<string, unknown>>,
-  argument: (value: unknown) => CallArgument,
-): CallArgument {
+function unwrapped(value: JsonObject, argument: (value: Json) => CallArgument): CallArgument {
   const { class_name: name, config } = value;
   if (name === "__tuple__" && Array.isArray(value["items"])) {
     return value["items"].map(argument);
   }
-  if ((name === "__numpy__" || name === "__tensor__") && isObject(config)) {
-    return argument(config["value"]);
+  if ((name === "__numpy__" || name === "__tensor__") && isJsonObject(config)) {
+    return argument(config["value"] ?? null);
   }
   if (name === "__lambda__" || name === "function") {
     throw new TracInError("model", "An argument of a call is a Python function.");

@@ -1,11 +1,5 @@
 import { type ErrorPlace, TracInError } from "../../errors.ts";
-
-/** A JSON object. */
-export type JsonObject = Readonly<Record<string, unknown>>;
-
-export function isObject(value: unknown): value is JsonObject {
-  return typeof value === "object" && value !== null && !Array.isArray(value);
-}
+import { isJsonObject, type Json, type JsonObject, textAt } from "../../formats/json.ts";
 
 /**
  * Settings that change nothing of what a trained layer computes in evaluation mode: how weights began, what training added
@@ -34,10 +28,11 @@ export class LayerConfig {
    * @throws kind `model` when it is nothing of that kind
    */
   constructor(
-    readonly data: unknown,
+    readonly data: Json | undefined,
     readonly file: string,
   ) {
-    if (!isObject(data) || typeof data["class_name"] !== "string") {
+    const className = isJsonObject(data) ? textAt(data, "class_name") : undefined;
+    if (!isJsonObject(data) || className === undefined) {
       throw new TracInError(
         "model",
         "A layer of the architecture has no class name.",
@@ -45,15 +40,13 @@ export class LayerConfig {
         "Save the model again with Keras.",
       );
     }
-    const { class_name, config, name, module, registered_name } = data;
+    const { config } = data;
     // Very old files hold the layers of a Sequential model in place of its settings.
-    this.settings = isObject(config) ? config : Array.isArray(config) ? { layers: config } : {};
-    this.className = class_name.replace(/^.*>/, "");
-    const own = this.settings["name"];
-    this.name = typeof own === "string" ? own : typeof name === "string" ? name : this.className;
-    this.module = typeof module === "string" ? module : undefined;
-    const registered = class_name.includes(">") ? class_name : registered_name;
-    this.registeredName = typeof registered === "string" ? registered : undefined;
+    this.settings = isJsonObject(config) ? config : Array.isArray(config) ? { layers: config } : {};
+    this.className = className.replace(/^.*>/, "");
+    this.name = textAt(this.settings, "name") ?? textAt(data, "name") ?? this.className;
+    this.module = textAt(data, "module");
+    this.registeredName = className.includes(">") ? className : textAt(data, "registered_name");
   }
 
   /** Whether the layer is trained; layers are unless told. */
@@ -70,7 +63,7 @@ export class LayerConfig {
   }
 
   /** The setting as it is; undefined where it is absent or null. */
-  raw(key: string): unknown {
+  raw(key: string): Json | undefined {
     this.read.add(key);
     return Object.hasOwn(this.settings, key) ? (this.settings[key] ?? undefined) : undefined;
   }
@@ -102,7 +95,7 @@ export class LayerConfig {
       typeof value === "number" ? Array.from({ length: length ?? 1 }, () => value) : value;
     return Array.isArray(list) &&
       (length === undefined || list.length === length) &&
-      list.every((item) => Number.isSafeInteger(item))
+      list.every((item) => typeof item === "number" && Number.isSafeInteger(item))
       ? list
       : this.refuse(key, length === undefined ? "whole numbers" : `${length} whole numbers`);
   }
