@@ -60,18 +60,29 @@ def built(K, function):
 
 
 def container(model):
-    """The weights under the names of `.weights.h5`."""
+    """The weights under the names of `.weights.h5`; one that is there twice under its first name."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "m.weights.h5"
         model.save_weights(path)
         found = {}
         with h5py.File(path) as file:
             file.visititems(lambda name, item: found.__setitem__(name, item[()]) if isinstance(item, h5py.Dataset) else None)
-    return {
-        name: array
-        for name, array in found.items()
-        if not name.startswith(("optimizer/", "_layer_checkpoint")) and array.dtype == np.float32
-    }
+    kept, seen = {}, set()
+    for name, array in found.items():
+        content = (array.shape, array.tobytes())
+        if not name.startswith(("optimizer/", "_layer_checkpoint")) and array.dtype == np.float32 and content not in seen:
+            kept[name] = array
+            seen.add(content)
+    return kept
+
+
+def filled(model, values):
+    """The model with these weights; layers that keep copies of their weights take them again."""
+    model.set_weights(values)
+    for layer in model.layers:
+        if hasattr(layer, "finalize_state"):
+            layer.finalize_state()
+    return model
 
 
 def gradients(model, inputs, targets, names):
@@ -112,15 +123,14 @@ def make(name, function, version, is_double, data):
     set_floatx(K, "float32")
     model = built(K, function)
     values = [drawn(rng, weight) for weight in model.weights]
-    model.set_weights(values)
+    filled(model, values)
     inputs = {key: make_input(rng) for key, make_input in data.items()}
     targets = rng.integers(0, CLASSES, size=N).astype("int64")
     weights = container(model)
     record = {"version": version, "config": json.loads(model.to_json()), "weights": list(weights), "inputs": list(inputs)}
     if is_double:
         set_floatx(K, "float64")
-        double = built(K, function)
-        double.set_weights([value.astype("float64") if value.dtype == np.float32 else value for value in values])
+        double = filled(built(K, function), [value.astype("float64") if value.dtype == np.float32 else value for value in values])
         wide = {key: value.astype("float64") if value.dtype == np.float32 else value for key, value in inputs.items()}
         losses, outputs, rows = gradients(double, wide, targets, list(inputs))
         set_floatx(K, "float32")

@@ -200,7 +200,7 @@ def unit_normalization(K):
     return model(K, x, L.UnitNormalization(axis=[1, 2])(L.Dense(3)(L.UnitNormalization()(L.Dense(4)(x)))))
 
 
-@case(2, 3, x=normal(4, 4, 2))
+@case(3, x=normal(4, 4, 2))
 def spectral_normalization(K):
     L = K.layers
     x = K.Input((4, 4, 2), name="x")
@@ -409,7 +409,9 @@ def training_only(K):
     h = L.SpatialDropout2D(0.3)(L.GaussianNoise(0.5)(L.Conv2D(3, 2)(x)))
     h = L.AlphaDropout(0.1)(L.GaussianDropout(0.2)(L.Dropout(0.2)(h)))
     h = L.ActivityRegularization(0.1)(L.Identity()(h)) if K is keras else L.ActivityRegularization(0.1)(h)
-    h = L.RandomRotation(0.2)(L.RandomFlip()(h))
+    h = L.RandomFlip()(h)
+    if K is keras:
+        h = L.RandomRotation(0.2)(h)
     h = L.RandomContrast(0.1)(L.RandomZoom(0.1)(L.RandomTranslation(0.1, 0.1)(h)))
     return model(K, x, L.SpatialDropout1D(0.1)(L.Reshape((-1, 3))(h)))
 

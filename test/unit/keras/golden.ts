@@ -24,6 +24,7 @@ interface Case {
 
 /** Largest errors of a model's numbers. */
 export interface Errors {
+  /** Of probabilities and losses, relative to the largest logit or 1. */
   readonly outputs: number;
   readonly losses: number;
   /** Relative to the largest score of each query. */
@@ -89,10 +90,11 @@ export function kerasGoldens(folder: string) {
       const chunk = await scoreAll(project, count, all - count);
       const numbers = (key: string) => expected.get(`${name}/${key}`).data as Float64Array;
       const classes = expected.get(`${name}/outputs`).shape[1] as number;
+      const size = Math.max(1, ...numbers("outputs").map(Math.abs));
       const probabilities = softmax(numbers("outputs"), classes);
       return {
-        outputs: largest(chunk.predictions, probabilities),
-        losses: largest(chunk.losses, numbers("losses")),
+        outputs: largest(chunk.predictions, probabilities) / size,
+        losses: largest(chunk.losses, numbers("losses")) / size,
         scores: relative(chunk.scoreParts, numbers("scores"), all - count),
         self: relative(chunk.selfParts, numbers("self"), 1),
       };

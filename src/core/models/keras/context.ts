@@ -19,16 +19,24 @@ export interface Translation {
   readonly weights: WeightStore;
   readonly version: 2 | 3;
   readonly file: string;
-  /** The orders of axes in which a value exists already. */
-  readonly orders: Map<string, Map<string, string>>;
   /** Sizes of the data by model input, the batch first; where given, no size but the batch is open. */
   readonly sizes: ReadonlyMap<string, Shape>;
   /** Axes of values whose size the graph was built for without knowing it. */
   readonly guessed: Set<string>;
   /** Number of axes of the masks that have not two. */
   readonly maskRanks: Map<string, number>;
+  /** For a value that is another one with its axes permuted, or that has been: which, and how. */
+  readonly arrangements: Map<string, Arrangement>;
   /** Translates one call of any layer. */
   translate(context: Context): readonly KerasTensor[];
+}
+
+/** A value as a permutation of a first one, and all such values. */
+interface Arrangement {
+  /** Axis of the first value for each axis of this one. */
+  readonly axes: readonly number[];
+  /** Values by their axes. */
+  readonly all: Map<string, string>;
 }
 
 /** See {@link LayerContext}. */
@@ -71,24 +79,27 @@ export class Context implements LayerContext {
   }
 
   ordered(tensor: KerasTensor, order: readonly number[]): string {
-    const { orders } = this.translation;
-    const known = orders.get(tensor.value) ?? new Map([[tensor.order.join(), tensor.value]]);
-    orders.set(tensor.value, known);
-    const found = known.get(order.join());
+    const { arrangements } = this.translation;
+    const own = tensor.order.map((_, axis) => axis);
+    const from = arrangements.get(tensor.value) ?? {
+      axes: own,
+      all: new Map([[own.join(), tensor.value]]),
+    };
+    arrangements.set(tensor.value, from);
+    const permutation = order.map((axis) => tensor.order.indexOf(axis));
+    const axes = permutation.map((axis) => from.axes[axis] ?? axis);
+    const found = from.all.get(axes.join());
     if (found !== undefined) {
       return found;
     }
-    const value = this.builder.transpose(
-      tensor.value,
-      order.map((axis) => tensor.order.indexOf(axis)),
-    );
-    known.set(order.join(), value);
-    orders.set(value, known);
+    const value = this.builder.transpose(tensor.value, permutation);
+    from.all.set(axes.join(), value);
+    arrangements.set(value, { axes, all: from.all });
     return value;
   }
 
   weight(name: string, shape: Shape, options: WeightOptions = {}): string {
-    return this.translation.weights.declare(this.scope, name, shape, options.trainable ?? true);
+    return this.translation.weights.declare(this.scope, name, shape, options);
   }
 
   size(x: KerasTensor, axis: number): number {

@@ -45,10 +45,10 @@ export function importKeras(
     weights,
     version: versionOf(architecture),
     file,
-    orders: new Map(),
     sizes,
     guessed: new Set(),
     maskRanks: new Map(),
+    arrangements: new Map(),
     translate,
   };
   const outputs = translateNetwork(translation, network, undefined);

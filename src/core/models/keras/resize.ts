@@ -34,8 +34,10 @@ const tapsOf: Readonly<Record<Interpolation, (place: number, from: number) => re
   },
   bicubic: (place, from) => {
     const low = Math.floor(place);
+    // TensorFlow takes the kernel from a table of 1024 places.
+    const part = Math.round((place - low) * 1024) / 1024;
     const inside = [-1, 0, 1, 2]
-      .map((step): Tap => [low + step, cubic(Math.abs(place - low - step))])
+      .map((step): Tap => [low + step, cubic(Math.abs(part - step))])
       .filter(([index]) => index >= 0 && index < from);
     const total = inside.reduce((sum, [, weight]) => sum + weight, 0);
     return inside.map(([index, weight]): Tap => [index, weight / total]);

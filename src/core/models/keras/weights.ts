@@ -1,5 +1,6 @@
 import { float32, type Shape, sizeOf, type Tensor } from "../../graph/tensor.ts";
 import type { ModelWeight } from "../model.ts";
+import type { WeightOptions } from "./layer.ts";
 
 /**
  * Where a layer stands, in the words of each kind of file. Alternatives come from versions of Keras that name things
@@ -41,6 +42,8 @@ interface Declared {
   readonly trainable: boolean;
   /** Position among those of its kind in its layer. */
   readonly position: number;
+  /** Number in `.weights.h5`, where the layer says it. */
+  readonly index: number | undefined;
 }
 
 /** The weights that layers declare while they are translated. */
@@ -52,14 +55,19 @@ export class WeightStore {
   constructor(private readonly model: string) {}
 
   /** Declares a weight, or finds it again where its layer is called once more. Returns its name. */
-  declare(scope: WeightScope, variable: string, shape: Shape, trainable: boolean): string {
+  declare(
+    scope: WeightScope,
+    variable: string,
+    shape: Shape,
+    { trainable = true, index }: WeightOptions,
+  ): string {
     const name = join(scope.names[0] ?? "", variable);
     if (!this.declared.has(name)) {
       const key = scope.paths[0] ?? "";
       const counts = this.counts.get(key) ?? { trainable: 0, fixed: 0 };
       this.counts.set(key, counts);
       const position = trainable ? counts.trainable++ : counts.fixed++;
-      this.declared.set(name, { name, shape, scope, variable, trainable, position });
+      this.declared.set(name, { name, shape, scope, variable, trainable, position, index });
     }
     return name;
   }
@@ -89,9 +97,10 @@ export class WeightStore {
    * - `.h5` of Keras 2: `dense/dense/kernel:0`; of Keras 3: `dense/dense/kernel`, `dense/sequential/dense/kernel`
    * - TensorFlow.js, and names as `variable.path` gives them: `dense/kernel`, `sequential/dense/kernel`
    */
-  private aliases({ name, scope, variable, trainable, position }: Declared): string[] {
+  private aliases(weight: Declared): string[] {
+    const { name, scope, variable, trainable, position } = weight;
     const trained = this.counts.get(scope.paths[0] ?? "")?.trainable ?? 0;
-    const index = trainable ? position : trained + position;
+    const index = weight.index ?? (trainable ? position : trained + position);
     const plain = scope.names.flatMap((outer) => {
       const own = join(outer, variable);
       return [own, join(this.model, own)];

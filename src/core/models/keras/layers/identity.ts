@@ -11,6 +11,63 @@ const same =
     return x;
   };
 
+/** Layers that change images at random while a model is trained. */
+const augmentations = [
+  "AugMix",
+  "CutMix",
+  "MixUp",
+  "RandAugment",
+  "RandomBrightness",
+  "RandomColorDegeneration",
+  "RandomColorJitter",
+  "RandomContrast",
+  "RandomElasticTransform",
+  "RandomErasing",
+  "RandomFlip",
+  "RandomGaussianBlur",
+  "RandomGrayscale",
+  "RandomHeight",
+  "RandomHue",
+  "RandomInvert",
+  "RandomPerspective",
+  "RandomPosterization",
+  "RandomRotation",
+  "RandomSaturation",
+  "RandomSharpness",
+  "RandomShear",
+  "RandomTranslation",
+  "RandomWidth",
+  "RandomZoom",
+];
+
+const augmentationSettings = [
+  "alpha",
+  "augmentations",
+  "brightness_factor",
+  "chain_depth",
+  "contrast_factor",
+  "data_format",
+  "factor",
+  "fill_mode",
+  "fill_value",
+  "height_factor",
+  "hue_factor",
+  "interpolation",
+  "kernel_size",
+  "mode",
+  "num_chains",
+  "num_ops",
+  "range",
+  "ratio",
+  "saturation_factor",
+  "scale",
+  "sigma",
+  "value_range",
+  "width_factor",
+  "x_factor",
+  "y_factor",
+];
+
 /** Layers that change nothing in evaluation mode. */
 export const identity: LayerFamily = {
   Identity: same(),
@@ -22,4 +79,5 @@ export const identity: LayerFamily = {
   GaussianDropout: same("rate"),
   AlphaDropout: same("rate", "noise_shape"),
   ActivityRegularization: same("l1", "l2"),
+  ...Object.fromEntries(augmentations.map((name) => [name, same(...augmentationSettings)])),
 };

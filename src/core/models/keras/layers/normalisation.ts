@@ -100,7 +100,8 @@ export const normalisation: LayerFamily = {
         "Use it around Dense, Conv or Embedding layers.",
       );
     }
-    context.weight("vector_u", [1, width], { trainable: false });
+    // Keras counts the kernel of the layer inside as the first weight of this one too.
+    context.weight("vector_u", [1, width], { trainable: false, index: 1 });
     return y;
   },
 };
