@@ -110,8 +110,9 @@ def gradients(model, inputs, targets, names):
 
 
 def drawn(rng, weight):
-    """A value for a weight: variances stay positive."""
-    value = rng.normal(size=weight.shape) * 0.6
+    """A value for a weight: logits stay of size 1, variances positive."""
+    shape = tuple(weight.shape)
+    value = rng.normal(size=shape) * (0.4 if len(shape) < 2 else np.prod(shape[:-1]) ** -0.5)
     if "variance" in weight.name:
         value = 0.5 + np.abs(value)
     return value.astype("float32") if str(weight.dtype).find("int") < 0 else np.array(weight)

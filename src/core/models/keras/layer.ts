@@ -46,8 +46,6 @@ export interface TensorOptions {
 export interface WeightOptions {
   /** False for what Keras creates with `trainable=False`: a buffer. True unless told. */
   readonly trainable?: boolean;
-  /** Number in `.weights.h5`, where it is not the position among the declared ones. */
-  readonly index?: number;
 }
 
 /** Where a layer or cell stands inside another one. */

@@ -3,7 +3,7 @@ import { isJsonObject, type Json } from "../../formats/json.ts";
 import { Context, type Translation } from "./context.ts";
 import { inputTensor } from "./input.ts";
 import type { CallArgument, KerasTensor } from "./layer.ts";
-import { snakeCase } from "./names.ts";
+import { containerName } from "./names.ts";
 import {
   isTensor,
   type Reference,
@@ -93,7 +93,7 @@ function memberScope(
   scope: WeightScope | undefined,
   counters: Map<string, number>,
 ): WeightScope {
-  let path = snakeCase(config.className);
+  let path = containerName(config.className);
   if (!isOperation(config)) {
     const count = counters.get(path) ?? 0;
     counters.set(path, count + 1);

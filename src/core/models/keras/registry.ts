@@ -7,7 +7,6 @@ import { dense } from "./layers/dense.ts";
 import { embedding } from "./layers/embedding.ts";
 import { identity } from "./layers/identity.ts";
 import { images } from "./layers/images.ts";
-import { maskOperations } from "./layers/mask-operations.ts";
 import { merging } from "./layers/merging.ts";
 import { normalisation } from "./layers/normalisation.ts";
 import { pooling } from "./layers/pooling.ts";
@@ -25,7 +24,6 @@ const families: readonly LayerFamily[] = [
   embedding,
   identity,
   images,
-  maskOperations,
   merging,
   multiHeadAttention,
   normalisation,

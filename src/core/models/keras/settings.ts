@@ -6,7 +6,7 @@ import { isJsonObject, type Json, type JsonObject, textAt } from "../../formats/
  * to the loss of a batch (regularisers belong to no example), and bookkeeping.
  */
 const idle =
-  /^(name|trainable|dtype|batch_size|batch_shape|batch_input_shape|input_shape|input_dtype|sparse|ragged|optional|seed|momentum|autocast|shared_object_id)$|_(initializer|regularizer|constraint)$|^renorm|^fused$|^synchronized$|^virtual_batch_size$|^implementation$|^unroll$|^quantization_config$/;
+  /^(name|trainable|dtype|batch_size|batch_shape|batch_input_shape|input_shape|input_dtype|sparse|ragged|optional|seed|momentum|autocast|rng_type|shared_object_id)$|_(initializer|regularizer|constraint)$|^renorm|^fused$|^synchronized$|^virtual_batch_size$|^implementation$|^unroll$|^quantization_config$/;
 
 /**
  * One layer as the file describes it: class, name and settings. Every setting must be read by the translator of the class

@@ -1,17 +1,18 @@
 import type { CallArgument, KerasShape, KerasTensor, LayerContext } from "./layer.ts";
 import { isTensor, tensorsIn } from "./references.ts";
 
-/** The one tensor that a layer is called with. */
+/** The one tensor that a layer is called with; a mask may be another argument of the call. */
 export function theInput(context: LayerContext): KerasTensor {
   const { args, kwargs } = context.call;
-  const [x] = tensorsIn(args[0] ?? Object.values(kwargs));
+  const { mask, ...others } = kwargs;
+  const [x] = tensorsIn(args[0] ?? Object.values(others));
   if (x === undefined) {
     throw context.error(
       "The layer is called without a tensor.",
       "Save the model again with Keras.",
     );
   }
-  return x;
+  return isTensor(mask) ? { ...x, mask: context.plain(mask) } : x;
 }
 
 /**

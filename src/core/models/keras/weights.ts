@@ -42,8 +42,6 @@ interface Declared {
   readonly trainable: boolean;
   /** Position among those of its kind in its layer. */
   readonly position: number;
-  /** Number in `.weights.h5`, where the layer says it. */
-  readonly index: number | undefined;
 }
 
 /** The weights that layers declare while they are translated. */
@@ -59,7 +57,7 @@ export class WeightStore {
     scope: WeightScope,
     variable: string,
     shape: Shape,
-    { trainable = true, index }: WeightOptions,
+    { trainable = true }: WeightOptions,
   ): string {
     const name = join(scope.names[0] ?? "", variable);
     if (!this.declared.has(name)) {
@@ -67,7 +65,7 @@ export class WeightStore {
       const counts = this.counts.get(key) ?? { trainable: 0, fixed: 0 };
       this.counts.set(key, counts);
       const position = trainable ? counts.trainable++ : counts.fixed++;
-      this.declared.set(name, { name, shape, scope, variable, trainable, position, index });
+      this.declared.set(name, { name, shape, scope, variable, trainable, position });
     }
     return name;
   }
@@ -100,7 +98,7 @@ export class WeightStore {
   private aliases(weight: Declared): string[] {
     const { name, scope, variable, trainable, position } = weight;
     const trained = this.counts.get(scope.paths[0] ?? "")?.trainable ?? 0;
-    const index = weight.index ?? (trainable ? position : trained + position);
+    const index = trainable ? position : trained + position;
     const plain = scope.names.flatMap((outer) => {
       const own = join(outer, variable);
       return [own, join(this.model, own)];

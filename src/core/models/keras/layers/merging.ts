@@ -30,7 +30,8 @@ function elementwise(op: string): LayerTranslator {
 }
 
 function inputsOf(context: LayerContext, least: number): readonly KerasTensor[] {
-  const inputs = tensorsIn([...context.call.args, ...Object.values(context.call.kwargs)]);
+  const { args, kwargs } = context.call;
+  const inputs = tensorsIn(args[0] ?? kwargs["inputs"]);
   if (inputs.length < least) {
     throw context.error(
       `The layer is called with ${inputs.length} values instead of ${least} or more.`,

@@ -88,20 +88,15 @@ export const normalisation: LayerFamily = {
     const { layer } = context;
     layer.ignore("power_iterations");
     const inner = layer.layer("layer");
-    const width = inner.raw("filters") ?? inner.raw("units") ?? inner.raw("output_dim");
     const [y] = context.apply(
       inner,
       { attributes: ["layer"], names: [inner.name, ""] },
       context.call,
     );
-    if (typeof width !== "number" || y === undefined) {
-      throw context.error(
-        `A SpectralNormalization around a layer of the class "${inner.className}" is not read.`,
-        "Use it around Dense, Conv or Embedding layers.",
-      );
+    if (y === undefined) {
+      throw context.error("The layer inside gives nothing.");
     }
-    // Keras counts the kernel of the layer inside as the first weight of this one too.
-    context.weight("vector_u", [1, width], { trainable: false, index: 1 });
+    // Its own `vector_u` is for training alone.
     return y;
   },
 };

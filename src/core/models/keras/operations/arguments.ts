@@ -1,6 +1,6 @@
-import { bool, float32, int64, type Shape } from "../../../graph/tensor.ts";
+import { bool, float32, int64, type Shape, tensorOf } from "../../../graph/tensor.ts";
 import type { CallArgument, KerasTensor, LayerContext } from "../layer.ts";
-import { isTensor } from "../references.ts";
+import { isTensor, tensorsIn } from "../references.ts";
 
 /**
  * Arguments of one call of an operation, wherever the file keeps them: by position, by name, or among the settings of the
@@ -51,13 +51,27 @@ export class Arguments {
     const flat: unknown[] = Array.isArray(value) ? value.flat(8) : [value];
     const { context } = this;
     if (flat.every((item): item is number => typeof item === "number")) {
-      return context.tensor(context.builder.constant(float32(shape, flat)), shape);
+      const dtype = this.wholeNumbers();
+      const tensor =
+        dtype === "int64"
+          ? int64(shape, flat)
+          : dtype === "int32"
+            ? tensorOf(dtype, shape, Int32Array.from(flat))
+            : float32(shape, flat);
+      return context.tensor(context.builder.constant(tensor), shape, { dtype: tensor.dtype });
     }
     if (flat.every((item): item is boolean => typeof item === "boolean")) {
       const constant = context.builder.constant(bool(shape, flat));
       return context.tensor(constant, shape, { dtype: "bool" });
     }
     throw context.error(`The argument "${name}" of the operation is no tensor.`);
+  }
+
+  /** The type of the tensors of the call, where that is one of whole numbers: constants beside them have it too. */
+  private wholeNumbers(): "int32" | "int64" | undefined {
+    const { args, kwargs } = this.context.call;
+    const types = tensorsIn([...args, ...Object.values(kwargs)]).map(({ dtype }) => dtype);
+    return (["int32", "int64"] as const).find((dtype) => types.includes(dtype));
   }
 
   number(position: number, name: string, fallback?: number): number {

@@ -2,12 +2,13 @@ import type { KerasTensor, LayerContext } from "../layer.ts";
 import { snakeCase } from "../names.ts";
 import { Arguments } from "./arguments.ts";
 import { elementwise } from "./elementwise.ts";
+import { masks } from "./masks.ts";
 import type { Operation } from "./operation.ts";
 import { shapes } from "./shapes.ts";
 
 /** Operations on tensors in a functional model, by name. */
 const operations: ReadonlyMap<string, Operation> = new Map(
-  Object.entries({ ...elementwise, ...shapes }),
+  Object.entries({ ...elementwise, ...masks, ...shapes }),
 );
 
 /** Nodes of Keras 2 that hold a function of TensorFlow. */

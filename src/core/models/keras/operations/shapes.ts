@@ -52,7 +52,7 @@ function concatenate(context: LayerContext, inputs: readonly KerasTensor[], axis
     ? null
     : sizes.reduce<number>((sum, size) => sum + (size ?? 0), 0);
   const shape = broadcastShape(inputs.map((input) => input.shape)).with(axis, total);
-  return context.tensor(value, shape);
+  return context.tensor(value, shape, { dtype: inputs[0]?.dtype ?? "float32" });
 }
 
 function expanded(context: LayerContext, x: KerasTensor, axis: number): KerasTensor {

@@ -1,6 +1,6 @@
+import { isJsonObject } from "../../../../formats/json.ts";
 import type { CallArgument, KerasTensor, LayerContext } from "../../layer.ts";
 import { isTensor } from "../../references.ts";
-import { isObject } from "../../settings.ts";
 
 /** An argument of the call by its name, or by its place among the positional ones. */
 export function argumentOf(
@@ -29,7 +29,7 @@ export function flagArgument(context: LayerContext, name: string, position?: num
 /** Whole numbers of a setting: one, a list, or a tuple as Keras 3 wraps it; undefined where it is absent. */
 export function integersOf(context: LayerContext, key: string): readonly number[] | undefined {
   const value = context.layer.raw(key);
-  const list = isObject(value) ? value["items"] : typeof value === "number" ? [value] : value;
+  const list = isJsonObject(value) ? value["items"] : typeof value === "number" ? [value] : value;
   if (list === undefined) {
     return undefined;
   }

@@ -1,5 +1,5 @@
 import type { KerasTensor, LayerContext } from "../../layer.ts";
-import { snakeCase } from "../../network.ts";
+import { snakeCase } from "../../names.ts";
 import { isTensor, tensorsIn } from "../../references.ts";
 import { LayerConfig } from "../../settings.ts";
 import { checkKeywords, theInput } from "../../shapes.ts";
