@@ -6,8 +6,10 @@ import type { Shape } from "../../graph/tensor.ts";
 import type { Model } from "../model.ts";
 import type { Context, Translation } from "./context.ts";
 import type { KerasTensor } from "./layer.ts";
+import { compiledLoss } from "./loss.ts";
 import { isOperation, networkClasses, translateNetwork } from "./network.ts";
 import { tensorflowClasses, translateOperation } from "./operations/operations.ts";
+import { declareOutput } from "./outputs.ts";
 import { tensorsIn } from "./references.ts";
 import { refuseLayer } from "./refusals.ts";
 import { layers } from "./registry.ts";
@@ -55,6 +57,7 @@ export function importKeras(
   for (const [name, tensor] of outputs) {
     addOutput(builder, name, tensor);
   }
+  const loss = compiledLoss(builder, architecture.compiled, outputs);
   const declared = weights.weights();
   for (const [name, tensor] of weights.zeros()) {
     builder.initializer(name, tensor);
@@ -65,6 +68,7 @@ export function importKeras(
     weights: declared,
     recorded: true,
     paddingRows: new Map(),
+    loss,
     ...(translation.guessed.size === 0
       ? {}
       : { sized: (shapes) => importKeras(architecture, file, shapes) }),
@@ -96,11 +100,7 @@ function addOutput(builder: GraphBuilder, name: string, tensor: KerasTensor): vo
           },
         },
   });
-  builder.output({
-    name,
-    dtype: tensor.dtype,
-    shape: tensor.shape.map((size, axis) => size ?? (axis === 0 ? "batch" : `${name}.${axis}`)),
-  });
+  declareOutput(builder, name, tensor.dtype, tensor.shape);
 }
 
 function translate(context: Context): readonly KerasTensor[] {
