@@ -1,4 +1,4 @@
-import { type ExtensionContext, l10n, window } from "vscode";
+import { type ExtensionContext, l10n, Uri, window } from "vscode";
 import { ImageBadges } from "./annotations/badges.ts";
 import { RowAnnotations } from "./annotations/rows.ts";
 import { explain } from "./commands/explain-prediction.ts";
@@ -29,7 +29,13 @@ function register(context: ExtensionContext): Services {
     return thing;
   };
   const log = own(window.createOutputChannel("TracIn", { log: true }));
-  const compute = own(new Compute(context.asAbsolutePath("dist/compute.js"), log));
+  const compute = own(
+    new Compute(
+      context.asAbsolutePath("dist/compute.js"),
+      Uri.joinPath(context.globalStorageUri, "tensorflow").fsPath,
+      log,
+    ),
+  );
   const projects = own(new Projects());
   const session = own(new Session(compute, projects, context.workspaceState));
   const influence = own(

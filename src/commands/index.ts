@@ -6,6 +6,7 @@ import { chooseLayers } from "./choose-layers.ts";
 import { explainPrediction } from "./explain-prediction.ts";
 import { exportPyTorchModel } from "./export-pytorch-model.ts";
 import { findMislabelled } from "./find-mislabelled.ts";
+import { installTensorFlowEngine } from "./install-tensorflow-engine.ts";
 import { openSample } from "./open-sample.ts";
 import { refresh } from "./refresh.ts";
 import { deleteRun, openRun, revealRun } from "./runs.ts";
@@ -20,6 +21,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "tracin.setUpWorkspace": setUpWorkspace,
   "tracin.chooseLayers": chooseLayers,
   "tracin.exportPyTorchModel": exportPyTorchModel,
+  "tracin.installTensorFlowEngine": installTensorFlowEngine,
   "tracin.openSample": openSample,
   "tracin.clearAnnotations": clearAnnotations,
   "tracin.nextInfluential": (services) => goToInfluential(services, 1),

@@ -1,6 +1,7 @@
 import { parseConfig } from "../core/config/load.ts";
 import { datasetOf, type Project } from "../core/config/project.ts";
 import { writeConfig } from "../core/config/write.ts";
+import { chooseEngine } from "../core/engines/choose.ts";
 import { Fingerprints } from "../core/store/inputs.ts";
 import { deleteRun, listRuns } from "../core/store/reader.ts";
 import type { RunRecord } from "../core/store/record.ts";
@@ -10,7 +11,7 @@ import { estimate } from "./estimate.ts";
 import { describeExamples, placeOf, previewOf } from "./examples.ts";
 import { type Question, runJob, withMessage } from "./job.ts";
 import { marksOf, OpenRuns, pageOf } from "./runs.ts";
-import type { ComputeSettings } from "./settings.ts";
+import { type ComputeSettings, engineSetting } from "./settings.ts";
 import { Setup } from "./setup.ts";
 import { previewQuery, summarizeDamaged, summarizeProject, summarizeRun } from "./summaries.ts";
 import { Workspaces } from "./workspace.ts";
@@ -82,6 +83,7 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
         };
       }),
     detect: ({ root, answers }) => setup.detect(root, answers),
+    checkEngine: async ({ engine }) => (await chooseEngine(engineSetting(engine))).reason,
     writeConfig: async ({ root, config }) => {
       await writeConfig(root, parseConfig(JSON.stringify(config)));
     },

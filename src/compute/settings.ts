@@ -45,15 +45,7 @@ export function computeSettings(options: {
       : Math.max(500 * megabyte, Math.min(cores * 250 * megabyte, totalmem() / 4));
   const fitting = Math.max(1, Math.floor(memoryLimit / (baseline + working)));
   const wanted = (options.processes ?? 0) > 0 ? (options.processes ?? 0) : cores;
-  const engine = engineSettings.find((name) => name === (options.engine || "auto"));
-  if (engine === undefined) {
-    throw new TracInError(
-      "config",
-      `There is no engine "${options.engine}".`,
-      {},
-      `The engines are: ${engineSettings.join(", ")}.`,
-    );
-  }
+  const engine = engineSetting(options.engine || "auto");
   return {
     processes: Math.min(wanted, fitting),
     memoryLimit,
@@ -78,6 +70,20 @@ export function processesFor(settings: ComputeSettings, weightBytes: number): nu
   return 2 * weightBytes <= working
     ? settings.processes
     : Math.max(1, Math.min(settings.processes, fitting));
+}
+
+/** A name as the setting that it is. Throws kind `config` when there is no engine of that name. */
+export function engineSetting(name: string): EngineSetting {
+  const setting = engineSettings.find((each) => each === name);
+  if (setting === undefined) {
+    throw new TracInError(
+      "config",
+      `There is no engine "${name}".`,
+      {},
+      `The engines are: ${engineSettings.join(", ")}.`,
+    );
+  }
+  return setting;
 }
 
 const choices = new Map<EngineSetting, Promise<EngineChoice>>();

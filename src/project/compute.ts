@@ -15,7 +15,7 @@ import { type ComputeClient, createComputeClient } from "../protocol/rpc.ts";
 import { ComputeEnded } from "./compute-ended.ts";
 import { Owner } from "./disposable.ts";
 import { RestartLimit } from "./restart-limit.ts";
-import { computeSettings } from "./settings.ts";
+import { computeSettings, type EngineSetting } from "./settings.ts";
 
 /** Parameters of a request of {@link ComputeApi}. */
 export type Params<M extends keyof ComputeApi> = Parameters<ComputeApi[M]>[0];
@@ -47,8 +47,10 @@ export class Compute extends Owner {
   /** The process ended and everything that it had opened is gone. */
   readonly onDidEnd = this.ended.event;
 
+  /** @param tensorflowFolder where the TensorFlow engine is installed, if it is */
   constructor(
     private readonly program: string,
+    readonly tensorflowFolder: string,
     private readonly log: LogOutputChannel,
   ) {
     super();
@@ -97,6 +99,30 @@ export class Compute extends Owner {
     }
   }
 
+  /**
+   * Lets an engine compute in a process of its own, which may die of it. Throws why the engine does not run here.
+   * @returns which engine ran, and why
+   */
+  async checkEngine(engine: EngineSetting): Promise<string> {
+    const child = this.fork();
+    const client = createComputeClient(child);
+    const died = new Promise<never>((_, reject) => {
+      const fail = (reason: string) =>
+        reject(new TracInError("engine", l10n.t("The engine ended its process ({0}).", reason)));
+      child.once("error", (error) => fail(error.message));
+      child.once("exit", (code, signal) => fail(signal ?? l10n.t("exit code {0}", code ?? "?")));
+    });
+    died.catch(() => undefined);
+    const answer = client.request("checkEngine", { engine });
+    answer.catch(() => undefined);
+    try {
+      return await Promise.race([answer, died]);
+    } finally {
+      client.dispose();
+      child.kill();
+    }
+  }
+
   /** Lets the next request start a new process, whatever happened before. */
   reset(): void {
     this.restarts.clear();
@@ -113,6 +139,17 @@ export class Compute extends Owner {
       );
     }
     this.outdated = false;
+    const child = this.fork();
+    this.log.info(`Compute process ${child.pid ?? "?"} started.`);
+    const client = createComputeClient(child);
+    const running: Running = { child, client, ended: false };
+    this.running = running;
+    child.once("error", (error) => this.log.error(error));
+    child.once("exit", (code, signal) => this.handleExit(running, code, signal));
+    return running;
+  }
+
+  private fork(): ChildProcess {
     const settings = computeSettings();
     const child = fork(this.program, [], {
       // VS Code's own binary acts as Node; no debugger flags of the extension host are passed on.
@@ -124,22 +161,17 @@ export class Compute extends Owner {
         TRACIN_MEMORY_LIMIT: String(settings.memoryLimit),
         TRACIN_PROCESSES: String(settings.processes),
         TRACIN_ENGINE: settings.engine,
+        TRACIN_TENSORFLOW: this.tensorflowFolder,
       },
       serialization: "advanced",
       silent: true,
     });
-    this.log.info(`Compute process ${child.pid ?? "?"} started.`);
-    const client = createComputeClient(child);
-    const running: Running = { child, client, ended: false };
-    this.running = running;
     for (const stream of [child.stdout, child.stderr]) {
       if (stream) {
         createInterface({ input: stream }).on("line", (line) => this.log.info(line));
       }
     }
-    child.once("error", (error) => this.log.error(error));
-    child.once("exit", (code, signal) => this.handleExit(running, code, signal));
-    return running;
+    return child;
   }
 
   private handleExit(running: Running, code: number | null, signal: NodeJS.Signals | null): void {

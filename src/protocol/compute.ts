@@ -259,6 +259,8 @@ export interface ComputeApi {
     readonly root: string;
     readonly answers: Readonly<Record<string, string>>;
   }): SetupProposal;
+  /** Lets an engine multiply two matrices; which one ran, and why. Throws kind `engine` when it does not run here. */
+  checkEngine(params: { readonly engine: string }): string;
   /** Validates and writes `tracin.json`. */
   writeConfig(params: { readonly root: string; readonly config: unknown }): void;
 }

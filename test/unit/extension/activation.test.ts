@@ -139,6 +139,7 @@ async function activate(stub: Stub): Promise<string[]> {
   await module.exports.activate?.({
     subscriptions: [],
     extensionUri: { path: ROOT },
+    globalStorageUri: { path: "/storage" },
     asAbsolutePath: (file: string) => path.join(ROOT, file),
     workspaceState: { get: () => undefined, update: () => Promise.resolve() },
   });

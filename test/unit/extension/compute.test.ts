@@ -18,17 +18,35 @@ const record = (line: unknown): void => {
 };
 const log = { info: record, error: record, debug: record } as unknown as ConstructorParameters<
   typeof Compute
->[1];
+>[2];
 
-let compute = new Compute(program, log);
+let compute = new Compute(program, "/storage/tensorflow", log);
 afterEach(() => {
   compute.dispose();
-  compute = new Compute(program, log);
+  compute = new Compute(program, "/storage/tensorflow", log);
   lines.length = 0;
   stub.recorded.messages.length = 0;
 });
 
 const open = (root: string) => compute.request("open", { root });
+
+describe("checking an engine", () => {
+  it("happens in a process of its own", async () => {
+    await open("a");
+    const first = compute.pid;
+    const checked = Number(await compute.checkEngine("tensorflow"));
+    expect(checked).toBeGreaterThan(0);
+    expect(checked).not.toBe(first);
+    expect(compute.pid).toBe(first);
+    await vi.waitFor(() => expect(() => process.kill(checked, 0)).toThrow());
+  });
+
+  it("survives an engine that ends its process, and says so", async () => {
+    await expect(compute.checkEngine("onnxruntime")).rejects.toMatchObject({ kind: "engine" });
+    expect(stub.recorded.messages).toEqual([]);
+    expect((await open("b")).root).toBe("b");
+  });
+});
 
 describe("the compute client", () => {
   it("starts no process before the first request, and one for all requests", async () => {
@@ -47,6 +65,7 @@ describe("the compute client", () => {
       TRACIN_MEMORY_LIMIT: "321",
       TRACIN_PROCESSES: "3",
       TRACIN_ENGINE: "reference",
+      TRACIN_TENSORFLOW: "/storage/tensorflow",
     });
   });
 

@@ -5,6 +5,8 @@ export interface Recorded {
   readonly views: string[];
   readonly contexts: Map<string, unknown>;
   readonly messages: string[];
+  /** Settings that were written, by their whole names. */
+  readonly written: Map<string, unknown>;
 }
 
 export interface Stub {
@@ -78,6 +80,7 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
     views: [],
     contexts: new Map(),
     messages: [],
+    written: new Map(),
   };
   const configuration = new EventEmitter();
   const stub: Stub = {
@@ -116,6 +119,7 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
     OverviewRulerLane: { Right: 4 },
     FileType: { Directory: 2 },
     ProgressLocation: { Notification: 15 },
+    ConfigurationTarget: { Global: 1 },
     l10n: {
       t: (text: string, ...values: unknown[]) =>
         text.replace(/\{(\d+)\}/g, (_, index: string) => String(values[Number(index)])),
@@ -143,6 +147,8 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
       showErrorMessage: message,
       showInformationMessage: message,
       visibleTextEditors: [],
+      withProgress: (_: unknown, task: (progress: unknown, token: unknown) => unknown) =>
+        task({ report: () => undefined }, { onCancellationRequested: event }),
     },
     workspace: {
       createFileSystemWatcher: () => ({
@@ -152,8 +158,12 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
         onDidDelete: event,
       }),
       findFiles: () => Promise.resolve([]),
-      getConfiguration: () => ({
+      isTrusted: settings["isTrusted"] ?? true,
+      getConfiguration: (section: string) => ({
         get: (key: string, fallback: unknown) => settings[key] ?? fallback,
+        update: async (key: string, value: unknown) => {
+          recorded.written.set(`${section}.${key}`, value);
+        },
       }),
       onDidChangeConfiguration: configuration.event,
       onDidChangeTextDocument: event,
