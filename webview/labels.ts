@@ -1,4 +1,5 @@
 import type { ExplainedLabel, LabelValue, QueryCard } from "../src/protocol/compute.ts";
+import { strings } from "./strings.ts";
 
 /** A label that the query can be explained for. */
 export interface LabelChoice {
@@ -17,8 +18,11 @@ export function labelChoices(
   query: QueryCard,
   labels: readonly string[] | undefined,
 ): readonly LabelChoice[] {
+  if (query.reading === "positions") {
+    return positionChoices(query);
+  }
   const names = labels ?? numberedLabels(query);
-  if (names === undefined) {
+  if (names === undefined || query.reading !== "probabilities") {
     return [];
   }
   const predicted = query.prediction[0]?.label;
@@ -48,6 +52,18 @@ export function labelChoices(
   return choices.sort((a, b) => rank(a) - rank(b));
 }
 
+/** Where there is a label at each position, either all of the target's or all of the prediction's. */
+function positionChoices({ explained }: QueryCard): readonly LabelChoice[] {
+  const choice = (explain: "target" | "prediction", selected: boolean): LabelChoice => ({
+    label: strings.card.atPositions[explain],
+    explain,
+    isTarget: false,
+    isPrediction: false,
+    selected,
+  });
+  return [choice("target", explained === undefined), choice("prediction", explained !== undefined)];
+}
+
 /** Labels without names are class numbers: their order follows from the names themselves. */
 function numberedLabels(query: QueryCard): readonly string[] | undefined {
   const { explained, prediction } = query;
@@ -72,17 +88,9 @@ export interface PredictionView {
 }
 
 /** Chooses what to show of a prediction: the `limit` highest labels, or all. */
-export function predictionView(
-  query: QueryCard,
-  labels: readonly string[] | undefined,
-  all: boolean,
-  limit = 4,
-): PredictionView {
+export function predictionView(query: QueryCard, all: boolean, limit = 4): PredictionView {
   const { prediction, target, explained } = query;
-  const probabilities =
-    (labels !== undefined || explained !== undefined) &&
-    prediction.length > 0 &&
-    prediction.every((entry) => entry.value >= 0 && entry.value <= 1 + 1e-6);
+  const probabilities = query.reading === "probabilities";
   const predicted = probabilities ? prediction[0] : undefined;
   const known = prediction.some((entry) => entry.label === target);
   const shown = prediction.filter(

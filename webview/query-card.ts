@@ -7,6 +7,7 @@ import { chevron, warningIcon } from "./icons.ts";
 import { labelChoices, predictionView } from "./labels.ts";
 import { explainLabel, reveal } from "./messages.ts";
 import { pathLabel, placeStyles, placeText } from "./place.ts";
+import { positionLists, positionStyles } from "./position-lists.ts";
 import { previewLine, previewStyles, previewWhole } from "./preview.ts";
 import { queryCardStyles } from "./query-card-styles.ts";
 import { scoreBar, scoreBarStyles } from "./score-bar.ts";
@@ -29,7 +30,7 @@ export class QueryCardElement extends LitElement {
     }
     const { card } = strings;
     const { preview, place } = query;
-    const view = predictionView(query, this.labels, this.allLabels);
+    const view = predictionView(query, this.allLabels);
     const image = preview.kind === "image" ? preview : undefined;
     const where = place.image ?? placeText(place);
     return html`
@@ -72,10 +73,10 @@ export class QueryCardElement extends LitElement {
               </div>`
               : null
           }
-          ${this.renderLosses(query.losses)}
+          ${this.renderSummary(query)} ${this.renderLosses(query.losses)}
         </div>
       </section>
-      ${this.renderPreview(query)}
+      ${this.renderPreview(query)} ${query.positions ? positionLists(query.positions) : null}
       <div class="prediction" role="list">
         ${view.shown.map((entry) => this.renderEntry(entry, view.probabilities))}
       </div>
@@ -99,6 +100,25 @@ export class QueryCardElement extends LitElement {
       case "fields":
         return html`<div class="text">${previewWhole(preview)}</div>`;
     }
+  }
+
+  /** What is said of a prediction that is no list of labels or values. */
+  private renderSummary({ reading, positions, outputs }: QueryCard) {
+    const { card } = strings;
+    if (positions) {
+      return html`<div class="pair" title=${card.positionsTitle}>
+        <span class="muted">${card.positions}</span>
+        <span class="value">${card.positionsWrong(positions.wrong, positions.count)}</span>
+        <span>${card.meanLoss(formatNumber(positions.loss))}</span>
+      </div>`;
+    }
+    if (outputs) {
+      return html`<div class="pair">
+        <span class="value">${card.outputCount(outputs.count)}</span>
+        <span>${card.meanLoss(formatNumber(outputs.loss))}</span>
+      </div>`;
+    }
+    return reading === "none" ? html`<div class="muted">${card.noPrediction}</div>` : null;
   }
 
   private renderLosses(losses: readonly number[]) {
@@ -182,5 +202,6 @@ export class QueryCardElement extends LitElement {
     placeStyles,
     previewStyles,
     queryCardStyles,
+    positionStyles,
   ];
 }

@@ -8,7 +8,7 @@ import {
 import { html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import type { RankedView, SuspectOrder } from "../src/protocol/compute.ts";
+import type { RankedView, Reading, SuspectOrder } from "../src/protocol/compute.ts";
 import { formatCount } from "./format.ts";
 import { layoutOf, listedRows, rowRange, scaleOf } from "./list-model.ts";
 import { listStyles } from "./list-styles.ts";
@@ -25,6 +25,7 @@ import { baseStyles } from "./styles.ts";
 export class RankedList extends LitElement {
   @property() view: RankedView = "proponents";
   @property() order: SuspectOrder = "selfInfluence";
+  @property() reading: Reading = "probabilities";
   @property({ attribute: false }) cache: PageCache | undefined;
   /** Changes when the cache has changed. */
   @property({ type: Number }) revision = 0;
@@ -254,6 +255,7 @@ export class RankedList extends LitElement {
       view=${this.view}
       layout=${this.layout}
       .order=${this.order}
+      .reading=${this.reading}
       .scale=${cache ? scaleOf(cache, this.view, this.order) : 0}
       .expanded=${open}
       .active=${index === this.active}

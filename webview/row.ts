@@ -1,6 +1,6 @@
 import { html, LitElement, type TemplateResult } from "lit";
 import { customElement, property } from "lit/decorators.js";
-import type { RankedRow, RankedView, SuspectOrder } from "../src/protocol/compute.ts";
+import type { RankedRow, RankedView, Reading, SuspectOrder } from "../src/protocol/compute.ts";
 import { checkpointLine, checkpointLineStyles, describeParts } from "./checkpoint-line.ts";
 import { formatCount, formatNumber, formatProbability } from "./format.ts";
 import { chevron, warningIcon } from "./icons.ts";
@@ -26,6 +26,7 @@ export class RowElement extends LitElement {
   @property({ reflect: true }) view: RankedView = "proponents";
   @property() order: SuspectOrder = "selfInfluence";
   @property({ type: Number }) scale = 0;
+  @property() reading: Reading = "probabilities";
   @property({ reflect: true }) layout: RowLayout = "compact";
   @property({ type: Boolean, reflect: true }) expanded = false;
   @property({ type: Boolean, reflect: true }) active = false;
@@ -89,10 +90,12 @@ export class RowElement extends LitElement {
   }
 
   private renderLabel(row: RankedRow): TemplateResult {
-    const { suggested, target } = row;
+    const { suggested, target, predicted } = row;
+    const isSummary = this.reading === "positions" || this.reading === "outputs";
     return html`<span class="label" role="gridcell">
       <span class="target" title=${strings.row.target(target)}>${target}</span>
       ${suggested ? this.renderDisagreement(suggested.label, suggested.value) : null}
+      ${isSummary ? html`<span class="ellipsis muted" title=${predicted}>${predicted}</span>` : null}
     </span>`;
   }
 
@@ -167,8 +170,14 @@ export class RowElement extends LitElement {
         <dd class="sum">${formatNumber(row.selfInfluence)}</dd>
         <dt title=${strings.list.orderTitles.loss}>${words.loss}</dt>
         <dd>${formatNumber(row.loss)}</dd>
-        <dt>${strings.card.predicts}</dt>
-        <dd>${row.predicted}</dd>
+        ${
+          row.predicted === ""
+            ? null
+            : html`<dt>
+                ${this.reading === "positions" || this.reading === "outputs" ? words.lastCheckpoint : strings.card.predicts}
+              </dt>
+              <dd>${row.predicted}</dd>`
+        }
       </dl>
     </div>`;
   }

@@ -159,6 +159,7 @@ export class RunView extends LitElement {
         html`<tracin-ranked-list
           .view=${view}
           .order=${order}
+          .reading=${run.reading}
           .cache=${this.cacheOf(run.id, view, query, order)}
           .revision=${this.revision}
           .scroller=${this.scroller}

@@ -45,6 +45,22 @@ export const strings = {
     explain: "Explain",
     explainTitle:
       "The label whose loss the scores are about. Another choice computes the scores again.",
+    atPositions: {
+      target: "the target at each position",
+      prediction: "the prediction at each position",
+    },
+    positions: "positions",
+    positionsWrong: (wrong: number, count: number) =>
+      count === 0 ? "none counts" : `${formatCount(wrong)} of ${formatCount(count)} wrong`,
+    positionsTitle:
+      "Positions that count at which another label is the most probable one, at the last checkpoint",
+    outputCount: (count: number) => `${formatCount(count)} outputs`,
+    meanLoss: (loss: string) => `mean loss ${loss}`,
+    noPrediction: "The model gives its loss alone: there is no prediction to show.",
+    worst: "Largest losses at the last checkpoint",
+    worstEntry: (target: string, predicted: string) =>
+      target === predicted ? target : `${target} → ${predicted}`,
+    confusions: "Labels taken for others at the last checkpoint",
     moreLabels: (count: number) => `${formatCount(count)} more labels`,
     fewerLabels: "Fewer labels",
     loss: "loss",
@@ -138,6 +154,7 @@ export const strings = {
   row: {
     target: (target: string) => `Target ${target}`,
     predicted: (label: string) => `The model predicts ${label}`,
+    lastCheckpoint: "at the last checkpoint",
     predictedShort: (label: string) => `predicts ${label}`,
     suggested: (label: string, probability: string) =>
       `The model would say ${label}, with probability ${probability}`,

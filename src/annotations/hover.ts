@@ -65,6 +65,19 @@ function meaning(mark: Mark): string | undefined {
   }
 }
 
+function targetAndPrediction({ target, predicted, reading }: Mark): string {
+  switch (reading) {
+    case "probabilities":
+    case "values":
+      return l10n.t("Target {0}, the model predicts {1}", target, predicted);
+    case "positions":
+    case "outputs":
+      return l10n.t("Target {0}; at the last checkpoint: {1}", target, predicted);
+    case "none":
+      return l10n.t("Target {0}", target);
+  }
+}
+
 function facts(mark: Mark): readonly string[] {
   const own =
     mark.kind === "query"
@@ -74,7 +87,7 @@ function facts(mark: Mark): readonly string[] {
           l10n.t("Mean loss over the checkpoints {0}", formatNumber(mark.loss)),
         ];
   return [
-    l10n.t("Target {0}, the model predicts {1}", mark.target, mark.predicted),
+    targetAndPrediction(mark),
     ...(mark.suggested === undefined
       ? []
       : [

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { runJob } from "../compute/job.ts";
 import { Fingerprints } from "../core/store/inputs.ts";
 import { type Ranking, RunReader } from "../core/store/reader.ts";
-import type { RunRecord } from "../core/store/record.ts";
+import { type RunRecord, readingOfRun } from "../core/store/record.ts";
 import type { QuerySelection } from "../core/tracin/scores.ts";
 import {
   type CommandContext,
@@ -63,9 +63,9 @@ export function explainCommand(program: Command, context: CommandContext): void 
         return;
       }
       for (const answer of answers) {
-        printAnswer(context, answer);
+        printAnswer(context, answer, readingOfRun(record));
       }
-      printSuspects(context, suspects, "selfInfluence");
+      printSuspects(context, suspects, "selfInfluence", readingOfRun(record));
       printRun(context, record, root);
     } finally {
       reader.close();
@@ -100,7 +100,7 @@ export function suspectsCommand(program: Command, context: CommandContext): void
         });
         return;
       }
-      printSuspects(context, rows, options.order);
+      printSuspects(context, rows, options.order, readingOfRun(record));
       printRun(context, record, root);
     } finally {
       reader.close();

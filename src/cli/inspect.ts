@@ -1,9 +1,11 @@
 import type { Command } from "commander";
 import { estimate } from "../compute/estimate.ts";
 import type { OpenScorer } from "../compute/scoring.ts";
+import { lossText } from "../core/config/loss.ts";
 import { formatShape, sizeOf } from "../core/graph/tensor.ts";
 import type { CompiledGroup } from "../core/tracin/compile.ts";
 import { sitesOf } from "../core/tracin/layout.ts";
+import { readingOf } from "../core/tracin/questions.ts";
 import {
   type CommandContext,
   type CommonOptions,
@@ -67,6 +69,7 @@ async function inspect(opened: OpenScorer, signal: AbortSignal) {
       sites: plan.groups.map((compiled) => siteReport(compiled)),
     },
     loss: project.loss,
+    reading: readingOf(project),
     labels: project.encoder.labels ?? null,
     checkpoints: project.checkpoints.map(({ names: _, ...checkpoint }) => checkpoint),
     datasets,
@@ -147,7 +150,5 @@ function print(context: CommandContext, report: Report): void {
     target.join(", "),
   ]);
   out.write(`${table(out, ["name", "file", "kind", "examples", "target"], datasets, [3])}\n`);
-  out.write(
-    `\nLoss ${report.loss.type}, ${report.loss.reduction} over an example's outputs "${report.loss.output}"\n`,
-  );
+  out.write(`\nLoss ${lossText(report.loss, report.reading)}\n`);
 }

@@ -1,6 +1,8 @@
 import { join, relative } from "node:path";
+import type { Reading } from "../core/datasets/target-form.ts";
 import { runFolder } from "../core/store/folder.ts";
 import type { Ranking, RunReader, RunRow } from "../core/store/reader.ts";
+import { outputsText, positionsText } from "../core/store/readings.ts";
 import type { RunQuery, RunRecord } from "../core/store/record.ts";
 import {
   paint,
@@ -38,25 +40,45 @@ export async function readAnswers(reader: RunReader, top: number): Promise<Query
 export function printAnswer(
   { out }: Terminal,
   { query, proponents, opponents }: QueryAnswer,
+  reading: Reading,
 ): void {
-  const predicted = query.prediction
-    .slice(0, 3)
-    .map(({ label, value }) => `${printable(label)} (${significant(value)})`)
-    .join(", ");
   out.write(
     [
       "",
       paint(out, "bold", `${query.dataset}:${query.index}`) +
         paint(out, "dim", `  ${place(query.place)}`),
       `  target      ${printable(query.target)}`,
-      `  prediction  ${predicted}`,
+      ...predictionLines(query).map((line) => `  ${line}`),
       ...(query.explained === undefined ? [] : [`  explained   ${printable(query.explained)}`]),
       `  loss        ${query.losses.map(significant).join(" → ")}`,
       "",
     ].join("\n"),
   );
-  printScored(out, "Proponents (lower the loss of the query)", "green", proponents);
-  printScored(out, "Opponents (raise the loss of the query)", "red", opponents);
+  printScored(out, "Proponents (lower the loss of the query)", "green", proponents, reading);
+  printScored(out, "Opponents (raise the loss of the query)", "red", opponents, reading);
+}
+
+/** The prediction of a query: its likeliest labels or its values, or where it fails. */
+function predictionLines({ prediction, positions, outputs }: RunQuery): string[] {
+  if (positions !== undefined) {
+    const { worst, confusions } = positions;
+    return [
+      `prediction  ${positionsText(positions)}`,
+      ...worst.map(
+        ({ place: where, target, predicted, loss }, index) =>
+          `${index === 0 ? "worst       " : "            "}${where}: ${printable(target)}, predicted ${printable(predicted)}, loss ${significant(loss)}`,
+      ),
+      ...confusions.map(
+        ({ target, predicted, count }, index) =>
+          `${index === 0 ? "confused    " : "            "}${printable(target)} taken for ${printable(predicted)}: ${count}`,
+      ),
+    ];
+  }
+  const values = prediction
+    .slice(0, 3)
+    .map(({ label, value }) => `${printable(label)} (${significant(value)})`);
+  const text = outputs === undefined ? values.join(", ") : outputsText(outputs);
+  return [`prediction  ${text === "" ? "none: the model gives its loss alone" : text}`];
 }
 
 function printScored(
@@ -64,6 +86,7 @@ function printScored(
   title: string,
   style: "green" | "red",
   rows: Rows,
+  reading: Reading,
 ): void {
   out.write(`\n${paint(out, "bold", title)}\n`);
   if (rows.length === 0) {
@@ -79,12 +102,23 @@ function printScored(
     place(row),
   ]);
   out.write(
-    `${table(out, ["", "score", "target", "predicted", "example", "location"], lines, [0, 1, 4])}\n`,
+    `${table(out, ["", "score", "target", predictionHead(reading), "example", "location"], lines, [0, 1, 4])}\n`,
   );
 }
 
+/** Head of the column with what is known of predictions. */
+function predictionHead(reading: Reading): string {
+  return reading === "probabilities" || reading === "values" ? "predicted" : "last checkpoint";
+}
+
 /** Prints a list of suspects. */
-export function printSuspects({ out }: Terminal, rows: Rows, order: Ranking["order"]): void {
+export function printSuspects(
+  { out }: Terminal,
+  rows: Rows,
+  order: Ranking["order"],
+  reading: Reading,
+): void {
+  const isLabel = reading === "probabilities";
   const by = order === "loss" ? "mean loss" : "self-influence";
   out.write(`\n${paint(out, "bold", `Suspects (labels to look at first, by ${by})`)}\n`);
   const lines = rows.map((row) => [
@@ -93,7 +127,9 @@ export function printSuspects({ out }: Terminal, rows: Rows, order: Ranking["ord
     significant(row.loss),
     row.target,
     row.suggested === undefined
-      ? ""
+      ? isLabel
+        ? ""
+        : row.predicted
       : {
           text: `${row.suggested.label} (${probability(row.suggested.value)})`,
           style: "yellow" as const,
@@ -101,7 +137,8 @@ export function printSuspects({ out }: Terminal, rows: Rows, order: Ranking["ord
     String(row.index),
     place(row),
   ]);
-  const head = ["", "self-infl.", "mean loss", "target", "suggested", "example", "location"];
+  const verdict = isLabel ? "suggested" : predictionHead(reading);
+  const head = ["", "self-infl.", "mean loss", "target", verdict, "example", "location"];
   out.write(`${table(out, head, lines, [0, 1, 2, 5])}\n`);
 }
 
@@ -146,6 +183,8 @@ export function answerJson({ query, proponents, opponents }: QueryAnswer): unkno
     target: query.target,
     explained: query.explained ?? null,
     prediction: query.prediction,
+    ...(query.positions === undefined ? {} : { positions: query.positions }),
+    ...(query.outputs === undefined ? {} : { outputs: query.outputs }),
     losses: query.losses,
     proponents: proponents.map(rowJson),
     opponents: opponents.map(rowJson),

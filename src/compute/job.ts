@@ -22,6 +22,8 @@ export interface Question {
 
 /** What is explained where the labels at all positions are those that the model predicts. */
 const predictionAtPositions = "the prediction at each position";
+/** Characters of a label in the title of a run. */
+const longestLabel = 40;
 
 export interface JobOptions {
   readonly fingerprints: Fingerprints;
@@ -100,6 +102,7 @@ export async function runJob(
       layers: typeof opened.layers === "string" ? opened.layers : opened.layers.join(", "),
       parameters: [...scorer.parameters],
       loss: project.loss.type,
+      reading: readingOf(project),
       engine: opened.choice.engine.name,
       processes,
       seconds: (performance.now() - started) / 1000,
@@ -151,7 +154,6 @@ async function describeQuery({ project }: ScorerInUse, result: QueryResult): Pro
     place: placeOf(project, dataset, index),
     target: info?.target ?? "",
     prediction: labelValues(form, result.prediction),
-    probabilities: form.reading === "probabilities",
     ...summaryOf(project, form, result),
     ...(explained === undefined ? {} : { explained }),
     losses: [...result.losses],
@@ -160,8 +162,8 @@ async function describeQuery({ project }: ScorerInUse, result: QueryResult): Pro
 
 /** What is said of a prediction that is no short list of labels or numbers. */
 function summaryOf(
-  { loss }: Project,
-  { reading, labels }: PredictionForm,
+  { loss, encoder }: Project,
+  { reading }: PredictionForm,
   { prediction, positions }: QueryResult,
 ): Pick<RunQuery, "positions" | "outputs"> {
   if (reading === "outputs") {
@@ -173,8 +175,8 @@ function summaryOf(
   }
   const [count = 0, wrong = 0, mean = 0] = prediction;
   const named = <T extends { target: number; predicted: number }>(entry: T) => ({
-    target: labelName(labels, entry.target),
-    predicted: labelName(labels, entry.predicted),
+    target: encoder.className(entry.target),
+    predicted: encoder.className(entry.predicted),
   });
   // The label that position t predicts stands at position t + 1.
   const offset = loss.shift === true ? 1 : 0;
@@ -203,6 +205,10 @@ function titleOf(queries: readonly RunQuery[], selection: readonly QuerySelectio
   if (queries.length > 1) {
     return `${name} and ${queries.length - 1} more`;
   }
+  if (query.explained === predictionAtPositions) {
+    return `${name}, ${predictionAtPositions}`;
+  }
   const what = typeof first.explain === "number" ? "label" : first.explain;
-  return `${name}, ${what} ${query.explained ?? query.target}`;
+  const label = query.explained ?? query.target;
+  return `${name}, ${what} ${label.length > longestLabel ? `${label.slice(0, longestLabel)}…` : label}`;
 }

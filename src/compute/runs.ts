@@ -1,4 +1,6 @@
 import { type Ranking, RunReader, type RunRow } from "../core/store/reader.ts";
+import { outputsText, positionsText } from "../core/store/readings.ts";
+import { type RunQuery, readingOfRun } from "../core/store/record.ts";
 import type { Mark, RankedRow, RowsReply, RowsRequest } from "../protocol/compute.ts";
 import { toPlace } from "./summaries.ts";
 
@@ -85,17 +87,18 @@ export async function pageOf(
 export async function marksOf(reader: RunReader, limit: number, file?: string): Promise<Mark[]> {
   const { record } = reader;
   const marks: Mark[] = [];
+  const reading = readingOfRun(record);
   const lists = record.aggregate ? record.queries.slice(0, 1) : record.queries;
   for (const query of lists.keys()) {
     for (const row of await reader.top({ view: "proponents", query }, limit, file)) {
-      marks.push(toMark("proponent", row, row.score));
+      marks.push(toMark("proponent", row, row.score, reading));
     }
     for (const row of await reader.top({ view: "opponents", query }, limit, file)) {
-      marks.push(toMark("opponent", row, row.score));
+      marks.push(toMark("opponent", row, row.score, reading));
     }
   }
   for (const row of await reader.top({ view: "suspects", query: -1 }, limit, file)) {
-    marks.push(toMark("suspect", row, row.selfInfluence));
+    marks.push(toMark("suspect", row, row.selfInfluence, reading));
   }
   for (const [position, query] of record.queries.entries()) {
     const { place } = query;
@@ -109,7 +112,8 @@ export async function marksOf(reader: RunReader, limit: number, file?: string): 
         place: toPlace(place),
         index: query.index,
         target: query.target,
-        predicted: query.prediction[0]?.label ?? "",
+        predicted: predictionText(query),
+        reading,
         suggested: undefined,
         selfInfluence: 0,
         loss,
@@ -119,9 +123,23 @@ export async function marksOf(reader: RunReader, limit: number, file?: string): 
   return marks;
 }
 
-function toMark(kind: Mark["kind"], row: RunRow & { readonly rank: number }, value: number): Mark {
+/** The prediction of a query in one line. */
+function predictionText({ prediction, positions, outputs }: RunQuery): string {
+  if (positions !== undefined) {
+    return positionsText(positions);
+  }
+  return outputs === undefined ? (prediction[0]?.label ?? "") : outputsText(outputs);
+}
+
+function toMark(
+  kind: Mark["kind"],
+  row: RunRow & { readonly rank: number },
+  value: number,
+  reading: Mark["reading"],
+): Mark {
   return {
     kind,
+    reading,
     rank: row.rank,
     value,
     place: toPlace(row),

@@ -7,7 +7,7 @@ import { pruneGraph } from "../core/graph/prune.ts";
 import { resolveInside } from "../core/paths.ts";
 import { runFolder } from "../core/store/folder.ts";
 import type { Fingerprints } from "../core/store/inputs.ts";
-import type { RunQuery, RunRecord } from "../core/store/record.ts";
+import { type RunQuery, type RunRecord, readingOfRun } from "../core/store/record.ts";
 import { chooseParameters } from "../core/tracin/layers.ts";
 import type { Place, Preview, ProjectSummary, QueryCard, RunSummary } from "../protocol/compute.ts";
 import { previewOf } from "./examples.ts";
@@ -68,8 +68,9 @@ export async function summarizeRun(
     layers: record.layers,
     engine: record.engine,
     seconds: record.seconds,
+    reading: readingOfRun(record),
     queries: await Promise.all(
-      record.queries.map(async (query) => toCard(query, await preview(query))),
+      record.queries.map(async (query) => toCard(record, query, await preview(query))),
     ),
     changes: await fingerprints.changes(root, record, files),
   };
@@ -88,6 +89,7 @@ export function summarizeDamaged(id: string, error: TracInError): RunSummary {
     layers: "",
     engine: "",
     seconds: 0,
+    reading: "none",
     queries: [],
     changes: [error.describe()],
   };
@@ -131,14 +133,17 @@ function toCheckpoint(
   };
 }
 
-function toCard(query: RunQuery, preview: Preview): QueryCard {
+function toCard(record: RunRecord, query: RunQuery, preview: Preview): QueryCard {
   return {
     dataset: query.dataset,
     index: query.index,
     place: toPlace(query.place),
     preview,
     target: query.target,
+    reading: readingOfRun(record),
     prediction: query.prediction,
+    positions: query.positions,
+    outputs: query.outputs,
     explained: query.explained,
     losses: query.losses,
   };

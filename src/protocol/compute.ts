@@ -95,15 +95,51 @@ export interface LayerEstimate {
 /** The label whose loss is explained; a number is a class or output index. */
 export type ExplainedLabel = "target" | "prediction" | number;
 
+/**
+ * What is known of a prediction: probabilities of labels, values of outputs, how many positions are wrong, the number of
+ * outputs and their mean loss, or nothing.
+ */
+export type Reading = "probabilities" | "values" | "positions" | "outputs" | "none";
+
+/** Where the model fails on an example with a label at each position, at the last checkpoint. */
+export interface PositionsReading {
+  /** Positions that count, and those of them at which another label is the most probable one. */
+  readonly count: number;
+  readonly wrong: number;
+  /** Mean loss of a position. */
+  readonly loss: number;
+  /** Where the loss is largest, largest first. */
+  readonly worst: readonly {
+    readonly place: string;
+    readonly target: string;
+    readonly predicted: string;
+    readonly loss: number;
+  }[];
+  /** Labels that are taken for others, most frequent first. */
+  readonly confusions: readonly {
+    readonly target: string;
+    readonly predicted: string;
+    readonly count: number;
+  }[];
+}
+
 /** What is known of a run's query. */
 export interface QueryCard extends ExampleRef {
   readonly place: Place;
   readonly preview: Preview;
   /** The example's target as text. */
   readonly target: string;
-  /** All labels with probabilities, or outputs with values, at the last checkpoint; highest first for labels. */
+  readonly reading: Reading;
+  /**
+   * All labels with probabilities, or outputs with values, at the last checkpoint; highest first for labels. Empty where
+   * the reading is another one.
+   */
   readonly prediction: readonly LabelValue[];
-  /** Label that was explained, if the loss has labels. */
+  /** Where the model fails, for labels at positions. */
+  readonly positions: PositionsReading | undefined;
+  /** Number of outputs and mean loss of one, where they are too many to show. */
+  readonly outputs: { readonly count: number; readonly loss: number } | undefined;
+  /** Label that was explained, if the loss has labels; for labels at positions, that it is the prediction. */
   readonly explained: string | undefined;
   /** Loss of the query at each checkpoint. */
   readonly losses: readonly number[];
@@ -124,6 +160,8 @@ export interface RunSummary {
   readonly layers: string;
   readonly engine: string;
   readonly seconds: number;
+  /** What is known of the predictions of its examples. */
+  readonly reading: Reading;
   readonly queries: readonly QueryCard[];
   /** Inputs that changed since the run, as sentences; empty for a fresh run. */
   readonly changes: readonly string[];
@@ -154,7 +192,7 @@ export interface RankedRow {
   readonly place: Place;
   readonly preview: Preview;
   readonly target: string;
-  /** What the model predicts for it at the last checkpoint. */
+  /** What is known of its prediction at the last checkpoint; empty for nothing. */
   readonly predicted: string;
   /** Score on the query; 0 in a run without query. */
   readonly score: number;
@@ -184,6 +222,7 @@ export interface Mark {
   readonly index: number;
   readonly target: string;
   readonly predicted: string;
+  readonly reading: Reading;
   readonly suggested: LabelValue | undefined;
   readonly selfInfluence: number;
   readonly loss: number;

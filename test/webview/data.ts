@@ -163,7 +163,10 @@ function query(sample: Sample, index: number): QueryCard {
     place: place(sample, "test", index),
     preview: preview(sample, index + 17),
     target: targets[sample],
+    reading: labelsOf[sample] ? "probabilities" : "values",
     prediction: prediction(sample),
+    positions: undefined,
+    outputs: undefined,
     explained: labelsOf[sample] ? targets[sample] : undefined,
     losses: [2.31, 1.42, 1.05, 0.97, 0.91],
   };
@@ -187,6 +190,7 @@ export function makeRun(
     layers: "all",
     engine: "onnxruntime 1.30",
     seconds: 0.412,
+    reading: labelsOf[sample] ? "probabilities" : "values",
     queries:
       kind === "suspects"
         ? []

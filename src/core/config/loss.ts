@@ -1,3 +1,4 @@
+import type { Reading } from "../datasets/target-form.ts";
 import { TracInError } from "../errors.ts";
 import type { ValueInfo } from "../graph/graph.ts";
 import type { Model } from "../models/model.ts";
@@ -146,4 +147,28 @@ function outputNamed(model: Model, name: string): string {
 function defined(spec: { [K in keyof LossSpec]: LossSpec[K] | undefined }): LossSpec {
   const entries = Object.entries(spec).filter(([, value]) => value !== undefined);
   return Object.fromEntries(entries) as unknown as LossSpec;
+}
+
+/**
+ * The loss in one line, with everything that is not plain: `softmax-cross-entropy of "logits", mean over an example's
+ * positions that count (label 255 does not)`.
+ */
+export function lossText(loss: LossSpec, reading: Reading): string {
+  if (loss.type === "output") {
+    return `"${loss.output}", an output of the model`;
+  }
+  const counted =
+    loss.type === "softmax-cross-entropy" || loss.type === "sigmoid-cross-entropy"
+      ? ` that count (label ${loss.ignoreIndex} and padding do not)`
+      : "";
+  const over = reading === "positions" ? `positions${counted}` : "outputs";
+  const { weights, posWeight, labelSmoothing, delta } = loss;
+  return [
+    `${loss.type} of "${loss.output}", ${loss.reduction} over an example's ${over}`,
+    ...(loss.shift ? ["each position predicts the next one"] : []),
+    ...(weights === undefined ? [] : [`class weights ${weights.join(", ")}`]),
+    ...(posWeight === undefined ? [] : [`weight of what is on ${[posWeight].flat().join(", ")}`]),
+    ...(labelSmoothing === undefined ? [] : [`label smoothing ${labelSmoothing}`]),
+    ...(delta === undefined ? [] : [`linear from an error of ${delta}`]),
+  ].join("; ");
 }

@@ -32,6 +32,8 @@ export interface Encoder {
   readonly state: EncoderState;
   /** Label names by class index or output; undefined for regression and where classes have no names. */
   readonly labels: readonly string[] | undefined;
+  /** Name of a class or output, a token in quotes; its number where it has none. */
+  className(index: number): string;
   /** What is known of the prediction of an example. */
   readonly reading: Reading;
   /** Encodes examples [start, end) of a dataset. Throws kind `data` naming file, line and column. */

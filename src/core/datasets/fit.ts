@@ -2,6 +2,7 @@ import * as z from "zod";
 import type { Config, FeatureConfig } from "../config/config.ts";
 import { TracInError } from "../errors.ts";
 import type { Shape, Tensor } from "../graph/tensor.ts";
+import { labelName } from "../label-text.ts";
 import { listNames } from "./data-error.ts";
 import type { Dataset } from "./dataset.ts";
 import type { EncodedBatch, Encoder, EncoderState, InputSpec } from "./encoder.ts";
@@ -173,6 +174,15 @@ class FittedEncoder implements Encoder {
   ) {
     this.labels = labelsOfTarget(state.target);
     this.reading = readingOfTarget(state.target);
+  }
+
+  className(index: number): string {
+    const { target } = this.state;
+    const tokens =
+      target.kind === "positions" && target.from.kind === "tokens"
+        ? this.features.get(target.from.of)
+        : undefined;
+    return tokens?.tokenName?.(index) ?? labelName(this.labels, index);
   }
 
   encode(dataset: Dataset, start: number, end: number): Promise<EncodedBatch> {

@@ -51,19 +51,37 @@ export function readOutputs(
     }
     case "positions": {
       const [count = 0, wrong = 0, mean = 0] = outputs;
-      return plain(
-        count === 0
-          ? "nothing counts"
-          : `${wrong} of ${count} wrong, loss ${formatNumber(mean)} each`,
-      );
+      return plain(positionsText({ count, wrong, loss: mean }));
     }
     case "outputs": {
       const [count = 0, mean = 0] = outputs;
-      return plain(`${count} outputs, loss ${formatNumber(mean)} each`);
+      return plain(outputsText({ count, loss: mean }));
     }
     case "none":
       return plain("");
   }
+}
+
+/** `3 of 24 positions wrong, mean loss 0.42`. */
+export function positionsText(found: {
+  readonly count: number;
+  readonly wrong: number;
+  readonly loss: number;
+}): string {
+  const { count, wrong, loss } = found;
+  return count === 0
+    ? "no position counts"
+    : `${wrong} of ${count} positions wrong, mean loss ${short(loss)}`;
+}
+
+/** `784 outputs, mean loss 0.012`. */
+export function outputsText(found: { readonly count: number; readonly loss: number }): string {
+  return `${found.count} outputs, mean loss ${short(found.loss)}`;
+}
+
+/** Three significant digits. */
+function short(value: number): string {
+  return String(Number(value.toPrecision(3)));
 }
 
 function readProbabilities(

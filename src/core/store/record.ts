@@ -1,4 +1,5 @@
 import * as z from "zod";
+import type { Reading } from "../datasets/target-form.ts";
 
 /** A run comes from a folder that may have been downloaded: its paths must stay in the workspace. */
 const path = z
@@ -82,6 +83,8 @@ export const recordSchema = z.object({
   layers: z.string(),
   parameters: z.array(z.string()),
   loss: z.string(),
+  /** What is known of predictions; runs of older versions do not say. */
+  reading: z.enum(["probabilities", "values", "positions", "outputs", "none"]).optional(),
   engine: z.string(),
   processes: z.int().positive(),
   seconds: z.number(),
@@ -96,8 +99,6 @@ export const recordSchema = z.object({
       target: z.string(),
       /** All labels with probabilities, or outputs with values, at the last checkpoint; empty where there are neither. */
       prediction: z.array(label),
-      /** Whether those are probabilities; runs of older versions do not say. */
-      probabilities: z.boolean().optional(),
       /** For labels at positions, in what the model fails at the last checkpoint. */
       positions: positions.optional(),
       /** For outputs that are too many to show: their number, and the mean loss of one. */
@@ -112,6 +113,11 @@ export const recordSchema = z.object({
 
 /** The content of `run.json`. */
 export type RunRecord = z.infer<typeof recordSchema>;
+/** What is known of the predictions of a run. */
+export function readingOfRun(record: RunRecord): Reading {
+  return record.reading ?? (record.labels === undefined ? "values" : "probabilities");
+}
+
 /** A query as a run remembers it. */
 export type RunQuery = RunRecord["queries"][number];
 /** An input as a run remembers it. */

@@ -49,6 +49,7 @@ function twoHeads(): Project {
       labels: undefined,
       encode: unused,
       encodeAt: unused,
+      className: String,
       reading: "values",
       targetTexts: unused,
     },

@@ -17,6 +17,7 @@ function mark(line: number): Mark {
     index: line - 1,
     target: "cat",
     predicted: "dog",
+    reading: "probabilities",
     suggested: undefined,
     selfInfluence: 1,
     loss: 1,

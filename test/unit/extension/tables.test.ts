@@ -23,6 +23,7 @@ function mark(change: Partial<Mark>): Mark {
     index: 2,
     target: "virginica",
     predicted: "setosa",
+    reading: "probabilities",
     suggested: undefined,
     selfInfluence: 1.5,
     loss: 0.25,

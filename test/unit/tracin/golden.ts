@@ -173,6 +173,7 @@ export function tensorProject(given: TensorProject): Project {
         Array.from({ length: end - start }, (_, index) => start + index),
       ),
     reading: given.reading ?? (given.loss.type === "mse" ? "values" : "probabilities"),
+    className: String,
     targetTexts: async () => [],
     encodeAt: async (dataset, indices) => slice(sets.get(dataset.name) as EncodedBatch, indices),
   };

@@ -8,6 +8,9 @@ const digits: QueryCard = {
   place: { file: "test.csv", line: 143, lineCount: 1 },
   preview: { kind: "text", text: "" },
   target: "1",
+  reading: "probabilities",
+  positions: undefined,
+  outputs: undefined,
   prediction: [0.5, 0.2, 0.1, 0.08, 0.06, 0.04, 0.02].map((value, at) => ({
     label: ["7", "2", "3", "4", "5", "6", "1"][at] ?? "",
     value,
@@ -56,14 +59,48 @@ describe("labelChoices", () => {
   });
 
   it("offers nothing for outputs without labels", () => {
-    const query = { ...digits, explained: undefined, prediction: [{ label: "price", value: 231 }] };
+    const query = {
+      ...digits,
+      reading: "values" as const,
+      explained: undefined,
+      prediction: [{ label: "price", value: 231 }],
+    };
     expect(labelChoices(query, undefined)).toEqual([]);
+  });
+});
+
+describe("labels at positions", () => {
+  const query: QueryCard = {
+    ...digits,
+    target: "O B-PER O",
+    reading: "positions",
+    prediction: [],
+    positions: { count: 3, wrong: 1, loss: 0.4, worst: [], confusions: [] },
+    explained: undefined,
+  };
+
+  it("are explained all at once: those of the target or those of the prediction", () => {
+    const choices = labelChoices(query, names);
+    expect(choices.map(({ explain, selected }) => [explain, selected])).toEqual([
+      ["target", true],
+      ["prediction", false],
+    ]);
+    const again = labelChoices({ ...query, explained: "the prediction at each position" }, names);
+    expect(again.find((choice) => choice.selected)?.explain).toBe("prediction");
+  });
+
+  it("have no list of probabilities", () => {
+    expect(predictionView(query, false)).toMatchObject({
+      predicted: undefined,
+      shown: [],
+      hidden: 0,
+    });
   });
 });
 
 describe("predictionView", () => {
   it("shows the highest labels and always the target", () => {
-    const view = predictionView(digits, names, false);
+    const view = predictionView(digits, false);
     expect(view.shown.map((entry) => entry.label)).toEqual(["7", "2", "3", "4", "1"]);
     expect(view.hidden).toBe(2);
     expect(view.predicted?.label).toBe("7");
@@ -71,25 +108,26 @@ describe("predictionView", () => {
   });
 
   it("shows all on demand, and one more rather than a button for one", () => {
-    expect(predictionView(digits, names, true)).toMatchObject({ hidden: 0 });
-    expect(predictionView(digits, names, false, 5).shown).toHaveLength(7);
+    expect(predictionView(digits, true)).toMatchObject({ hidden: 0 });
+    expect(predictionView(digits, false, 5).shown).toHaveLength(7);
   });
 
   it("agrees when the target is the most probable label", () => {
-    expect(predictionView({ ...digits, target: "7" }, names, false).disagrees).toBe(false);
+    expect(predictionView({ ...digits, target: "7" }, false).disagrees).toBe(false);
   });
 
   it("compares nothing for outputs and for several labels at once", () => {
     const outputs = {
       ...digits,
+      reading: "values" as const,
       explained: undefined,
       prediction: [{ label: "price", value: 231 }],
     };
-    expect(predictionView(outputs, undefined, false)).toMatchObject({
+    expect(predictionView(outputs, false)).toMatchObject({
       probabilities: false,
       predicted: undefined,
       disagrees: undefined,
     });
-    expect(predictionView({ ...digits, target: "1, 4" }, names, false).disagrees).toBeUndefined();
+    expect(predictionView({ ...digits, target: "1, 4" }, false).disagrees).toBeUndefined();
   });
 });

@@ -17,6 +17,8 @@ export interface Feature {
   /** How the feature is called in messages: `images give [3, 32, 32]`. */
   readonly noun: string;
   encode(batch: Batch): Promise<FeatureValues>;
+  /** For text features, a token as a person reads it; undefined for an id that the tokenizer does not know. */
+  readonly tokenName?: (id: number) => string | undefined;
 }
 
 /** Something that learns from the training data in one pass. */

@@ -69,6 +69,8 @@ interface LoadedTokenizer {
   readonly after: readonly number[];
   /** Token ids of a text without those; undefined when it holds a token that the tokenizer cannot know. */
   ids(text: string): readonly number[] | undefined;
+  /** A token in quotes. */
+  name(this: void, id: number): string | undefined;
 }
 
 /** Reads the tokenizer and settles the padding token. */
@@ -115,6 +117,7 @@ export async function textFeature(state: State, root: string): Promise<Feature> 
   return {
     shape: [length],
     noun: "texts",
+    tokenName: tokenizer.name,
     async encode(batch) {
       const values = new Int32Array(batch.size * length).fill(pad);
       const mask = new Uint8Array(batch.size * length);
@@ -184,6 +187,7 @@ async function loadTokenizer(path: string, root: string): Promise<LoadedTokenize
       cutLeft: parsed.truncation?.direction === "Left",
       padLeft: parsed.padding?.direction === "Left",
       ...specialTokens(tokenizer),
+      name: (id) => tokenName(tokenizer, id),
       ids: (text) => {
         const { ids } = tokenizer.encode(text, { add_special_tokens: false });
         const known = ids.filter(Number.isInteger);
@@ -204,6 +208,19 @@ async function loadTokenizer(path: string, root: string): Promise<LoadedTokenize
       { cause: error },
     );
   }
+}
+
+/** The text that a token stands for; where it is a part of a character, the token as the vocabulary writes it. */
+function tokenName(tokenizer: Tokenizer, id: number): string | undefined {
+  const token = tokenizer.id_to_token(id);
+  if (token === undefined) {
+    return undefined;
+  }
+  const text = tokenizer.decode([id], {
+    skip_special_tokens: false,
+    clean_up_tokenization_spaces: false,
+  });
+  return JSON.stringify(text === "" || text.includes("\ufffd") ? token : text);
 }
 
 function padToken(added: readonly { id: number; content: string }[]): number | undefined {
