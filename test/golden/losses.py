@@ -170,7 +170,8 @@ def pixels(ignore=255):
 
 
 def image():
-    return {"image": normal(2, SIZE, SIZE)}
+    """Grey levels, as PNG files hold them."""
+    return {"image": torch.randint(0, 256, (N, 1, SIZE, SIZE)) / 255}
 
 
 class Tagger(nn.Module):
@@ -242,7 +243,7 @@ class Segmenter(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.first = nn.Conv2d(2, 4, 3, padding=1)
+        self.first = nn.Conv2d(1, 4, 3, padding=1)
         self.wide = nn.Conv2d(4, 4, 3, padding=2, dilation=2)
         self.out = nn.Conv2d(4, self.classes, 3, padding=1)
 
@@ -274,7 +275,7 @@ class Mask(Segmenter):
 class Autoencoder(Segmenter):
     """Predicts its own input."""
 
-    classes = 2
+    classes = 1
     targets = staticmethod(lambda inputs: inputs["image"])
 
 
