@@ -65,7 +65,7 @@ function taggedFiles(set: Set, count: number, read: Read): Files {
 }
 
 /** Grey images with masks beside them, and a manifest. */
-function imageFiles(valueOf: (label: number) => number) {
+function imageFiles(storedAs: (label: number) => number) {
   return (set: Set, count: number, read: Read): Files => {
     const files: Record<string, string | Uint8Array> = {
       [`${set}.csv`]: `image,mask\n${each(count, (i) => `${set}/${i}.png,masks/${set}/${i}.png\n`).join("")}`,
@@ -75,7 +75,7 @@ function imageFiles(valueOf: (label: number) => number) {
         encodePng({ width: 6, height: 6, channels: 1, data: Uint8Array.from(values) });
       const pixels = read("image", index).map((value) => Math.round(value * 255));
       files[`${set}/${index}.png`] = grey(pixels);
-      files[`masks/${set}/${index}.png`] = grey(read("target", index).map(valueOf));
+      files[`masks/${set}/${index}.png`] = grey(read("target", index).map(storedAs));
     }
     return files;
   };
