@@ -601,6 +601,155 @@ class ClassProbabilities(nn.Module):
         return (x.softmax(1) if self.exported else x).flatten(1)
 
 
+class Slopes(nn.Module):
+    """PReLU with one slope and with one per channel, on maps, sequences and vectors."""
+
+    inputs = staticmethod(lambda: {"image": normal(2, 5, 5)})
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3)
+        self.one = nn.PReLU()
+        self.many = nn.PReLU(4)
+        self.hidden = nn.Linear(9, 6)
+        self.last = nn.PReLU(6)
+        self.out = nn.Linear(6, CLASSES)
+
+    def forward(self, image):
+        x = self.many(self.one(self.conv(image)))
+        return self.out(self.last(self.hidden(x.flatten(2)).mean(1)))
+
+
+class ParameterOperands(nn.Module):
+    """Parameters in Where, Pow, Max, Min, Div (both sides), as updates of places, and in a comparison, which has no gradient."""
+
+    inputs = staticmethod(lambda: {"x": normal(4, 6)})
+
+    def __init__(self):
+        super().__init__()
+        self.filler = nn.Parameter(torch.randn(6))
+        self.power = nn.Parameter(torch.rand(4, 1) + 0.5)
+        self.floor = nn.Parameter(torch.randn(6))
+        self.ceiling = nn.Parameter(torch.randn(()))
+        self.numerator = nn.Parameter(torch.randn(4, 6))
+        self.first = nn.Parameter(torch.randn(6))
+        self.threshold = nn.Parameter(torch.zeros(6))
+        self.out = nn.Linear(6, CLASSES)
+
+    def randomise(self):
+        for parameter in self.parameters():
+            nn.init.normal_(parameter)
+        nn.init.uniform_(self.power, 0.5, 2)
+        nn.init.uniform_(self.ceiling, 0.5, 1)
+
+    def forward(self, x):
+        x = torch.where(x > 1, self.filler, x)
+        x = (x.abs() + 0.1) ** self.power - 1
+        x = torch.minimum(torch.maximum(x, self.floor), self.ceiling)
+        x = self.numerator / (x * x + 1)
+        x = x + (x > self.threshold).to(x.dtype)
+        x = torch.cat([self.first.expand(x.shape[0], 1, -1), x], 1)
+        return self.out(torch.tanh(x).mean(1))
+
+
+class WeightNorm(nn.Module):
+    """Weight normalisation, g v / |v|, of a linear layer and of a convolution; spectral normalisation."""
+
+    inputs = staticmethod(lambda: {"x": normal(3, 8)})
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.utils.parametrizations.weight_norm(nn.Conv1d(3, 4, 3))
+        self.hidden = nn.utils.parametrizations.weight_norm(nn.Linear(24, 6))
+        self.spectral = nn.utils.spectral_norm(nn.Linear(6, 5))
+        self.out = nn.Linear(5, CLASSES)
+
+    def forward(self, x):
+        x = torch.tanh(self.conv(x)).flatten(1)
+        return self.out(torch.tanh(self.spectral(torch.tanh(self.hidden(x)))))
+
+
+class WeightStandardisation(nn.Module):
+    """Standardised convolution weights, an equalised linear layer, a pruned one, one with a low-rank update, one that is shared."""
+
+    inputs = staticmethod(lambda: {"image": normal(2, 6, 6)})
+
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(2, 4, 3, stride=2)
+        self.gain = nn.Parameter(torch.ones(4, 1, 1, 1))
+        self.equal = nn.Linear(16, 6)
+        self.pruned = nn.Linear(6, 6)
+        self.register_buffer("mask", torch.randint(0, 2, (6, 6)).float())
+        self.low = nn.Linear(6, 5)
+        self.down = nn.Parameter(torch.randn(2, 6))
+        self.up = nn.Parameter(torch.randn(5, 2))
+        self.out = nn.Linear(5, CLASSES)
+
+    def forward(self, image):
+        weight = self.conv.weight
+        weight = (weight - weight.mean((1, 2, 3), keepdim=True)) / (weight.std((1, 2, 3), keepdim=True, unbiased=False) + 1e-5)
+        x = torch.relu(F.conv2d(image, weight * self.gain, self.conv.bias, stride=2))
+        x = torch.tanh(F.linear(x.flatten(1), self.equal.weight * 0.25, self.equal.bias))
+        x = torch.tanh(F.linear(x, self.pruned.weight * self.mask, self.pruned.bias))
+        x = x + 0.5 * torch.tanh(F.linear(x, self.pruned.weight))
+        x = torch.tanh(F.linear(x, self.low.weight + 2 * (self.up @ self.down), self.low.bias))
+        return self.out(x)
+
+
+class ParameterArithmetic(nn.Module):
+    """A learned temperature exp(t), generalised-mean pooling, a softmax over layers, ordered cut points, a bounded table."""
+
+    inputs = staticmethod(lambda: {"ids": tokens(7, 5)})
+
+    def __init__(self):
+        super().__init__()
+        self.word = nn.Embedding(7, 6)
+        self.mix = nn.Parameter(torch.randn(3))
+        self.layers = nn.ModuleList([nn.Linear(6, 6) for _ in range(2)])
+        self.power = nn.Parameter(torch.tensor(2.0))
+        self.steps = nn.Parameter(torch.randn(6))
+        self.temperature = nn.Parameter(torch.tensor(0.1))
+        self.out = nn.Linear(6, CLASSES, bias=False)
+
+    def randomise(self):
+        for parameter in self.parameters():
+            nn.init.normal_(parameter, std=0.7)
+        nn.init.uniform_(self.power, 1.5, 3)
+
+    def forward(self, ids):
+        states = [F.embedding(ids, torch.tanh(self.word.weight))]
+        for layer in self.layers:
+            states.append(torch.tanh(layer(states[-1])))
+        weights = self.mix.softmax(0)
+        x = sum(weight * state for weight, state in zip(weights, states))
+        x = (x * x + 0.1).pow(self.power).mean(1).pow(1 / self.power)
+        x = torch.tanh(x - torch.cumsum(F.softplus(self.steps), 0))
+        x = F.linear(F.normalize(x, dim=1), F.normalize(self.out.weight, dim=1))
+        return x * self.temperature.exp()
+
+
+class Lookups(nn.Module):
+    """Tables of other ranks, along other axes, by pairs of indices; a position table that is resized."""
+
+    inputs = staticmethod(lambda: {"ids": tokens(5, 4), "row": torch.randint(0, 3, (TRAIN + QUERIES, 2))})
+
+    def __init__(self):
+        super().__init__()
+        self.columns = nn.Parameter(torch.randn(6, 5))
+        self.scalars = nn.Parameter(torch.randn(5))
+        self.cubes = nn.Parameter(torch.randn(5, 2, 3))
+        self.pairs = nn.Parameter(torch.randn(3, 5, 6))
+        self.position = nn.Parameter(torch.randn(1, 6, 3))
+        self.out = nn.Linear(6, CLASSES)
+
+    def forward(self, ids, row):
+        x = self.columns[:, ids].permute(1, 2, 0) + self.scalars[ids].unsqueeze(-1)
+        x = x * torch.sigmoid(self.cubes[ids]).flatten(2) + self.pairs[row.repeat(1, 2), ids]
+        x = x + F.interpolate(self.position, size=4, mode="linear").transpose(1, 2)
+        return self.out(torch.tanh(x).mean(1))
+
+
 SOFTMAX = ("softmax-cross-entropy", "sum")
 MODELS = {
     "tied-linear": (TiedLinear, SOFTMAX),
@@ -637,6 +786,12 @@ MODELS = {
     "padding-row": (PaddingRow, SOFTMAX),
     "padding-row-twice": (PaddingRowTwice, SOFTMAX),
     "padding-row-tied": (PaddingRowTied, SOFTMAX),
+    "slopes": (Slopes, SOFTMAX),
+    "parameter-operands": (ParameterOperands, SOFTMAX),
+    "weight-norm": (WeightNorm, SOFTMAX),
+    "weight-standardisation": (WeightStandardisation, SOFTMAX),
+    "parameter-arithmetic": (ParameterArithmetic, SOFTMAX),
+    "lookups": (Lookups, SOFTMAX),
 }
 
 

@@ -2,7 +2,7 @@ import { TracInError } from "../errors.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { Graph, Node, ValueType } from "../graph/graph.ts";
 import { placeOfNode } from "../graph/place.ts";
-import type { DataType, Tensor } from "../graph/tensor.ts";
+import { isFloat, type Tensor } from "../graph/tensor.ts";
 import { rules } from "./rules/rules.ts";
 
 /**
@@ -130,8 +130,4 @@ function constantsOf(graph: Graph): (value: string) => Tensor | undefined {
     }
   }
   return (value) => graph.initializers.get(value) ?? made.get(value);
-}
-
-function isFloat(dtype: DataType): boolean {
-  return dtype === "float32" || dtype === "float64" || dtype === "float16" || dtype === "bfloat16";
 }

@@ -30,6 +30,11 @@ export type Tensor<T extends DataType = DataType> = {
   [K in T]: { readonly dtype: K; readonly shape: Shape; readonly data: ArrayOf[K] };
 }[T];
 
+/** Whether elements of a type are floating-point numbers: what may have a gradient. */
+export function isFloat(dtype: DataType): boolean {
+  return dtype === "float32" || dtype === "float64" || dtype === "float16" || dtype === "bfloat16";
+}
+
 /** Bytes per element. */
 export const bytesPerElement: Readonly<Record<DataType, number>> = {
   float32: 4,

@@ -12,7 +12,8 @@ export interface Rewritten {
 
 /**
  * The nodes with a few operators said by others, so that what follows need not know them: a Tile that repeats axes of
- * size 1 alone is an Expand, a CastLike a Cast; a MatMul with a vector is one with a matrix of one row or column.
+ * size 1 alone is an Expand, a CastLike a Cast; a MatMul with a vector is one with a matrix of one row or column, and
+ * one of two vectors a sum of products.
  */
 export function usePlainOperators(nodes: readonly Node[], observation: Observation): Rewritten {
   const constants = new Map<string, Tensor>();
@@ -39,6 +40,17 @@ export function usePlainOperators(nodes: readonly Node[], observation: Observati
       return [{ ...node, op: "Cast", inputs: node.inputs.slice(0, 1), attributes: { to } }];
     }
     const [output = ""] = node.outputs;
+    if (isVectorProduct(node, observation)) {
+      const products = unique(`${node.name}/products`);
+      const axes = unique(`${products}/axes`);
+      values.set(products, observation.get(node.inputs[0] ?? "") as Pair);
+      constants.set(axes, int64([1], [0]));
+      const keepdims: Attribute = { type: "int", value: 0 };
+      return [
+        { ...node, op: "Mul", name: products, outputs: [products] },
+        { ...node, op: "ReduceSum", inputs: [products, axes], attributes: { keepdims } },
+      ];
+    }
     const vector = node.op === "MatMul" ? vectorSlot(node, observation) : undefined;
     const result = observation.get(output);
     const operand = node.inputs[vector ?? 0] ?? "";
@@ -66,6 +78,11 @@ export function usePlainOperators(nodes: readonly Node[], observation: Observati
     ];
   });
   return { nodes: plain, constants, values };
+}
+
+function isVectorProduct(node: Node, observation: Observation): boolean {
+  const ranks = node.inputs.map((input) => observation.get(input)?.atTwo.shape.length);
+  return node.op === "MatMul" && ranks.every((rank) => rank === 1);
 }
 
 /** Which operand of a product is a vector, if just one is. */

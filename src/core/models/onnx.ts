@@ -1,7 +1,7 @@
 import { TracInError } from "../errors.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { decodeModel } from "../graph/onnx.ts";
-import { float32, int64, sizeOf, type Tensor } from "../graph/tensor.ts";
+import { float32, int64, isFloat, sizeOf, type Tensor } from "../graph/tensor.ts";
 import { readMetadata } from "./metadata.ts";
 import type { Model, ModelWeight } from "./model.ts";
 import { toOurOpset } from "./opsets.ts";
@@ -102,8 +102,6 @@ function constantOf(node: Node, file: string): Tensor {
   });
 }
 
-const floating = new Set(["float32", "float64", "float16", "bfloat16"]);
-
 /** The floating initializers of the file; those that the conversion of operators has added are none of its own. */
 function findWeights(
   graph: Graph,
@@ -123,7 +121,7 @@ function findWeights(
     }
   }
   return [...file.initializers]
-    .filter(([, tensor]) => floating.has(tensor.dtype))
+    .filter(([, tensor]) => isFloat(tensor.dtype))
     .map(([name, { shape }]): ModelWeight => {
       const used = uses.get(name) ?? [];
       const isStatistic = used.length > 0 && used.every(isRunningStatistic);

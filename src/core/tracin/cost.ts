@@ -50,7 +50,8 @@ export function possibleForms(
 ): readonly [FormChoice, ...FormChoice[]] {
   if (factors.kind === "vector") {
     const cost = (question.queries + 1) * factors.size;
-    return [{ score: "explicit", self: "explicit", cost, memory: factors.size }];
+    const memory = factors.floatsPerExample ?? factors.size;
+    return [{ score: "explicit", self: "explicit", cost, memory }];
   }
   switch (factors.kind) {
     case "rows":

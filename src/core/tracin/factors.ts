@@ -52,7 +52,13 @@ export type SiteFactors =
   | Rows
   | Tied
   /** G itself, [batch, size]. */
-  | { readonly kind: "vector"; readonly value: string; readonly size: number };
+  | {
+      readonly kind: "vector";
+      readonly value: string;
+      readonly size: number;
+      /** What making it takes, where that is more than the gradient itself. */
+      readonly floatsPerExample?: number;
+    };
 
 /** Builds the factors of a site from the gradient of its tap. */
 export function siteFactors(forward: Forward, site: Site, gradient: string): SiteFactors {

@@ -9,6 +9,7 @@ import { type BatchAxis, batchAxes } from "./batch-axis.ts";
 import { withLogits } from "./loss/logits.ts";
 import { appendLoss, type LossValues } from "./loss/loss.ts";
 import { isNormalisation, splitNormalisation } from "./normalisation.ts";
+import { rewriteUse } from "./rewrites.ts";
 import type { Scaling } from "./scaling.ts";
 import { type BroadcastSite, findSites, type Site } from "./sites.ts";
 
@@ -73,13 +74,18 @@ export function buildForward(options: ForwardOptions): Forward {
   const dataInputs = model.inputs.map((input) => input.name);
   const originalData = dataValues(model, dataInputs);
   const originalCarriers = carriersOf(model, counted, originalData);
+  const record = (value: string, valueType: ValueType, like: string): string => {
+    types.set(value, valueType);
+    layoutOf.set(value, layoutOf.get(like) ?? like);
+    return value;
+  };
   builder.nodes.length = 0;
   for (const node of original) {
     if (isNormalisation(node) && isCounted(node, originalCarriers)) {
       for (const value of splitNormalisation(builder, node, types, type)) {
         layoutOf.set(value, node.outputs[0] as string);
       }
-    } else {
+    } else if (!rewriteUse({ builder, type, carriers: originalCarriers, record }, node)) {
       builder.add(node);
     }
   }

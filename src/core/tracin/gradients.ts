@@ -1,6 +1,7 @@
 import { TracInError } from "../errors.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import { float32, int64 } from "../graph/tensor.ts";
+import { pullBackComputed } from "./computed.ts";
 import {
   type Factor,
   featuresFirst,
@@ -9,7 +10,7 @@ import {
   siteFactors,
 } from "./factors.ts";
 import type { Forward } from "./forward.ts";
-import type { SiteGroup } from "./layout.ts";
+import type { SiteGroup, Use } from "./layout.ts";
 import { type Site, tapOf } from "./sites.ts";
 
 /**
@@ -27,24 +28,53 @@ export function groupFactors(
     return factorsAt(forward, group.site, gradients);
   }
   const { builder, batch } = forward;
-  if (group.kind !== "pulledBack") {
+  if (group.kind !== "pulledBack" && group.kind !== "computed") {
     const all = group.sites.flatMap((site, index) => {
       const factors = factorsAt(forward, site, gradients);
       return factors === undefined ? [] : [group.turned[index] ? turned(factors) : factors];
     });
     return joined(builder, all);
   }
-  const values = group.uses.flatMap(({ sites, elements }) => {
+  /** The gradient of a use's weight, [batch, elements]. */
+  const stored = ({ sites }: Use): string | undefined => {
     const [first] = sites;
-    const all = sites.flatMap((site) => factorsAt(forward, site, gradients) ?? []);
-    const factors = joined(builder, all);
-    return factors === undefined || first === undefined
-      ? []
-      : [pullBack(builder, storedGradient(forward, first, factors), elements, group.size, batch)];
+    const factors = joined(
+      builder,
+      sites.flatMap((site) => factorsAt(forward, site, gradients) ?? []),
+    );
+    return first && factors && storedGradient(forward, first, factors);
+  };
+  if (group.kind === "computed") {
+    return computedFactors(forward, group, stored);
+  }
+  const values = group.uses.flatMap((use) => {
+    const value = stored(use);
+    return value === undefined ? [] : [pullBack(builder, value, use.elements, group.size, batch)];
   });
   return values.length === 0
     ? undefined
     : { kind: "vector", value: sum(builder, values), size: group.size };
+}
+
+/** The gradients of weights that arithmetic makes, pulled back to the parameters. */
+function computedFactors(
+  forward: Forward,
+  group: Extract<SiteGroup, { kind: "computed" }>,
+  stored: (use: Use) => string | undefined,
+): SiteFactors | undefined {
+  const weights = new Map<string, string>();
+  for (const use of group.uses) {
+    const value = stored(use);
+    const known = weights.get(use.weight);
+    if (value !== undefined) {
+      weights.set(use.weight, known === undefined ? value : forward.builder.add2(known, value));
+    }
+  }
+  if (weights.size === 0) {
+    return undefined;
+  }
+  const { value, floatsPerExample } = pullBackComputed(forward, weights, group.parameters);
+  return { kind: "vector", value, size: group.size, floatsPerExample };
 }
 
 function factorsAt(

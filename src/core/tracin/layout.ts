@@ -8,7 +8,8 @@ import { makersOf, trace, type View, viewOf } from "./views.ts";
  * Sites whose parameters do not overlap with any other site's: the inner product of gradients is the sum over
  * them. `merged` sites share one weight (or hold the same elements in the same layout) and add their gradients before the
  * product (positions are joined); a `tied` table is looked up at some of them and multiplied with at others; `pulledBack`
- * sites share parameters in different layouts and are summed element by element.
+ * sites share parameters in different layouts and are summed element by element; the weights of `computed` ones are made
+ * of the parameters by arithmetic.
  */
 export type SiteGroup = {
   /** Names of the counted parameters that it holds. */
@@ -30,6 +31,7 @@ export type SiteGroup = {
       /** Number of parameter elements of the group; the parameters' elements follow each other in their order. */
       readonly size: number;
     }
+  | { readonly kind: "computed"; readonly uses: readonly Use[]; readonly size: number }
 );
 
 /** The sites of a group. */
@@ -38,6 +40,7 @@ export function sitesOf(group: SiteGroup): readonly Site[] {
     case "single":
       return [group.site];
     case "pulledBack":
+    case "computed":
       return group.uses.flatMap(({ sites }) => sites);
     default:
       return group.sites;
@@ -48,7 +51,6 @@ export function sitesOf(group: SiteGroup): readonly Site[] {
  * Groups sites by the parameters that they share.
  *
  * @param reference the double-precision engine, which carries element numbers exactly
- * @throws kind `model` when a weight is computed from parameters by arithmetic (weight normalisation)
  */
 export async function groupSites(
   forward: Forward,
@@ -80,7 +82,7 @@ export async function groupSites(
 }
 
 /** Sites of one weight whose factors are alike, so that they can be joined. */
-interface Use {
+export interface Use {
   readonly weight: string;
   readonly likeness: string;
   readonly view: View;
@@ -138,6 +140,9 @@ async function groupsOf(
   for (const name of parameters) {
     offsets.set(name, size);
     size += sizeOf(forward.type(name).shape);
+  }
+  if (uses.some(({ view }) => view.isComputed)) {
+    return [{ kind: "computed", uses, parameters, size }];
   }
   const traced: TracedUse[] = [];
   for (const use of uses) {

@@ -48,7 +48,7 @@ export class ScaleInputs {
       return { kind: "one", value: this.declare(classInput(only), []) };
     }
     const { builder } = this.forward;
-    if (group.kind === "pulledBack") {
+    if (group.kind === "pulledBack" || group.kind === "computed") {
       const flat = group.parameters.map((name) => builder.reshape(this.elements(name), [-1]));
       const [first = ""] = flat;
       const value = flat.length === 1 ? first : builder.op("Concat", flat, { axis: 0 });

@@ -6,6 +6,7 @@ import {
   type Node,
   type ValueType,
 } from "../graph/graph.ts";
+import { isFloat } from "../graph/tensor.ts";
 import type { BatchAxis } from "./batch-axis.ts";
 import { layerOf } from "./layers.ts";
 
@@ -98,9 +99,19 @@ export function tapOf(site: Site): string {
 }
 
 /** Operators that broadcast their operands, so that a weight may have a copy per example. */
-const broadcasting = new Set(["Div", "Pow", "Min", "Max", "PRelu", "Where", "MatMul"]);
+const broadcasting = new Set([
+  "Div",
+  "Pow",
+  "Min",
+  "Max",
+  "Mean",
+  "Mod",
+  "PRelu",
+  "Where",
+  "MatMul",
+]);
 /** Those among them whose gradient needs no copy. */
-const elementwise = new Set(["Add", "Sub", "Mul", "Expand"]);
+const elementwise = new Set(["Add", "Sum", "Sub", "Mul", "Expand"]);
 
 /** What a use of a weight needs to know of its graph. */
 export interface SiteContext {
@@ -122,11 +133,13 @@ export interface SiteContext {
  * @throws kind `model` naming node and parameter where a weight is used in a way without a per-example gradient
  */
 export function findSites(context: SiteContext): readonly Site[] {
+  const hasGradient = (value: string) => value !== "" && isFloat(context.type(value).dtype);
   return context.graph.nodes.flatMap((node) =>
-    node.outputs.some((output) => context.carriers.has(output))
+    // What compares or counts has no gradient.
+    node.outputs.some((output) => context.carriers.has(output)) || !node.outputs.some(hasGradient)
       ? []
       : node.inputs.flatMap((input, slot) =>
-          context.carriers.has(input) ? [siteAt(context, node, slot)] : [],
+          context.carriers.has(input) && hasGradient(input) ? [siteAt(context, node, slot)] : [],
         ),
   );
 }

@@ -3,7 +3,6 @@ import { TracInError } from "../errors.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { sizeOf, type Tensor } from "../graph/tensor.ts";
 import type { Forward } from "./forward.ts";
-import { layerOf } from "./layers.ts";
 
 /** Operators that only move elements, keeping every one of them once. */
 const bijective = new Set(["Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"]);
@@ -16,6 +15,8 @@ export interface View {
   readonly nodes: readonly Node[];
   /** Counted parameters that it holds. */
   readonly parameters: readonly string[];
+  /** True when arithmetic makes it; otherwise its elements are those of parameters. */
+  readonly isComputed: boolean;
   /** True when it is one parameter with its elements at most rearranged. */
   readonly isWhole: boolean;
   /** Whether it is one matrix, as it is stored or turned over. */
@@ -59,7 +60,7 @@ function nodesBefore(
   return { nodes, needed };
 }
 
-/** @throws kind `model` when the weight is computed from parameters by arithmetic */
+/** How a site's weight is made of counted parameters. */
 export function viewOf(
   forward: Forward,
   makers: Makers,
@@ -69,16 +70,7 @@ export function viewOf(
   const { nodes, needed } = nodesBefore(forward, makers, weight);
   const parameters = [...needed].filter((name) => counted.has(name));
   const carrying = nodes.filter((node) => node.inputs.some((input) => forward.carriers.has(input)));
-  for (const node of carrying) {
-    if (!moving.has(node.op)) {
-      throw new TracInError(
-        "model",
-        `The weight "${weight}" is computed from the parameters ${parameters.join(", ")} by the operator ${node.op}; only rearranging operators are supported there.`,
-        { node: node.name, layer: layerOf(parameters[0] ?? weight) },
-        'Export the model with the computed weight as parameter, or leave the layer out with "layers" in tracin.json.',
-      );
-    }
-  }
+  const isComputed = carrying.some((node) => !moving.has(node.op));
   const isWhole = parameters.length === 1 && carrying.every((node) => bijective.has(node.op));
   const isMatrix =
     isWhole &&
@@ -88,6 +80,7 @@ export function viewOf(
   return {
     nodes,
     parameters,
+    isComputed,
     isWhole,
     matrix: isMatrix ? (turns % 2 === 0 ? "stored" : "turned") : undefined,
   };

@@ -1,10 +1,9 @@
 import { floatAttribute, intAttribute, type Node } from "../../graph/graph.ts";
-import type { DataType } from "../../graph/tensor.ts";
+import { type DataType, isFloat } from "../../graph/tensor.ts";
 import {
   broadcastShape,
   broadcastTo,
   cannot,
-  isFloat,
   type Kernel,
   type Kernels,
   need,

@@ -83,10 +83,6 @@ function brainToDouble(bits: number): number {
   return view.getFloat32(0);
 }
 
-export function isFloat(dtype: DataType): boolean {
-  return dtype === "float32" || dtype === "float64" || dtype === "float16" || dtype === "bfloat16";
-}
-
 /** An error that says what of a node the interpreter cannot run. */
 export function cannot(node: Node, what: string): TracInError {
   return new TracInError("engine", `${node.op} cannot run: ${what}`, placeOfNode(node));

@@ -1,7 +1,6 @@
 import type { Node } from "../../graph/graph.ts";
-import { sizeOf } from "../../graph/tensor.ts";
+import { isFloat, sizeOf } from "../../graph/tensor.ts";
 import { kernels as referenceKernels } from "../reference/engine.ts";
-import { isFloat } from "../reference/value.ts";
 import { cannot, type Run, Value } from "./value.ts";
 
 /**
