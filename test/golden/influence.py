@@ -54,30 +54,31 @@ def one(tensors, index):
     return [tensor[index : index + 1] for tensor in tensors]
 
 
-def influence(model, checkpoints, rates, train, queries, kind, reduction="sum"):
+def influence(model, checkpoints, rates, train, queries, kind, reduction="sum", factors=None):
     """Everything that TracInCP says of these examples.
 
     `checkpoints`: state dictionaries in training order; `train` and `queries`: (list of inputs [n, ...], targets [n, ...]).
     Returns float64 tensors: scores [C, N, M], self [C, N], losses [C, N], predictions [N, O], queryLosses [C, M],
     queryPredictions [M, O], aggregate [C, N] (the queries' gradients added up before the product), and for each
-    parameter self/NAME [C, N] and scores/NAME [C, N, M]. Rates are in all but losses and predictions.
+    parameter self/NAME [C, N] and scores/NAME [C, N, M]. Rates are in all but losses and predictions. `factors`, for each
+    checkpoint a number or tensor by parameter name, multiplies the gradients of the training side.
     """
     model = model.double().eval()
     names = [name for name, _ in model.named_parameters()]
     rows = {name: [] for name in ("losses", "queryLosses", "aggregate")}
     of_parameter = {f"{kind}/{name}": [] for kind in ("self", "scores") for name in names}
-    for state, rate in zip(checkpoints, rates, strict=True):
+    for state, rate, factor in zip(checkpoints, rates, factors or [dict.fromkeys(names, 1)] * len(rates), strict=True):
         model.load_state_dict(state)
         asked = [gradient(model, one(queries[0], m), queries[1][m : m + 1], kind, reduction) for m in range(len(queries[1]))]
         total = {name: sum(found[name] for _, found in asked) for name in names}
         rows["queryLosses"].append([loss for loss, _ in asked])
         found = [gradient(model, one(train[0], n), train[1][n : n + 1], kind, reduction) for n in range(len(train[1]))]
         rows["losses"].append([loss for loss, _ in found])
-        rows["aggregate"].append([rate * sum((g[name] * total[name]).sum().item() for name in names) for _, g in found])
+        rows["aggregate"].append([rate * sum((factor[name] * g[name] * total[name]).sum().item() for name in names) for _, g in found])
         for name in names:
-            of_parameter[f"self/{name}"].append([rate * (g[name] ** 2).sum().item() for _, g in found])
+            of_parameter[f"self/{name}"].append([rate * (factor[name] * g[name] ** 2).sum().item() for _, g in found])
             of_parameter[f"scores/{name}"].append(
-                [[rate * (g[name] * q[name]).sum().item() for _, q in asked] for _, g in found]
+                [[rate * (factor[name] * g[name] * q[name]).sum().item() for _, q in asked] for _, g in found]
             )
     result = {name: torch.tensor(value, dtype=torch.float64) for name, value in (rows | of_parameter).items()}
     result["scores"] = sum(result[f"scores/{name}"] for name in names)

@@ -1,8 +1,9 @@
 import { stat } from "node:fs/promises";
 import { basename, dirname, join, posix } from "node:path";
 import { TracInError } from "../errors.ts";
+import { isJsonObject, type Json, memberAt } from "../formats/json.ts";
 import type { Checkpoint, LoggedRate, SchedulerState } from "./checkpoint.ts";
-import { field, readJson } from "./json-file.ts";
+import { readJson } from "./json-file.ts";
 import { plainNumber } from "./progress.ts";
 import { openPytorch } from "./pytorch/pytorch.ts";
 import { readTrainingArguments, type TrainingArguments } from "./pytorch/training-arguments.ts";
@@ -117,8 +118,8 @@ interface TrainerState {
 
 async function openTrainerState(path: string, file: string): Promise<TrainerState> {
   const state = await readJson(path, file);
-  const history = field(state, "log_history");
-  const entries: unknown[] = Array.isArray(history) ? history.slice(-mostLogged) : [];
+  const history = memberAt(state, "log_history");
+  const entries: readonly Json[] = Array.isArray(history) ? history.slice(-mostLogged) : [];
   return {
     step: count(state, "global_step"),
     epoch: count(state, "epoch"),
@@ -130,8 +131,8 @@ async function openTrainerState(path: string, file: string): Promise<TrainerStat
   };
 }
 
-function count(value: unknown, name: string): number | undefined {
-  const number = plainNumber(field(value, name));
+function count(value: Json, name: string): number | undefined {
+  const number = plainNumber(isJsonObject(value) ? memberAt(value, name) : undefined);
   return number !== undefined && number >= 0 ? number : undefined;
 }
 

@@ -1,9 +1,10 @@
 import { realpath } from "node:fs/promises";
 import { basename, dirname, join, posix } from "node:path";
 import { TracInError } from "../errors.ts";
+import { type JsonObject, objectAt } from "../formats/json.ts";
 import { isInside } from "../paths.ts";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.ts";
-import { field, readJson } from "./json-file.ts";
+import { readJson } from "./json-file.ts";
 
 const mostParts = 10_000;
 
@@ -53,7 +54,7 @@ export async function openParts(
 }
 
 /** The file of each tensor. */
-function readIndex(index: unknown, file: string): ReadonlyMap<string, string> {
+function readIndex(index: JsonObject, file: string): ReadonlyMap<string, string> {
   const fail = (message: string, tensor?: string) =>
     new TracInError(
       "checkpoint",
@@ -61,8 +62,8 @@ function readIndex(index: unknown, file: string): ReadonlyMap<string, string> {
       { file, ...(tensor === undefined ? {} : { tensor }) },
       "The index may be damaged or not one: save or copy it again.",
     );
-  const weights = field(index, "weight_map");
-  if (typeof weights !== "object" || weights === null || Array.isArray(weights)) {
+  const weights = objectAt(index, "weight_map");
+  if (weights === undefined) {
     throw fail('The index has no "weight_map".');
   }
   const places = new Map<string, string>();

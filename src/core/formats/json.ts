@@ -11,7 +11,7 @@ export interface JsonObject {
 const maximumDepth = 512;
 
 /**
- * Parses a JSON object as Python writes it, where infinities are numbers too.
+ * Parses a JSON object as Python writes it, where infinities are numbers too; NaN becomes null.
  * @param part what the text is, for the message: `config.json`
  * Throws `kind` with the file.
  */
@@ -37,7 +37,7 @@ export function parseJsonObject(
   }
 }
 
-/** Text with `Infinity` as a number that overflows to it. Throws a `SyntaxError` for deep nesting. */
+/** Text with `Infinity` as a number that overflows to it and `NaN` as null. Throws a `SyntaxError` for deep nesting. */
 function standardise(text: string): string {
   const parts: string[] = [];
   let done = 0;
@@ -56,10 +56,13 @@ function standardise(text: string): string {
       }
     } else if (character === "}" || character === "]") {
       depth--;
-    } else if (character === "I" && text.startsWith("Infinity", index)) {
-      parts.push(text.slice(done, index), "1e999");
-      done = index + "Infinity".length;
-      index = done - 1;
+    } else if (character === "I" || character === "N") {
+      const [name, value] = character === "I" ? ["Infinity", "1e999"] : ["NaN", "null"];
+      if (text.startsWith(name, index)) {
+        parts.push(text.slice(done, index), value);
+        done = index + name.length;
+        index = done - 1;
+      }
     }
   }
   return parts.join("") + text.slice(done);

@@ -1,7 +1,8 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import { openCheckpoint } from "../../../src/core/checkpoints/open.ts";
-import type { LossSettings } from "../../../src/core/config/config.ts";
+import { CheckpointFiles } from "../../../src/core/config/checkpoints.ts";
+import type { Config, LossSettings } from "../../../src/core/config/config.ts";
 import { resolveLoss } from "../../../src/core/config/loss.ts";
 import { openProject } from "../../../src/core/config/open.ts";
 import type { Project } from "../../../src/core/config/project.ts";
@@ -75,8 +76,8 @@ export function readSafetensors(path: string): SafetensorsFile {
   };
 }
 
-function readGolden(name: string) {
-  const at = join(folder, name);
+function readGolden(name: string, within = folder) {
+  const at = join(within, name);
   const json: unknown = JSON.parse(readFileSync(join(at, "golden.json"), "utf8"));
   const expected = readSafetensors(join(at, "expected.safetensors"));
   return {
@@ -91,20 +92,24 @@ function readGolden(name: string) {
   };
 }
 
-interface SyntheticJson {
-  model: string;
-  checkpoints: string[];
+interface SyntheticJson extends OptimizerJson {
   learningRates: number[];
-  loss: LossSettings;
-  reading?: Reading;
-  inputs: string[];
   parameters: string[];
   buffers: string[];
 }
 
+/** What the goldens of test/golden/optimizers.py say; the rest is in the checkpoints. */
+interface OptimizerJson {
+  model: string;
+  checkpoints: string[];
+  loss: LossSettings;
+  reading?: Reading;
+  inputs: string[];
+}
+
 /** Targets as the encoder gives them: -1, or a mask, where a position does not count. */
 function asEncoded(
-  { loss, reading }: SyntheticJson,
+  { loss, reading }: OptimizerJson,
   targets: Tensor,
 ): Pick<EncodedBatch, "targets" | "mask"> {
   const { shape } = targets;
@@ -222,18 +227,7 @@ export function tensorProject(given: TensorProject): Project {
 export async function openSynthetic(name: string): Promise<Golden> {
   const golden = readGolden(name);
   const json = golden.json as SyntheticJson;
-  const encodedSet = (set: string): EncodedBatch => {
-    const targets = golden.inputs.get(`${set}.target`);
-    const inputs = json.inputs.map(
-      (input) => [input, golden.inputs.get(`${set}.${input}`)] as const,
-    );
-    return {
-      size: targets.shape[0] as number,
-      inputs: new Map(inputs),
-      ...asEncoded(json, targets),
-    };
-  };
-  const [train, query] = [encodedSet("train"), encodedSet("query")];
+  const [train, query] = encodedSets(golden.inputs, json);
   const project = tensorProject({
     ...json,
     root: golden.at,
@@ -250,18 +244,69 @@ export async function openSynthetic(name: string): Promise<Golden> {
       return weights;
     },
   });
+  return { name, project, ...golden, ...asked(train, query) };
+}
+
+function encodedSets(tensors: SafetensorsFile, json: OptimizerJson): [EncodedBatch, EncodedBatch] {
+  const encodedSet = (set: string): EncodedBatch => {
+    const targets = tensors.get(`${set}.target`);
+    const inputs = json.inputs.map((input) => [input, tensors.get(`${set}.${input}`)] as const);
+    return {
+      size: targets.shape[0] as number,
+      inputs: new Map(inputs),
+      ...asEncoded(json, targets),
+    };
+  };
+  return [encodedSet("train"), encodedSet("query")];
+}
+
+/** Every example, and every query with its own target. */
+function asked(train: EncodedBatch, query: EncodedBatch): Pick<Golden, "selection" | "train"> {
   return {
-    name,
-    project,
     selection: Array.from({ length: query.size }, (_, index) => ({
       dataset: "query",
       index,
       explain: "target",
     })),
     train: Array.from({ length: train.size }, (_, index) => index),
-    expected: golden.expected,
-    has: golden.has,
   };
+}
+
+const optimizers = join(import.meta.dirname, "../golden/optimizers");
+export const optimizerNames = readdirSync(optimizers).sort();
+
+/** The project of a golden whose checkpoints hold the state of their optimizer, with a part of `tracin.json`. */
+export async function openOptimizerGolden(
+  name: string,
+  config: Partial<Config["checkpoints"]>,
+): Promise<Golden & { readonly rates: readonly Readonly<Record<string, number>>[] }> {
+  const golden = readGolden(name, optimizers);
+  const json = golden.json as OptimizerJson & { readonly rates: Record<string, number>[] };
+  const model = importOnnx(readFileSync(join(golden.at, json.model)), json.model);
+  const [train, query] = encodedSets(golden.inputs, json);
+  const plain = tensorProject({
+    ...json,
+    root: golden.at,
+    model,
+    learningRates: [],
+    parameters: [],
+    buffers: [],
+    train,
+    query,
+    readWeights: () => Promise.reject(new Error("read by the checkpoints' own code")),
+  });
+  const checkpoints = { files: json.checkpoints, ...config };
+  const files = new CheckpointFiles(golden.at, { ...plain.config, checkpoints }, model);
+  const project: Project = {
+    ...plain,
+    config: { ...plain.config, checkpoints },
+    ...(await files.open()),
+    readWeights: (checkpoint) => files.readWeights(checkpoint),
+    ...(checkpoints.preconditioner === "from-file"
+      ? { readPreconditioner: (checkpoint, names) => files.readPreconditioner(checkpoint, names) }
+      : {}),
+  };
+  return { name, project, rates: json.rates, ...golden, ...asked(train, query) };
 }
 
 /** The project of a sample in the repository, with its golden. */
