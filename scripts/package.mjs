@@ -10,6 +10,7 @@ import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promi
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { createVSIX } from "@vscode/vsce";
+import { repack } from "./repack.mjs";
 
 const MOST_MEGABYTES = 45;
 
@@ -53,6 +54,7 @@ await createVSIX({
   allowMissingRepository: true,
   rewriteRelativeLinks: false,
 });
+await repack(output);
 const megabytes = (await stat(output)).size / 1e6;
 report(`${path.relative(root, output)}: ${megabytes.toFixed(1)} MB`);
 if (megabytes > MOST_MEGABYTES) {
