@@ -48,15 +48,10 @@ export function resizeNearest(image: NumberImage, width: number, height: number)
   return { width, height, data };
 }
 
-/** Input position under the centre of each output position; added up step by step, as Pillow rounds. */
+/** Input position under the centre of each output position, rounded as Pillow does. */
 function nearest(inputSize: number, outputSize: number): Int32Array {
   const step = inputSize / outputSize;
-  let centre = step * 0.5;
-  return Int32Array.from({ length: outputSize }, () => {
-    const position = Math.floor(centre);
-    centre += step;
-    return position;
-  });
+  return Int32Array.from({ length: outputSize }, (_, output) => Math.floor((output + 0.5) * step));
 }
 
 function kernel(inputSize: number, outputSize: number): Kernel {
