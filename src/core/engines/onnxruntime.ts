@@ -12,6 +12,12 @@ type OnnxRuntime = Pick<typeof import("onnxruntime-node"), "Tensor" | "Inference
 const maximalBytes = 2 ** 31 - 2 ** 24;
 
 /**
+ * Nodes of a graph that the library still optimises, which takes time with the square of their number: an LSTM over 100 steps
+ * with its gradient (4,100 nodes) took 15 s instead of 0.7 s, and ran no faster.
+ */
+const mostOptimised = 2000;
+
+/**
  * The engine of onnxruntime-node on the processor. The native library is loaded by the first `compile`.
  *
  * The declared types of a graph's outputs are ignored (onnxruntime infers them). Feeds and outputs are not
@@ -104,7 +110,8 @@ async function createSession(
       intraOpNumThreads: options.threads ?? 1,
       interOpNumThreads: 1,
       executionMode: "sequential",
-      graphOptimizationLevel: options.optimise === false ? "disabled" : "all",
+      graphOptimizationLevel:
+        options.optimise === false || graph.nodes.length > mostOptimised ? "disabled" : "all",
       // Measured on three 3x3 convolutions (256 x 28 x 28, 32 channels): 192 MB at the peak, the fastest of the four;
       // with patterns 271 MB, with neither 426 MB, with patterns alone 176 MB and 1.5 times slower.
       enableCpuMemArena: true,

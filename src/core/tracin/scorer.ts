@@ -42,6 +42,8 @@ export interface ScoreOptions {
 
 /** Bytes of intermediate values of one batch that keep the processor's caches and the memory both content. */
 const bytesPerBatch = 14 * 2 ** 20;
+/** A graph of many small steps (an unrolled recurrent layer) takes larger batches: a node has a price of its own. */
+const bytesPerNode = 2 ** 15;
 const largestBatch = 1024;
 /** Fewest examples per chunk; work is shared in whole chunks. */
 const smallestChunk = 256;
@@ -240,7 +242,8 @@ export class Scorer {
 
   /** Examples per batch that keep a batch's values within the memory limit and the processor's caches. */
   batchSize(plan: Question): number {
-    const budget = Math.min(bytesPerBatch, this.options.memoryLimit / 4);
+    const wanted = Math.max(bytesPerBatch, bytesPerNode * plan.graph.nodes.length);
+    const budget = Math.min(wanted, this.options.memoryLimit / 4);
     const fitting = budget / (4 * plan.floatsPerExample);
     return (
       this.options.batch ?? Math.min(largestBatch, 2 ** Math.max(0, Math.floor(Math.log2(fitting))))
