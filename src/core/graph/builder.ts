@@ -52,6 +52,7 @@ export class GraphBuilder {
 
   /** Appends an existing node as it is. */
   add(node: Node): void {
+    this.taken.add(node.name);
     for (const output of node.outputs) {
       this.taken.add(output);
     }
@@ -151,7 +152,7 @@ export class GraphBuilder {
     return this.op("MatMul", [a, b]);
   }
 
-  /** A name that no value has yet. */
+  /** A name that no value or node has yet. */
   unique(stem: string): string {
     let name = `${stem}.${this.counter++}`;
     while (this.taken.has(name)) {

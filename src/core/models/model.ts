@@ -53,8 +53,8 @@ export interface Model {
    */
   readonly loss?: ModelLoss;
   /**
-   * True when the file holds no values of the weights (the architecture alone): then no weight may be missing from a
-   * checkpoint, frozen or not.
+   * True when the graph's weights are zeros that wait for a checkpoint (Keras, where architecture and weights are read apart): then
+   * no weight may be missing from a checkpoint, frozen or not.
    */
   readonly hollow?: boolean;
   /**

@@ -1,12 +1,6 @@
 import { open, readFile, stat } from "node:fs/promises";
 import { TracInError } from "../errors.ts";
-import {
-  isJsonObject,
-  type JsonObject,
-  objectAt,
-  parseJsonObject,
-  textAt,
-} from "../formats/json.ts";
+import { isJsonObject, objectAt, parseJsonObject, textAt } from "../formats/json.ts";
 import { readKerasArchitecture } from "../formats/keras.ts";
 import { readTfjsModel } from "../formats/tfjs.ts";
 import { importKeras } from "./keras/import.ts";
@@ -100,11 +94,5 @@ async function importJson(path: string, file: string): Promise<Model> {
       "Write the architecture with model.to_json(), or name a model.json of TensorFlow.js.",
     );
   }
-  return hollow(json, file);
-}
-
-/** A model of which no values are known. */
-function hollow(json: JsonObject, file: string): Model {
-  const version = textAt(json, "keras_version");
-  return { ...importKeras({ model: json, version }, file), hollow: true };
+  return importKeras({ model: json, version: textAt(json, "keras_version") }, file);
 }

@@ -144,7 +144,7 @@ function largest(actual: Float32Array, expected: ArrayLike<number>): number {
 }
 
 /** Largest difference, each column relative to its largest number. */
-function relative(actual: Float32Array, expected: Float64Array, width: number): number {
+export function relative(actual: Float32Array, expected: Float64Array, width: number): number {
   const scales = Array.from({ length: width }, (_, column) =>
     Math.max(...expected.filter((__, at) => at % width === column).map(Math.abs)),
   );

@@ -67,6 +67,7 @@ export function importKeras(
     graph: pruneGraph(builder.build()),
     weights: declared,
     recorded: true,
+    hollow: true,
     paddingRows: new Map(),
     loss,
     ...(translation.guessed.size === 0

@@ -33,9 +33,9 @@ interface Compiled {
 const classesLast = { classAxis: -1 } as const;
 
 /**
- * What `compile` was told of the loss of one example, and the output that it takes. Where an output holds probabilities that no
- * Softmax or Sigmoid ends with, or where such an end was taken for logits (`from_logits=True`), the values whose
- * cross-entropy Keras computed become an output of their own, `NAME/logits`.
+ * What `compile` was told of the loss of one example, and the output that it takes. Where the cross-entropy that Keras computed is
+ * not that of the output's own logits (probabilities that no Softmax or Sigmoid ends with, one that was taken for
+ * logits), what it is the cross-entropy of becomes an output of its own, `NAME/logits`.
  *
  * Averages over the last axis and over positions are a `mean` over the outputs of one example. With several outputs that have a
  * loss each, none of them is the loss of the training: nothing is said.
@@ -56,6 +56,10 @@ export function compiledLoss(
   const smoothing = numberAt(settings, "label_smoothing") ?? 0;
   const ignored = numberAt(settings, "ignore_class");
   const delta = numberAt(settings, "delta");
+  if (type === "huber" && delta === undefined && "name" in settings) {
+    // Keras 3 does not save it.
+    return classesLast;
+  }
   const axis = numberAt(settings, "axis");
   return {
     type,
@@ -102,39 +106,57 @@ function numberAt(settings: JsonObject, key: string): number | undefined {
   return typeof value === "number" ? value : undefined;
 }
 
-/** Operators between an activation and an output that keep every element in its place. */
+/** Operators between an activation and an output that keep every element. */
 const keeping = new Set(["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"]);
+const activations: Readonly<Partial<Record<Compiled["type"], string>>> = {
+  "softmax-cross-entropy": "Softmax",
+  "sigmoid-cross-entropy": "Sigmoid",
+};
 
-/** The output whose cross-entropy is the compiled one, see {@link compiledLoss}. */
+/**
+ * The output whose cross-entropy is the compiled one (see {@link compiledLoss}), as Keras on TensorFlow finds it: a tensor
+ * that comes straight from `softmax` or `sigmoid` knows its logits, which both cross-entropies take, whatever `from_logits`
+ * says; after a Reshape it does not, and `from_logits` rules.
+ */
 function logitsOf(
   builder: GraphBuilder,
   outputs: NetworkOutputs,
   output: string,
   { type, settings }: Compiled,
 ): string {
+  const own = activations[type];
+  if (own === undefined) {
+    return output;
+  }
+  const maker = (value: string) => builder.nodes.find((node) => node.outputs.includes(value));
+  const last = maker(output);
+  const straight = maker(last?.inputs[0] ?? "");
+  let source = last;
+  while (source !== undefined && keeping.has(source.op)) {
+    source = maker(source.inputs[0] ?? "");
+  }
   const fromLogits = memberAt(settings, "from_logits") === true;
-  const activation = { "softmax-cross-entropy": "Softmax", "sigmoid-cross-entropy": "Sigmoid" };
-  if (type !== "softmax-cross-entropy" && type !== "sigmoid-cross-entropy") {
+  const declare = (value: string): string => {
+    const name = `${output}/logits`;
+    const { op, attributes } = last ?? { op: "Identity", attributes: {} };
+    builder.add({ op, name, inputs: [value], outputs: [name], attributes });
+    declareOutput(builder, name, "float32", outputs.get(output)?.shape ?? []);
+    return name;
+  };
+  if (straight?.op === "Softmax" || straight?.op === "Sigmoid") {
+    return straight.op === own ? output : declare(straight.inputs[0] ?? "");
+  }
+  if (fromLogits) {
+    // A product, so that the activation before it is not taken for the loss's own.
+    return source?.op === own
+      ? declare(builder.mul(last?.inputs[0] ?? "", builder.scalar(1)))
+      : output;
+  }
+  if (source?.op === own) {
     return output;
   }
-  let maker = builder.nodes.find((node) => node.outputs.includes(output));
-  while (maker !== undefined && keeping.has(maker.op)) {
-    const [input = ""] = maker.inputs;
-    maker = builder.nodes.find((node) => node.outputs.includes(input));
-  }
-  if ((maker?.op === activation[type]) !== fromLogits) {
-    return output;
-  }
-  const logits = fromLogits
-    ? // A product, so that the activation before it is not taken for the loss's own.
-      builder.mul(output, builder.scalar(1))
-    : type === "softmax-cross-entropy"
-      ? logProbabilities(builder, output)
-      : logOdds(builder, output);
-  const name = `${output}/logits`;
-  builder.add({ op: "Identity", name, inputs: [logits], outputs: [name], attributes: {} });
-  declareOutput(builder, name, "float32", outputs.get(output)?.shape ?? []);
-  return name;
+  const toLogits = type === "softmax-cross-entropy" ? logProbabilities : logOdds;
+  return declare(toLogits(builder, last?.inputs[0] ?? ""));
 }
 
 /** Keras's `epsilon`, between which and its complement probabilities are cut. */
@@ -144,7 +166,7 @@ function clipped(builder: GraphBuilder, value: string): string {
   return builder.op("Clip", [value, builder.scalar(epsilon), builder.scalar(1 - epsilon)]);
 }
 
-/** log(p / sum p): its softmax cross-entropy is -log p. */
+/** log(p / sum p) along the last axis: its softmax cross-entropy is -log p. */
 function logProbabilities(builder: GraphBuilder, value: string): string {
   const sum = builder.reduceSum(value, [-1], true);
   return builder.op("Log", [clipped(builder, builder.div(value, sum))]);

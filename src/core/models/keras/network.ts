@@ -108,9 +108,14 @@ function memberScope(
   return { ...inner, names: [...inner.names, config.name] };
 }
 
-/** Operations of `keras.ops` in a functional model of Keras 3 stand among its layers, but are none. */
+/**
+ * Operations of `keras.ops` in a functional model of Keras 3 stand among its layers, but are none. Legacy files do not name
+ * their module; what tells them from layers of the same name is that only layers are trainable or not.
+ */
 export function isOperation(config: LayerConfig): boolean {
-  return config.module?.startsWith("keras.src.ops") === true || config.module === "keras.ops";
+  return config.module === undefined
+    ? isKeras3(config) && !("trainable" in config.settings)
+    : /^keras\.(src\.)?ops\b/.test(config.module);
 }
 
 /**

@@ -31,7 +31,8 @@ function elementwise(op: string): LayerTranslator {
 
 function inputsOf(context: LayerContext, least: number): readonly KerasTensor[] {
   const { args, kwargs } = context.call;
-  const inputs = tensorsIn(args[0] ?? kwargs["inputs"]);
+  const list = args[0] ?? kwargs["inputs"];
+  const inputs = Array.isArray(list) && args.length < 2 ? tensorsIn(list) : [];
   if (inputs.length < least) {
     throw context.error(
       `The layer is called with ${inputs.length} values instead of ${least} or more.`,

@@ -1,0 +1,198 @@
+"""Goldens for compiled losses: Keras' own loss of each example alone, and its gradients, in double precision.
+
+    python test/golden/keras_losses.py
+
+Writes test/unit/golden/keras/losses.json (see README.md).
+"""
+
+import json
+import sys
+
+import numpy as np
+from keras_goldens import GOLDEN, QUERIES, TRAIN, N, drawn, filled, keras, set_floatx, tf, tf_keras
+
+CASES = {}
+
+
+def case(*versions):
+    def add(function):
+        for version in versions:
+            CASES[f"{function.__name__}_k{version}"] = (function, version)
+        return function
+
+    return add
+
+
+def classes(rng):
+    return rng.integers(0, 3, size=N)
+
+
+def one_hot(rng):
+    return np.eye(3)[classes(rng)]
+
+
+def labels(rng):
+    return rng.integers(0, 2, size=(N, 3)).astype("float64")
+
+
+def numbers(rng):
+    return rng.normal(size=(N, 3))
+
+
+def head(K, activation=None, units=3):
+    L = K.layers
+    return K.Sequential([K.Input((4,), name="x"), L.Dense(3, activation="tanh"), L.Dense(units, activation=activation, name="y")])
+
+
+@case(2, 3)
+def softmax(K):
+    return head(K, "softmax"), "sparse_categorical_crossentropy", classes
+
+
+@case(2, 3)
+def logits_smoothed(K):
+    return head(K), K.losses.CategoricalCrossentropy(from_logits=True, label_smoothing=0.1), one_hot
+
+
+@case(2, 3)
+def probabilities_without_softmax(K):
+    return head(K, "softplus"), "categorical_crossentropy", one_hot
+
+
+@case(2, 3)
+def softmax_taken_for_logits(K):
+    L = K.layers
+    model = K.Sequential([K.Input((4,), name="x"), L.Dense(3), L.Softmax(), L.Reshape((3,), name="y")])
+    return model, K.losses.SparseCategoricalCrossentropy(from_logits=True), classes
+
+
+@case(2, 3)
+def softmax_with_logits_told(K):
+    return head(K, "softmax"), K.losses.SparseCategoricalCrossentropy(from_logits=True), classes
+
+
+@case(2, 3)
+def binary_probabilities_moved(K):
+    L = K.layers
+    model = K.Sequential([K.Input((4,), name="x"), L.Dense(3, activation="softmax"), L.Reshape((3,), name="y")])
+    return model, "binary_crossentropy", labels
+
+
+@case(2, 3)
+def sigmoid(K):
+    return head(K, "sigmoid"), K.losses.BinaryCrossentropy(label_smoothing=0.2), labels
+
+
+@case(2, 3)
+def sigmoid_of_one(K):
+    return head(K, "sigmoid", 1), "binary_crossentropy", lambda rng: rng.integers(0, 2, size=(N, 1)).astype("float64")
+
+
+@case(2, 3)
+def softmax_with_binary(K):
+    return head(K, "softmax"), ["binary_crossentropy"], labels
+
+
+@case(2, 3)
+def squared(K):
+    return head(K), "mse", numbers
+
+
+@case(2, 3)
+def squared_sum(K):
+    return head(K), K.losses.MeanSquaredError(reduction="sum"), numbers
+
+
+@case(2, 3)
+def absolute(K):
+    return head(K), {"y": "mean_absolute_error"}, numbers
+
+
+@case(2)
+def huber(K):
+    return head(K), K.losses.Huber(delta=0.7), numbers
+
+
+@case(3)
+def huber_by_name(K):
+    return head(K), "huber", numbers
+
+
+def positions(K, activation=None):
+    L = K.layers
+    return K.Sequential([K.Input((4, 2), name="x"), L.Dense(3, activation="tanh"), L.Dense(3, activation=activation, name="y")])
+
+
+def tokens(rng):
+    return rng.integers(0, 3, size=(N, 4))
+
+
+@case(2, 3)
+def each_position(K):
+    return positions(K, "softmax"), "sparse_categorical_crossentropy", tokens
+
+
+@case(2, 3)
+def positions_summed(K):
+    return positions(K), K.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"), tokens
+
+
+@case(3)
+def positions_ignored(K):
+    return positions(K), K.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=1), tokens
+
+
+def loss_of(K, loss):
+    [loss] = loss if isinstance(loss, list) else loss.values() if isinstance(loss, dict) else [loss]
+    if isinstance(loss, str):
+        function = K.losses.get(loss)
+        return lambda target, output: tf.reduce_mean(function(target, output))
+    return loss
+
+
+def make(name):
+    function, version = CASES[name]
+    K = keras if version == 3 else tf_keras
+    rng = np.random.default_rng(sum(name.encode()))
+    set_floatx(K, "float32")
+    K.backend.clear_session()
+    model, loss, draw = function(K)
+    model.compile("sgd", loss)
+    values = [drawn(rng, weight) for weight in model.weights]
+    compiled = model.get_compile_config() if version == 3 else tf_keras.src.saving.legacy.saving_utils.model_metadata(model)["training_config"]
+    x = rng.normal(size=(N, *model.input_shape[1:]))
+    y = draw(rng)
+    record = {"version": version, "config": json.loads(model.to_json()), "compiled": {"loss": compiled["loss"]}}
+    set_floatx(K, "float64")
+    K.backend.clear_session()
+    model, loss, _ = function(K)
+    filled(model, [value.astype("float64") for value in values])
+    compute = loss_of(K, loss)
+    losses, rows = [], []
+    for index in range(N):
+        with tf.GradientTape() as tape:
+            value = compute(tf.constant(y[index : index + 1]), model(tf.constant(x[index : index + 1])))
+        sources = [getattr(v, "value", v) if version == 3 else v for v in model.trainable_variables]
+        found = tape.gradient(value, sources)
+        losses.append(float(value))
+        rows.append(np.concatenate([g.numpy().ravel() for g in found]))
+    set_floatx(K, "float32")
+    rows = np.array(rows)
+    return record | {
+        "weights": [value.tolist() for value in values],
+        "x": x.tolist(),
+        "y": y.tolist(),
+        "losses": losses,
+        "scores": (rows[:TRAIN] @ rows[TRAIN:].T).tolist(),
+        "self": (rows[:TRAIN] ** 2).sum(axis=1).tolist(),
+    }
+
+
+def main():
+    assert N == TRAIN + QUERIES
+    cases = {name: make(name) for name in sorted(CASES)}
+    (GOLDEN / "losses.json").write_text(json.dumps(cases, separators=(",", ":")) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
