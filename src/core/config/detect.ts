@@ -1,12 +1,13 @@
 import { join } from "node:path";
 import type { Model } from "../models/model.ts";
 import { importModel } from "../models/open.ts";
-import { type Config, configSchema, type SourceConfig } from "./config.ts";
+import { type Config, configSchema, type SourceConfig, type TargetConfig } from "./config.ts";
 import { targetColumns } from "./detect/columns.ts";
 import { type DataCandidate, findDatasets } from "./detect/datasets.ts";
 import { type Answers, type Detection, Findings } from "./detect/detection.ts";
 import { chooseColumns, type Plan, planFeatures } from "./detect/features.ts";
 import { findSeries, scanWorkspace, type WorkspaceFiles } from "./detect/files.ts";
+import { type PositionTarget, positionTarget } from "./detect/positions.ts";
 import { fittingSeries, proposeCheckpoints } from "./detect/series.ts";
 import { chooseLoss, labelOrders, targetFacts } from "./detect/targets.ts";
 import {
@@ -76,12 +77,17 @@ async function propose(
   findings: Findings,
 ): Promise<Partial<Config>> {
   const checkpoints = await proposeCheckpoints(root, series, findings);
-  const plans = datasets.flatMap((data) => {
+  const possible = datasets.flatMap((data) => {
     const plan = planFeatures(model.graph.inputs, data, files.tokenizers, model.file);
     return plan ? [plan] : [];
   });
+  const plans = fittingPlans(model, possible);
   const plan = chooseTrain(plans, findings);
   const start: Partial<Config> = { model: model.file, ...(checkpoints ? { checkpoints } : {}) };
+  const positions = plan && (await positionTarget(root, model, plan, findings));
+  if (plan && positions) {
+    return proposePositions(root, model, { ...start, plan, plans }, positions, findings);
+  }
   const target = plan ? chooseTarget(plan, findings) : undefined;
   if (!plan || target === undefined) {
     return start;
@@ -96,6 +102,47 @@ async function propose(
     return { ...start, data, ...(features ? { features } : {}), ...(loss ? { loss } : {}) };
   }
   const orders = loss === "softmax-cross-entropy" ? labelOrders(facts, outputs) : [];
+  return settle(root, model, parsed.data, orders, findings);
+}
+
+/** Images with masks are for models that give a map, and for no others. */
+function fittingPlans(model: Model, plans: readonly Plan[]): readonly Plan[] {
+  const rank = model.graph.outputs[0]?.shape.length ?? 0;
+  const masked = plans.filter(({ data }) => data.masks !== undefined);
+  return rank === 4 && masked.length > 0
+    ? masked
+    : plans.filter(({ data }) => data.masks === undefined);
+}
+
+/** A configuration whose target has a label at each position. */
+async function proposePositions(
+  root: string,
+  model: Model,
+  found: Partial<Config> & { readonly plan: Plan; readonly plans: readonly Plan[] },
+  { target, loss, values, classes }: PositionTarget,
+  findings: Findings,
+): Promise<Partial<Config>> {
+  const { plan, plans, ...start } = found;
+  const { type, ...settings } = loss;
+  const whole = {
+    ...start,
+    loss: Object.keys(settings).length === 0 ? type : loss,
+    data: proposeData(plan, plans, target),
+    features: plan.features,
+  };
+  const parsed = configSchema.safeParse(whole);
+  if (!parsed.success) {
+    return whole as Partial<Config>;
+  }
+  const names = values.filter((value) => value !== String(loss.ignoreIndex ?? -100));
+  const facts = {
+    values: names,
+    numeric: names.every((name) => Number.isFinite(Number(name))),
+    whole: names.every((name) => Number.isInteger(Number(name))),
+    binary: false,
+    lists: false,
+  };
+  const orders = names.length > 0 && !facts.numeric ? labelOrders(facts, classes) : [];
   return settle(root, model, parsed.data, orders, findings);
 }
 
@@ -180,7 +227,7 @@ function chooseTarget(plan: Plan, findings: Findings): string | string[] | undef
 function proposeData(
   plan: Plan,
   plans: readonly Plan[],
-  target: string | string[],
+  target: TargetConfig,
 ): Record<string, SourceConfig> {
   const columns = [...plan.data.columns].sort().join("\n");
   const test = plans.find(

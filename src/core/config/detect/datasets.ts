@@ -3,8 +3,8 @@ import { join, posix } from "node:path";
 import type { Dataset, Example } from "../../datasets/dataset.ts";
 import { openDataset } from "../../datasets/open.ts";
 import { TracInError } from "../../errors.ts";
-import type { SourceConfig } from "../config.ts";
-import { labelFolders, type WorkspaceFiles } from "./files.ts";
+import type { SourceConfig, TargetConfig } from "../config.ts";
+import { labelFolders, maskedFolders, type WorkspaceFiles } from "./files.ts";
 
 /** Data that could be a dataset, with a look at its first examples. */
 export interface DataCandidate {
@@ -19,8 +19,10 @@ export interface DataCandidate {
   readonly imageColumn?: string;
   /** Shapes of array fields without the example axis. */
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
+  /** Folder with a mask for each image. */
+  readonly masks?: string;
   /** The entry of `data`, once the target is known. */
-  source(target: string | string[]): SourceConfig;
+  source(target: TargetConfig): SourceConfig;
 }
 
 const maximumCandidates = 60;
@@ -36,6 +38,9 @@ export async function findDatasets(root: string, files: WorkspaceFiles): Promise
   }
   for (const path of labelFolders(files.images).slice(0, maximumCandidates)) {
     found.push(...(await attempt(() => lookAtFolder(root, path))));
+  }
+  for (const pair of maskedFolders(files.images).slice(0, maximumCandidates)) {
+    found.push(...(await attempt(() => lookAtMasks(root, pair))));
   }
   for (const pair of arrayPairs(files.arrays).slice(0, maximumCandidates)) {
     found.push(...(await attempt(() => lookAtArrays(root, pair))));
@@ -60,7 +65,7 @@ async function lookAtTable(root: string, path: string): Promise<DataCandidate | 
     return undefined;
   }
   const jsonl = /\.(jsonl|ndjson)$/i.test(path);
-  const plain = (target: string | string[]): SourceConfig =>
+  const plain = (target: TargetConfig): SourceConfig =>
     jsonl ? { jsonl: path, target } : { csv: path, target };
   let seen = await look(root, plain([]));
   let table = plain;
@@ -87,6 +92,19 @@ async function lookAtFolder(root: string, path: string): Promise<DataCandidate> 
   const source = (): SourceConfig => ({ images: path });
   const seen = await look(root, source());
   return { path, kind: "images", split: splitOf(path), ...seen, source };
+}
+
+async function lookAtMasks(
+  root: string,
+  { images, masks }: { readonly images: string; readonly masks: string },
+): Promise<DataCandidate> {
+  const source = (target: TargetConfig): SourceConfig => ({
+    images,
+    // Of the options for masks, the folder is that of this dataset.
+    target: typeof target === "object" && "masks" in target ? { ...target, masks } : { masks },
+  });
+  const seen = await look(root, source({ masks }));
+  return { path: images, kind: "images", split: splitOf(images), ...seen, masks, source };
 }
 
 interface ArrayPair {

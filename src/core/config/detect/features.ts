@@ -18,6 +18,8 @@ export interface Plan {
 const textNames =
   /^(text|sentence|review|content|body|message|mail|email|comment|document|question|tweet|title|input)s?$/i;
 
+const tokenNames = /(^|[_-])(ids?|tokens?|inputs?)($|[_-])/i;
+
 /** How the model's inputs can be made from a dataset; undefined where they cannot. */
 export function planFeatures(
   inputs: readonly ValueInfo[],
@@ -130,7 +132,9 @@ function tokenFeature(
   if (shape.length !== 1) {
     return undefined;
   }
-  const tokens = facts.find((fact) => fact.tokens);
+  const lists = facts.filter((fact) => fact.tokens);
+  // Tags are lists of numbers too.
+  const tokens = lists.find(({ name }) => tokenNames.test(name)) ?? lists[0];
   if (tokens) {
     return { tokens: { column: tokens.name, length } };
   }

@@ -54,6 +54,38 @@ export function labelFolders(images: readonly string[]): string[] {
   return [...children].filter(([, folders]) => folders.size >= 2).map(([parent]) => parent);
 }
 
+/** Names of folders that hold masks. */
+const maskFolder = /(mask|label|annot|segm|ground|(^|[_-])gt($|[_-]))/i;
+
+/**
+ * Folders of images with the folder of their masks: their paths differ in one step, and each image has a PNG file of
+ * the same name there.
+ */
+export function maskedFolders(images: readonly string[]): { images: string; masks: string }[] {
+  const folders = new Map<string, string[]>();
+  for (const image of images) {
+    const folder = posix.dirname(image);
+    folders.set(folder, [...(folders.get(folder) ?? []), posix.basename(image)]);
+  }
+  const stem = (name: string) => name.slice(0, name.length - posix.extname(name).length);
+  return [...folders].flatMap(([masks, files]) => {
+    const stems = new Set(files.filter((name) => /\.png$/i.test(name)).map(stem));
+    const found = [...folders].find(([other, own]) => {
+      const [mine, theirs] = [masks.split("/"), other.split("/")];
+      const steps = mine.flatMap((step, at) => (step === theirs[at] ? [] : [at]));
+      const [at = 0] = steps;
+      return (
+        mine.length === theirs.length &&
+        steps.length === 1 &&
+        maskFolder.test(mine[at] ?? "") &&
+        !maskFolder.test(theirs[at] ?? "") &&
+        own.every((name) => stems.has(stem(name)))
+      );
+    });
+    return found === undefined ? [] : [{ images: found[0], masks }];
+  });
+}
+
 /** Files that differ in their numbers alone, as one pattern: `run/epoch-*.pt`, `checkpoint-7/model.safetensors`. */
 export function findSeries(files: readonly string[]): { pattern: string; files: string[] }[] {
   const groups = new Map<string, string[]>();
