@@ -435,7 +435,7 @@ def make(name):
     inputs = {key: make_input(rng) for key, make_input in data.items()}
     targets = rng.integers(0, CLASSES, size=N).astype("int64")
     weights = container(model)
-    record = {"version": version, "config": json.loads(model.to_json()), "weights": list(weights), "inputs": list(inputs)}
+    record = {"version": K.__version__, "config": json.loads(model.to_json()), "weights": list(weights), "inputs": list(inputs)}
     set_floatx(K, "float64")
     double = built(K, function)
     double.set_weights([value.astype("float64") for value in values])

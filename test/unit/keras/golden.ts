@@ -13,7 +13,8 @@ import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
 import { readSafetensors, tensorProject } from "../tracin/golden.ts";
 
 interface Case {
-  readonly version: number;
+  /** Of Keras: `3.15.1`, or 2 or 3. */
+  readonly version: number | string;
   readonly config: Json;
   /** Names that `.weights.h5` gives the weights. */
   readonly weights: readonly string[];
@@ -46,7 +47,7 @@ export function kerasGoldens(folder: string) {
     async errors(name: string): Promise<Errors> {
       const golden = cases[name] as Case;
       const model = importKeras(
-        { model: golden.config, version: `${golden.version}.0` },
+        { model: golden.config, version: String(golden.version) },
         `${name}.json`,
       );
       const paths = new Map(

@@ -5,7 +5,7 @@ const goldens = kerasGoldens("recurrent");
 
 /** float32 arithmetic against Keras' float64. */
 describe("recurrent, attention and embedding layers agree with Keras", () => {
-  test.each(goldens.names.filter((name) => name !== "multi_head_masked_k3"))("%s", async (name) => {
+  test.each(goldens.names)("%s", async (name) => {
     const { outputs, losses, scores, self } = await goldens.errors(name);
     expect(outputs).toBeLessThan(1e-5);
     expect(losses).toBeLessThan(1e-5);

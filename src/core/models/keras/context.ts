@@ -18,6 +18,7 @@ export interface Translation {
   readonly builder: GraphBuilder;
   readonly weights: WeightStore;
   readonly version: 2 | 3;
+  readonly minor: number;
   readonly file: string;
   /** Sizes of the data by model input, the batch first; where given, no size but the batch is open. */
   readonly sizes: ReadonlyMap<string, Shape>;
@@ -27,6 +28,8 @@ export interface Translation {
   readonly maskRanks: Map<string, number>;
   /** For a value that is another one with its axes permuted, or that has been: which, and how. */
   readonly arrangements: Map<string, Arrangement>;
+  /** Values that have lost their masks. */
+  readonly unmasked: Set<string>;
   /** Translates one call of any layer. */
   translate(context: Context): readonly KerasTensor[];
 }
@@ -54,6 +57,10 @@ export class Context implements LayerContext {
 
   get version(): 2 | 3 {
     return this.translation.version;
+  }
+
+  get minor(): number {
+    return this.translation.minor;
   }
 
   tensor(value: string, shape: KerasShape, options: TensorOptions = {}): KerasTensor {
@@ -113,6 +120,10 @@ export class Context implements LayerContext {
 
   maskRank(mask: string): number {
     return this.translation.maskRanks.get(mask) ?? 2;
+  }
+
+  dropMask(tensor: KerasTensor): void {
+    this.translation.unmasked.add(tensor.value);
   }
 
   rememberMask(mask: string, rank: number): string {

@@ -45,11 +45,12 @@ export function importKeras(
   const translation: Translation = {
     builder,
     weights,
-    version: versionOf(architecture),
+    ...releaseOf(architecture),
     file,
     sizes,
     guessed: new Set(),
     maskRanks: new Map(),
+    unmasked: new Set(),
     arrangements: new Map(),
     translate,
   };
@@ -77,11 +78,13 @@ export function importKeras(
 }
 
 /** The release whose defaults hold: 3 where the file says so, or names the modules of classes and no version. */
-function versionOf({ model, version }: KerasArchitecture): 2 | 3 {
-  if (version !== undefined) {
-    return /^3\./.test(version) ? 3 : 2;
-  }
-  return isJsonObject(model) && "module" in model ? 3 : 2;
+function releaseOf({ model, version }: KerasArchitecture): Pick<Translation, "version" | "minor"> {
+  const isThird =
+    version === undefined ? isJsonObject(model) && "module" in model : /^3\b/.test(version);
+  const minor = /^3\.(\d+)/.exec(version ?? "")?.[1];
+  return isThird
+    ? { version: 3, minor: minor === undefined ? Number.POSITIVE_INFINITY : Number(minor) }
+    : { version: 2, minor: 0 };
 }
 
 /** The value as an output under its own name, in Keras's order of axes. */

@@ -69,6 +69,8 @@ export interface LayerContext {
   readonly call: LayerCall;
   /** Whose defaults hold where a setting is absent; TensorFlow.js writes what Keras 2 did. */
   readonly version: 2 | 3;
+  /** Minor release of Keras 3 that wrote the file, 15 in 3.15.1; the newest where it is not told. 0 for Keras 2. */
+  readonly minor: number;
 
   /** A new value. */
   tensor(value: string, shape: KerasShape, options?: TensorOptions): KerasTensor;
@@ -95,6 +97,8 @@ export interface LayerContext {
 
   /** Number of axes of a mask: 2, or more where tokens have more (sequences of sequences). */
   maskRank(mask: string): number;
+  /** Layers called from now on find no mask with this value. */
+  dropMask(tensor: KerasTensor): void;
   /** The mask, with its number of axes remembered. */
   rememberMask(mask: string, rank: number): string;
 

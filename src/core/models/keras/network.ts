@@ -281,7 +281,8 @@ function callWhatIsReady(
         if (tensor === undefined) {
           throw missing;
         }
-        return tensor;
+        const { mask: _, ...unmasked } = tensor;
+        return translation.unmasked.has(tensor.value) ? unmasked : tensor;
       });
       results.push(translation.translate(new Context(translation, config, scope, resolved)));
     } catch (error) {

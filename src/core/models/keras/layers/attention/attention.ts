@@ -77,7 +77,7 @@ function attend(
       causal,
       rank,
     }),
-    replace: false,
+    unseen: "lowered",
   });
   const mixed = builder.matmul(weights, context.plain(value));
   const output =

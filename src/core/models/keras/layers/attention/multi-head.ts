@@ -1,23 +1,31 @@
 import type { KerasTensor, LayerContext, LayerFamily } from "../../layer.ts";
 import { asBool, unsqueeze } from "../../masks.ts";
+import { tensorsIn } from "../../references.ts";
 import { checkKeywords } from "../../shapes.ts";
 import { flagArgument, integersOf, tensorArgument } from "./arguments.ts";
 import { type AttentionAxes, fromHeads, positionsOf, range, sizesOf, toHeads } from "./heads.ts";
-import { attentionWeights, keptPairs, pairMask } from "./scores.ts";
+import { attentionWeights, keptPairs, pairMask, type Unseen } from "./scores.ts";
 
 /** Attention with several heads, each with projections of its own. */
 export const multiHeadAttention: LayerFamily = {
   MultiHeadAttention: (context) => {
     const { layer } = context;
-    layer.ignore("query_shape", "key_shape", "value_shape", "softmax_robust_masking");
+    layer.ignore("query_shape", "key_shape", "value_shape");
     const heads = layer.int("num_heads");
     const keySize = layer.int("key_dim");
-    return attend(context, {
+    const results = attend(context, {
       heads,
       keyHeads: heads,
       keySize,
       valueSize: layer.int("value_dim", keySize),
     });
+    if (context.minor >= 8) {
+      // Since Keras 3.8 the layer takes the masks off the values that it is called with.
+      tensorsIn([...context.call.args, ...Object.values(context.call.kwargs)]).forEach((tensor) => {
+        context.dropMask(tensor);
+      });
+    }
+    return results;
   },
 
   /** Groups of queries share a head of keys and values. */
@@ -91,7 +99,7 @@ function attend(
   const scores = builder.matmul(grouped(scaled, queries, keySize), forAll(turned));
   const weights = attentionWeights(context, joined(scores, queries, keys), {
     kept: keptOf(context, { query, value, key }, { queries, keys, rank }),
-    replace: context.version === 3,
+    unseen: unseenOf(context, query),
   });
   const mixed = joined(
     builder.matmul(grouped(weights, queries, keys), forAll(v)),
@@ -105,7 +113,7 @@ function attend(
     outputs: integersOf(context, "output_shape") ?? [context.size(query, query.shape.length - 1)],
   });
   const result = query.mask === undefined ? output : { ...output, mask: query.mask };
-  if (!flagArgument(context, "return_attention_scores", 7)) {
+  if (!flagArgument(context, "return_attention_scores", context.version === 3 ? 7 : 4)) {
     return [result];
   }
   const [from, to] = [query, value].map((x) => sizesOf(context, x, axes.attended));
@@ -124,6 +132,21 @@ function inputsOf(context: LayerContext) {
     );
   }
   return { query, value, key: tensorArgument(context, "key", 2) };
+}
+
+/** See {@link Unseen}: Keras has changed it several times. */
+function unseenOf(context: LayerContext, query: KerasTensor): Unseen {
+  const { layer, minor } = context;
+  const isRobust = layer.bool("softmax_robust_masking", false);
+  const isFused =
+    minor >= 7 &&
+    layer.number("dropout", 0) === 0 &&
+    query.shape.length === 3 &&
+    !flagArgument(context, "return_attention_scores", context.version === 3 ? 7 : 4);
+  if (isFused || isRobust || minor === 13) {
+    return "replaced";
+  }
+  return minor >= 14 ? "zeroed" : "lowered";
 }
 
 /** The axes that are attended over: all between batch and features unless told. */
@@ -150,8 +173,8 @@ function keptOf(
   sizes: { readonly queries: number; readonly keys: number; readonly rank: number },
 ): string | undefined {
   const { layer, builder } = context;
-  const given = tensorArgument(context, "attention_mask");
-  const causal = flagArgument(context, "use_causal_mask", 9);
+  const given = tensorArgument(context, "attention_mask", context.version === 3 ? 6 : 3);
+  const causal = flagArgument(context, "use_causal_mask", context.version === 3 ? 9 : 6);
   const window =
     layer.raw("sliding_window") === undefined ? undefined : layer.int("sliding_window");
   const mask = pairMask(context, {

@@ -68,19 +68,22 @@ function ruled({ builder }: LayerContext, { queries, keys, causal, window }: Pai
 }
 
 /**
- * Weights of the keys: softmax of the scores over the last axis, pairs that do not count left out.
- * @param replace whether a score that does not count is replaced, so that it has no gradient even where a query sees no
- *   key at all (Keras 3), or lowered (Keras 2, and `Attention` of both)
+ * What happens to a query that sees no key at all; everywhere else the three agree. `lowered`: equal weights, whose
+ * gradient still reaches the scores. `replaced`: equal weights without such a gradient. `zeroed`: no weights.
  */
+export type Unseen = "lowered" | "replaced" | "zeroed";
+
+/** Weights of the keys: softmax of the scores over the last axis, pairs that do not count left out. */
 export function attentionWeights(
   { builder }: LayerContext,
   scores: string,
-  { kept, replace }: { readonly kept: string | undefined; readonly replace: boolean },
+  { kept, unseen }: { readonly kept: string | undefined; readonly unseen: Unseen },
 ): string {
   if (kept === undefined) {
     return builder.op("Softmax", [scores], { axis: -1 });
   }
   const lowered = builder.mul(builder.sub(kept, builder.scalar(1)), builder.scalar(masked));
-  const left = replace ? builder.mul(scores, kept) : scores;
-  return builder.op("Softmax", [builder.add2(left, lowered)], { axis: -1 });
+  const left = unseen === "lowered" ? scores : builder.mul(scores, kept);
+  const weights = builder.op("Softmax", [builder.add2(left, lowered)], { axis: -1 });
+  return unseen === "zeroed" ? builder.mul(weights, kept) : weights;
 }
