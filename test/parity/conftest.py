@@ -14,6 +14,8 @@ from agreement import TOLERANCE, worst_found
 from samples import ROOT, SAMPLES
 
 sys.path.insert(0, str(ROOT / "test" / "golden"))
+from influence import gradient, one  # noqa: E402
+
 QUERIES = 10
 CLI = os.environ.get("TRACIN_CLI", str(ROOT / "dist" / "cli.js"))
 
@@ -49,24 +51,49 @@ class Cli:
                 path.write_text(json.dumps(json.loads(path.read_text()) | {"layers": list(layers)}))
         return target
 
-    def run(self, sample, *arguments, layers=None):
+    def run(self, sample, *arguments, layers=None, env=None):
         key = (sample.name, arguments, layers)
         if key not in self.answers:
             workspace = self.workspace(sample, layers)
             out = workspace / f"answer-{len(self.answers)}.npy"
             command = ["node", CLI, *arguments, "--config", sample.config, "--out", out.name]
-            done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, timeout=600)
+            done = subprocess.run(command, cwd=workspace, capture_output=True, text=True, timeout=600, env=os.environ | (env or {}))
             assert done.returncode == 0, f"{' '.join(command)}\n{done.stdout}\n{done.stderr}"
             self.answers[key] = np.load(out)
         return self.answers[key]
 
-    def scores(self, sample, *arguments, layers=None):
-        return self.run(sample, "scores", "--queries", f"test:0-{QUERIES - 1}", *arguments, layers=layers)
+    def scores(self, sample, *arguments, **options):
+        return self.run(sample, "scores", "--queries", f"test:0-{QUERIES - 1}", *arguments, **options)
 
-    def self_influence(self, sample, *arguments, layers=None):
-        return self.run(sample, "self-influence", *arguments, layers=layers)
+    def self_influence(self, sample, *arguments, **options):
+        return self.run(sample, "self-influence", *arguments, **options)
 
 
 @pytest.fixture(scope="session")
 def cli(tmp_path_factory):
     return Cli(tmp_path_factory.mktemp("samples"))
+
+
+@pytest.fixture(scope="session")
+def expected(sample):
+    """Scores [C, M, N] and self-influence [C, N] by float64 PyTorch autograd, rates included."""
+    model = sample.model()
+    train, train_targets = sample.split("train")
+    test, test_targets = sample.split("test")
+
+    def flat(inputs, targets, index):
+        _, found = gradient(model, one(inputs, index), targets[index : index + 1], "softmax-cross-entropy", "sum")
+        return torch.cat([part.flatten() for part in found.values()])
+
+    scores, own = [], []
+    for state, rate in sample.contents:
+        model.load_state_dict(state)
+        asked = torch.stack([flat(test, test_targets, row) for row in range(QUERIES)])
+        columns, squares = [], []
+        for row in range(len(train_targets)):
+            found = flat(train, train_targets, row)
+            columns.append(rate * (asked @ found))
+            squares.append(rate * (found @ found))
+        scores.append(torch.stack(columns, 1))
+        own.append(torch.stack(squares))
+    return torch.stack(scores).numpy(), torch.stack(own).numpy()

@@ -1,37 +1,8 @@
 """The command line against float64 PyTorch autograd: every parameter, one example at a time, all training examples."""
 
 import numpy as np
-import pytest
-import torch
-from influence import gradient, one
 
 from agreement import assert_close, assert_same_top
-from conftest import QUERIES
-
-
-@pytest.fixture(scope="module")
-def expected(sample):
-    """Scores [C, M, N] and self-influence [C, N], rates included."""
-    model = sample.model()
-    train, train_targets = sample.split("train")
-    test, test_targets = sample.split("test")
-
-    def flat(inputs, targets, index):
-        _, found = gradient(model, one(inputs, index), targets[index : index + 1], "softmax-cross-entropy", "sum")
-        return torch.cat([part.flatten() for part in found.values()])
-
-    scores, own = [], []
-    for state, rate in sample.contents:
-        model.load_state_dict(state)
-        asked = torch.stack([flat(test, test_targets, row) for row in range(QUERIES)])
-        columns, squares = [], []
-        for row in range(len(train_targets)):
-            found = flat(train, train_targets, row)
-            columns.append(rate * (asked @ found))
-            squares.append(rate * (found @ found))
-        scores.append(torch.stack(columns, 1))
-        own.append(torch.stack(squares))
-    return torch.stack(scores).numpy(), torch.stack(own).numpy()
 
 
 def test_scores(sample, cli, expected):

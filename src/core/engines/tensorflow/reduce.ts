@@ -82,7 +82,8 @@ function reduceBy(
     const unnamed = intAttribute(node, "noop_with_empty_axes", 0) === 0 ? every : [];
     const axes =
       named.length === 0 ? unnamed : named.map((axis) => axisOf(axis, x.shape.length, node));
-    if (x.shape.includes(0)) {
+    // TensorFlow has no maximum of truths.
+    if (x.shape.includes(0) || x.dtype === "bool") {
       return onHost(inputs, node, run);
     }
     if (axes.length === 0) {

@@ -57,6 +57,11 @@ function counting(): { tf: TensorFlow; uploads: () => number } {
   return { tf: { ...tf, tensor }, uploads: () => count };
 }
 
+test(`computes on the backend ${tf.getBackend()}`, () => {
+  const isNative = process.env["TRACIN_TEST_TENSORFLOW"] !== undefined;
+  expect(tf.getBackend()).toBe(isNative ? "tensorflow" : "cpu");
+});
+
 describe("the TensorFlow engine", () => {
   test("computes floats on the device and sizes on the host", async () => {
     const program = await engine.compile(graph());
