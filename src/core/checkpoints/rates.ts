@@ -2,6 +2,7 @@ import type { Config } from "../config/config.ts";
 import { TracInError } from "../errors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type IntervalRates, intervalRates } from "./intervals.ts";
+import { visitWarnings } from "./visits.ts";
 
 /** The learning rate of one checkpoint and how it weighs. */
 export interface ResolvedRate {
@@ -58,6 +59,7 @@ export function resolveLearningRates(
         ? rateWarnings(value, rates[index - 1]?.value, checkpoints[index - 1]?.file)
         : []),
       ...orderWarnings(checkpoints[index], checkpoints[index - 1]),
+      ...(index === 0 && config.visits === undefined ? visitWarnings(checkpoints) : []),
     ],
   }));
 }
