@@ -25,6 +25,7 @@ export class RunHeader extends LitElement {
     const facts = [
       words.checkpoints(run.checkpoints.length),
       words.layers(run.layers),
+      ...(run.preconditioned ? [words.preconditioned] : []),
       words.exact,
       ...(run.kind === "suspects" ? [words.examples(run.examples)] : []),
       formatSeconds(run.seconds),

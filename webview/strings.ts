@@ -79,6 +79,7 @@ export const strings = {
     layers: (layers: string) =>
       layers === "all" ? "all layers" : layers === "last" ? "last layer" : layers,
     exact: "exact",
+    preconditioned: "with the optimizer's step sizes",
     examples: (count: number) => (count === 1 ? "1 example" : `${formatCount(count)} examples`),
     details: "Checkpoints, learning rates and weights of this run",
     engine: (engine: string) => `Computed by ${engine}. Scores are exact, not sketched.`,

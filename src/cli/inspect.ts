@@ -1,6 +1,7 @@
 import type { Command } from "commander";
 import { estimate } from "../compute/estimate.ts";
 import type { OpenScorer } from "../compute/scoring.ts";
+import { checkpointFacts } from "../core/config/checkpoint-summary.ts";
 import { lossText } from "../core/config/loss.ts";
 import { formatShape, sizeOf } from "../core/graph/tensor.ts";
 import type { CompiledGroup } from "../core/tracin/compile.ts";
@@ -71,7 +72,8 @@ async function inspect(opened: OpenScorer, signal: AbortSignal) {
     loss: project.loss,
     reading: readingOf(project),
     labels: project.encoder.labels ?? null,
-    checkpoints: project.checkpoints.map(({ names: _, ...checkpoint }) => checkpoint),
+    checkpoints: project.checkpoints.map(checkpointFacts),
+    preconditioner: project.config.checkpoints.preconditioner ?? "none",
     datasets,
   };
 }
@@ -136,6 +138,24 @@ function print(context: CommandContext, report: Report): void {
   out.write(
     `${table(out, ["file", "rate", "source", "weight", "epoch", "step"], checkpoints, [1, 3, 4, 5])}\n`,
   );
+  const prefixes = new Set(report.checkpoints.map(({ prefix }) => prefix ?? ""));
+  if ([...prefixes].some((prefix) => prefix !== "")) {
+    out.write(
+      `  names have ${[...prefixes].map((prefix) => (prefix === "" ? "no prefix" : `the prefix "${printable(prefix)}"`)).join(" or ")}\n`,
+    );
+  }
+  for (const { file, groups = [] } of report.checkpoints) {
+    for (const { learningRate, parameters } of groups) {
+      out.write(
+        `  ${file}: rate ${significant(learningRate)} for ${parameters.map(printable).join(", ")}\n`,
+      );
+    }
+  }
+  if (report.preconditioner !== "none") {
+    out.write(
+      "  gradients are multiplied with the optimizer's step sizes (checkpoints.preconditioner)\n",
+    );
+  }
   for (const { file, warnings } of report.checkpoints) {
     for (const warning of warnings) {
       out.write(`  ${paint(out, "yellow", "warning")} ${file}: ${printable(warning)}\n`);

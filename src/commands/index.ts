@@ -7,6 +7,7 @@ import { explainPrediction } from "./explain-prediction.ts";
 import { exportPyTorchModel } from "./export-pytorch-model.ts";
 import { findMislabelled } from "./find-mislabelled.ts";
 import { installTensorFlowEngine } from "./install-tensorflow-engine.ts";
+import { editLearningRate, usePreviousRate } from "./learning-rate.ts";
 import { openSample } from "./open-sample.ts";
 import { refresh } from "./refresh.ts";
 import { deleteRun, openRun, revealRun } from "./runs.ts";
@@ -20,6 +21,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "tracin.openInfluence": ({ influence }) => influence.focus(),
   "tracin.setUpWorkspace": setUpWorkspace,
   "tracin.chooseLayers": chooseLayers,
+  "tracin.editLearningRate": editLearningRate,
+  "tracin.usePreviousRate": usePreviousRate,
   "tracin.exportPyTorchModel": exportPyTorchModel,
   "tracin.installTensorFlowEngine": installTensorFlowEngine,
   "tracin.openSample": openSample,

@@ -1,4 +1,5 @@
 import { version } from "../../package.json";
+import { checkpointFacts } from "../core/config/checkpoint-summary.ts";
 import { type Project, trainingData } from "../core/config/project.ts";
 import { throwIfAborted } from "../core/errors.ts";
 import { formatPlace, labelName } from "../core/label-text.ts";
@@ -95,10 +96,19 @@ export async function runJob(
       config: opened.config,
       checkpointFiles: typeof files === "string" ? [files] : files,
       examples,
-      checkpoints: project.checkpoints.map(({ names: _, warnings, ...checkpoint }) => ({
-        ...checkpoint,
-        warnings: [...warnings],
-      })),
+      checkpoints: project.checkpoints.map((checkpoint) => {
+        const { groups, warnings, previousRate: _, ...facts } = checkpointFacts(checkpoint);
+        const copied = groups?.map(({ learningRate, parameters }) => ({
+          learningRate,
+          parameters: [...parameters],
+        }));
+        return {
+          ...facts,
+          ...(copied === undefined ? {} : { groups: copied }),
+          warnings: [...warnings],
+        };
+      }),
+      ...(project.readPreconditioner === undefined ? {} : { preconditioner: "from-file" as const }),
       layers: typeof opened.layers === "string" ? opened.layers : opened.layers.join(", "),
       parameters: [...scorer.parameters],
       loss: project.loss.type,

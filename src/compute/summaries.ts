@@ -1,5 +1,6 @@
 import { readFile, stat } from "node:fs/promises";
 import { findCheckpoints } from "../core/checkpoints/discover.ts";
+import { checkpointFacts } from "../core/config/checkpoint-summary.ts";
 import type { Project } from "../core/config/project.ts";
 import { imageType } from "../core/datasets/images/decode.ts";
 import type { TracInError } from "../core/errors.ts";
@@ -33,7 +34,7 @@ export function summarizeProject(project: Project): ProjectSummary {
       })),
       buffers: project.buffers,
     },
-    checkpoints: project.checkpoints.map(({ names: _, ...checkpoint }) => checkpoint),
+    checkpoints: project.checkpoints.map(checkpointFacts),
     datasets: [...project.datasets.values()].map(({ name, file, kind, length }) => ({
       name,
       file,
@@ -67,6 +68,7 @@ export async function summarizeRun(
     checkpoints: record.checkpoints.map(toCheckpoint),
     layers: record.layers,
     engine: record.engine,
+    ...(record.preconditioner === undefined ? {} : { preconditioned: true }),
     seconds: record.seconds,
     reading: readingOfRun(record),
     queries: await Promise.all(
@@ -125,9 +127,11 @@ async function imagePreview(root: string, image: string): Promise<Preview> {
 function toCheckpoint(
   checkpoint: RunRecord["checkpoints"][number],
 ): RunSummary["checkpoints"][number] {
-  const { step, epoch, ...rest } = checkpoint;
+  const { step, epoch, prefix, groups, ...rest } = checkpoint;
   return {
     ...rest,
+    ...(prefix === undefined ? {} : { prefix }),
+    ...(groups === undefined ? {} : { groups }),
     ...(step === undefined ? {} : { step }),
     ...(epoch === undefined ? {} : { epoch }),
   };

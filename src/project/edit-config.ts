@@ -1,4 +1,11 @@
-import { type FormattingOptions, type JSONPath, modify } from "jsonc-parser";
+import {
+  type FormattingOptions,
+  findNodeAtLocation,
+  getNodeValue,
+  type JSONPath,
+  modify,
+  parseTree,
+} from "jsonc-parser";
 import { l10n, Range, Uri, WorkspaceEdit, workspace } from "vscode";
 import { TracInError } from "../core/errors.ts";
 
@@ -20,7 +27,7 @@ export async function editConfig(
   const document = await workspace.openTextDocument(uri);
   const edit = new WorkspaceEdit();
   const before = document.getText();
-  const after = changes.reduce((text, [path, value]) => applied(text, path, value), before);
+  const after = changedText(before, changes);
   if (after === before) {
     return;
   }
@@ -35,6 +42,22 @@ export async function editConfig(
       l10n.t("Check that the file can be written, and change it by hand if it cannot."),
     );
   }
+}
+
+/** The value at a path of a project's `tracin.json` as the editor has it; undefined where there is none. */
+export async function readConfig(root: string, path: JSONPath): Promise<unknown> {
+  const document = await workspace.openTextDocument(Uri.joinPath(Uri.file(root), "tracin.json"));
+  const tree = parseTree(document.getText(), [], { allowTrailingComma: true });
+  const node = tree && findNodeAtLocation(tree, path);
+  return node && getNodeValue(node);
+}
+
+/** The text of a `tracin.json` after changes; comments and everything else in it stay as they are. */
+export function changedText(
+  text: string,
+  changes: readonly (readonly [path: JSONPath, value: unknown])[],
+): string {
+  return changes.reduce((changed, [path, value]) => applied(changed, path, value), text);
 }
 
 function applied(text: string, path: JSONPath, value: unknown): string {

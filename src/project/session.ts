@@ -59,6 +59,8 @@ export class Session extends Owner {
       projects.onDidChange(() => {
         if (this.panel.kind === "empty") {
           this.show({ kind: "empty", hasConfig: projects.all.length > 0 });
+        } else {
+          void this.compareInputs(); // a tracin.json may have changed
         }
       }),
     );

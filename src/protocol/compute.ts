@@ -50,6 +50,15 @@ export interface CheckpointSummary {
   readonly weight: number;
   readonly step?: number;
   readonly epoch?: number;
+  /** What the checkpoint's names have in front of the model's. */
+  readonly prefix?: string;
+  /** Where parameters have different rates; `learningRate` is the largest. */
+  readonly groups?: readonly {
+    readonly learningRate: number;
+    readonly parameters: readonly string[];
+  }[];
+  /** Where the rate may be that of the next interval: the one in force at the previous checkpoint, offered instead. */
+  readonly previousRate?: number;
   readonly warnings: readonly string[];
 }
 
@@ -159,6 +168,8 @@ export interface RunSummary {
   readonly checkpoints: readonly CheckpointSummary[];
   readonly layers: string;
   readonly engine: string;
+  /** Whether gradients were multiplied with the optimizer's step sizes. */
+  readonly preconditioned?: boolean;
   readonly seconds: number;
   /** What is known of the predictions of its examples. */
   readonly reading: Reading;

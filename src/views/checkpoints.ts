@@ -21,10 +21,20 @@ import { escapeMarkdown } from "./markdown.ts";
 /** Parameters that a tooltip lists. */
 const MOST_NAMES = 20;
 
+/** A checkpoint in the tree, with its place in the series. */
+export interface CheckpointNode {
+  readonly kind: "checkpoint";
+  readonly root: string;
+  readonly checkpoint: CheckpointSummary;
+  readonly index: number;
+  /** Number of checkpoints of the series. */
+  readonly count: number;
+}
+
 type Node =
   | { readonly kind: "layers"; readonly root: string; readonly project: ProjectSummary }
   | { readonly kind: "project"; readonly folder: ProjectFolder }
-  | { readonly kind: "checkpoint"; readonly root: string; readonly checkpoint: CheckpointSummary }
+  | CheckpointNode
   | { readonly kind: "warning"; readonly text: string }
   | { readonly kind: "error"; readonly root: string; readonly error: TracInError };
 
@@ -40,6 +50,16 @@ export class CheckpointsView extends Owner implements TreeDataProvider<Node> {
     super();
     this.own(window.createTreeView("tracin.checkpoints", { treeDataProvider: this }));
     this.own(projects.onDidChange(() => this.refresh()));
+  }
+
+  nodesOf(root: string, checkpoints: readonly CheckpointSummary[]): readonly CheckpointNode[] {
+    return checkpoints.map((checkpoint, index) => ({
+      kind: "checkpoint",
+      root,
+      checkpoint,
+      index,
+      count: checkpoints.length,
+    }));
   }
 
   refresh(): void {
@@ -75,7 +95,7 @@ export class CheckpointsView extends Owner implements TreeDataProvider<Node> {
       case "layers":
         return layersItem(node.root, node.project);
       case "checkpoint":
-        return checkpointItem(node.root, node.checkpoint);
+        return checkpointItem(node);
       case "warning":
         return warningItem(node.text);
       case "error":
@@ -87,12 +107,7 @@ export class CheckpointsView extends Owner implements TreeDataProvider<Node> {
     const { root } = folder;
     try {
       const project: ProjectSummary = await this.compute.request("open", { root });
-      return [
-        { kind: "layers", root, project },
-        ...project.checkpoints.map(
-          (checkpoint): Node => ({ kind: "checkpoint", root, checkpoint }),
-        ),
-      ];
+      return [{ kind: "layers", root, project }, ...this.nodesOf(root, project.checkpoints)];
     } catch (error) {
       return [{ kind: "error", root, error: TracInError.from(error) }];
     }
@@ -107,8 +122,8 @@ function projectItem(folder: ProjectFolder): TreeItem {
   return item;
 }
 
-function checkpointItem(root: string, checkpoint: CheckpointSummary): TreeItem {
-  const { file, learningRate, learningRateSource, warnings } = checkpoint;
+function checkpointItem({ root, checkpoint }: CheckpointNode): TreeItem {
+  const { file, learningRate, learningRateSource, warnings, previousRate } = checkpoint;
   const warned = warnings.length > 0;
   const name = file.slice(file.lastIndexOf("/") + 1);
   const item = new TreeItem(
@@ -122,7 +137,7 @@ function checkpointItem(root: string, checkpoint: CheckpointSummary): TreeItem {
     : new ThemeIcon("circle-filled");
   item.tooltip = checkpointTooltip(checkpoint);
   item.resourceUri = Uri.joinPath(Uri.file(root), file);
-  item.contextValue = "checkpoint";
+  item.contextValue = previousRate === undefined ? "checkpoint" : "checkpoint.offered";
   item.accessibilityInformation = {
     label: l10n.t(
       "{0}, learning rate {1} from {2}{3}",
@@ -159,11 +174,22 @@ function layersItem(root: string, { layers, model }: ProjectSummary): TreeItem {
 
 function checkpointTooltip(checkpoint: CheckpointSummary): MarkdownString {
   const { file, learningRate, learningRateSource, weight, step, epoch, warnings } = checkpoint;
+  const { prefix = "", groups = [] } = checkpoint;
   const text = new MarkdownString("", true);
   const lines = [
     file,
     l10n.t("Learning rate {0}, from {1}", formatNumber(learningRate), learningRateSource),
     l10n.t("Weight in every score {0}", formatNumber(weight)),
+    ...groups.map((group) =>
+      l10n.t(
+        "{0} for {1}",
+        formatNumber(group.learningRate),
+        group.parameters.length > MOST_NAMES
+          ? l10n.t("{0} parameters", group.parameters.length)
+          : group.parameters.join(", "),
+      ),
+    ),
+    ...(prefix === "" ? [] : [l10n.t("Names have the prefix {0}", prefix)]),
     ...(epoch === undefined ? [] : [l10n.t("Epoch {0}", epoch)]),
     ...(step === undefined ? [] : [l10n.t("Step {0}", step)]),
   ];

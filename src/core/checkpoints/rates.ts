@@ -14,6 +14,8 @@ export interface ResolvedRate {
   readonly learningRateSource: string;
   /** eta_i, or eta_i * visits_i / batchSize where those are configured. */
   readonly weight: number;
+  /** Where the rate is flagged: the one in force at the previous checkpoint, which may be that of the interval. */
+  readonly previousRate?: number;
   /** Things to look at: a rate of 0, one that changed, checkpoints that are out of order. */
   readonly warnings: readonly string[];
 }
@@ -49,19 +51,22 @@ export function resolveLearningRates(
     );
   }
   const factors = visitFactors(config, checkpoints.length);
-  return rates.map(({ value, source, groups, isFlagged }, index) => ({
-    learningRate: value,
-    learningRateSource: source,
-    ...(groups === undefined ? {} : { groupRates: groups }),
-    weight: value * (factors[index] ?? 1),
-    warnings: [
-      ...(isFlagged
-        ? rateWarnings(value, rates[index - 1]?.value, checkpoints[index - 1]?.file)
-        : []),
-      ...orderWarnings(checkpoints[index], checkpoints[index - 1]),
-      ...(index === 0 && config.visits === undefined ? visitWarnings(checkpoints) : []),
-    ],
-  }));
+  return rates.map(({ value, source, groups, isInForce }, index) => {
+    const previous = isInForce ? rateInForce(checkpoints[index - 1]) : undefined;
+    const isOffered = previous !== undefined && previous > 0 && previous !== value;
+    return {
+      learningRate: value,
+      learningRateSource: source,
+      ...(groups === undefined ? {} : { groupRates: groups }),
+      ...(isOffered ? { previousRate: previous } : {}),
+      weight: value * (factors[index] ?? 1),
+      warnings: [
+        ...(isInForce ? rateWarnings(value, previous, checkpoints[index - 1]?.file) : []),
+        ...orderWarnings(checkpoints[index], checkpoints[index - 1]),
+        ...(index === 0 && config.visits === undefined ? visitWarnings(checkpoints) : []),
+      ],
+    };
+  });
 }
 
 interface Rate {
@@ -70,7 +75,7 @@ interface Rate {
   /** Rates of the parameter groups, where they differ. */
   readonly groups?: readonly number[];
   /** True when it is the rate in force when the file was saved, which may be that of the next interval. */
-  readonly isFlagged: boolean;
+  readonly isInForce: boolean;
 }
 
 function configuredRate(
@@ -82,18 +87,28 @@ function configuredRate(
     return {
       value: learningRate,
       source: "tracin.json: checkpoints.learningRate",
-      isFlagged: false,
+      isInForce: false,
     };
   }
   if (!Array.isArray(learningRate)) {
     return undefined;
   }
   checkLength("learningRate", learningRate, count);
+  const value = learningRate[index];
+  if (value === undefined || value === "from-file") {
+    return undefined;
+  }
   return {
-    value: learningRate[index] ?? 0,
+    value,
     source: `tracin.json: checkpoints.learningRate[${index}]`,
-    isFlagged: false,
+    isInForce: false,
   };
+}
+
+/** The rate that a checkpoint holds, the largest of its groups. */
+function rateInForce(checkpoint: Checkpoint | undefined): number | undefined {
+  const rates = checkpoint?.learningRates.map(({ value }) => value) ?? [];
+  return rates.length === 0 ? undefined : Math.max(...rates);
 }
 
 function foundRate(checkpoint: Checkpoint, interval: IntervalRates | undefined): Rate {
@@ -117,7 +132,7 @@ function foundRate(checkpoint: Checkpoint, interval: IntervalRates | undefined):
     value: largest,
     source: isSame ? source : `${source}, the largest of ${values.length} parameter groups`,
     ...(isSame ? {} : { groups: values }),
-    isFlagged: interval === undefined,
+    isInForce: interval === undefined,
   };
 }
 
@@ -131,7 +146,7 @@ function visitFactors({ visits, batchSize }: Config["checkpoints"], count: numbe
   });
 }
 
-function checkLength(key: string, values: readonly number[], count: number): void {
+function checkLength(key: string, values: readonly unknown[], count: number): void {
   if (values.length !== count) {
     throw new TracInError(
       "config",
@@ -150,7 +165,7 @@ function rateWarnings(
   const offer =
     previous === undefined || previous === 0
       ? "Set checkpoints.learningRate in tracin.json if the training used another rate."
-      : `If the file was saved after a scheduler step, the rate up to here was that of ${previousFile}: ${previous}. Set checkpoints.learningRate in tracin.json to use it.`;
+      : `If the file was saved after a scheduler step, the rate up to here was that of ${previousFile}: ${previous}. Use Previous Checkpoint's Rate, in the Checkpoints view, or checkpoints.learningRate in tracin.json sets it.`;
   if (value === 0) {
     return [`The learning rate found is 0, so this checkpoint adds nothing to any score. ${offer}`];
   }

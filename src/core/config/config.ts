@@ -225,10 +225,14 @@ export const configSchema = z.strictObject({
         "Files or glob patterns; patterns are put in natural order (epoch-2 before epoch-10).",
       ),
     learningRate: z
-      .union([z.literal("from-file"), z.number().positive(), z.array(z.number().nonnegative())])
+      .union([
+        z.literal("from-file"),
+        z.number().positive(),
+        z.array(z.union([z.number().nonnegative(), z.literal("from-file")])),
+      ])
       .optional()
       .describe(
-        '"from-file" takes the optimizer\'s rate from each checkpoint; a number serves all; a list has one per checkpoint.',
+        '"from-file" takes the optimizer\'s rate from each checkpoint; a number serves all; a list has one per checkpoint, numbers or "from-file".',
       ),
     prefix: z
       .string()

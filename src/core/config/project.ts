@@ -23,6 +23,8 @@ export interface ProjectCheckpoint {
   readonly warnings: readonly string[];
   /** Checkpoint tensor for each weight of the model (parameters and buffers). */
   readonly names: ReadonlyMap<string, string>;
+  /** Where the rate may be that of the next interval: the one in force at the previous checkpoint. */
+  readonly previousRate?: number;
   /** What the checkpoint's names have in front of the model's. */
   readonly prefix?: string;
   readonly step?: number;

@@ -76,9 +76,17 @@ export const recordSchema = z.object({
       weight: z.number(),
       step: z.number().optional(),
       epoch: z.number().optional(),
+      /** What its names have in front of the model's. */
+      prefix: z.string().optional(),
+      /** Where parameters have different rates. */
+      groups: z
+        .array(z.object({ learningRate: z.number(), parameters: z.array(z.string()) }))
+        .optional(),
       warnings: z.array(z.string()),
     }),
   ),
+  /** Present where gradients were multiplied with the optimizer's step sizes in the checkpoints. */
+  preconditioner: z.literal("from-file").optional(),
   /** The choice of layers as text, and the parameters that it amounts to. */
   layers: z.string(),
   parameters: z.array(z.string()),

@@ -82,6 +82,27 @@ export const tests: Readonly<Record<string, () => Promise<void>>> = {
     await document.save();
   },
 
+  "the previous checkpoint's rate is written into tracin.json, with undo": async () => {
+    const uri = file("tracin.json");
+    const document = await workspace.openTextDocument(uri);
+    const before = document.getText();
+    const { length: count } = await workspace.findFiles("checkpoints/*.pt");
+    assert.ok(count > 1, `${count} checkpoints`);
+    await commands.executeCommand("tracin.usePreviousRate", {
+      kind: "checkpoint",
+      root: file("").fsPath.replace(/[\\/]$/, ""),
+      checkpoint: { file: "checkpoints/epoch-2.pt", previousRate: 0.5 },
+      index: 1,
+      count,
+    });
+    assert.match(document.getText(), /"learningRate": \[\s*"from-file",\s*0\.5[,\s]/);
+    assert.equal(document.isDirty, false, "tracin.json is not saved");
+    await window.showTextDocument(document);
+    await commands.executeCommand("undo");
+    assert.equal(document.getText(), before);
+    await document.save();
+  },
+
   "the row under the cursor is explained, and a run is written": async () => {
     const data = await contentOf("train.csv");
     const editor = await window.showTextDocument(file("test.csv"));

@@ -45,7 +45,7 @@ describe("mean rates of the updates since the previous checkpoint, as recorded f
     ["lightning-step/*.ckpt", /^lr_schedulers\[0\]: rate at steps 0 to 3, averaged, the largest/],
   ])("%s", async (pattern, source) => {
     const checkpoints = await series(pattern);
-    const rates = resolveLearningRates({ files: pattern }, checkpoints);
+    const rates = resolveLearningRates({ files: pattern, visits: 1 }, checkpoints);
     expect(rates[0]?.learningRateSource).toMatch(source);
     for (const [index, means] of used(checkpoints).entries()) {
       const { learningRate, groupRates, warnings } = rates[index] ?? {};
@@ -105,7 +105,7 @@ function stepped(count: number, more: Partial<Checkpoint> = {}): Checkpoint {
 }
 
 function rates(checkpoints: readonly Checkpoint[]) {
-  return resolveLearningRates({ files: "*.pt" }, checkpoints).map(
+  return resolveLearningRates({ files: "*.pt", visits: 1 }, checkpoints).map(
     ({ learningRate, warnings }) => [learningRate, warnings.length] as const,
   );
 }

@@ -96,6 +96,20 @@ describe("learning rates", () => {
     );
   });
 
+  it("a list may take some from the files; what the previous file holds is offered, not what is configured for it", () => {
+    const three = [0.1, 0.05, 0.025].map((rate, index) => checkpoint(index, [rate]));
+    const rates = resolveLearningRates(
+      { files, learningRate: ["from-file", 0.1, "from-file"] },
+      three,
+    );
+    expect(rates.map(({ learningRate, previousRate }) => [learningRate, previousRate])).toEqual([
+      [0.1, undefined],
+      [0.1, undefined],
+      [0.025, 0.05],
+    ]);
+    expect(rates[2]?.warnings).toEqual([expect.stringMatching(/changed from 0\.05 to 0\.025/)]);
+  });
+
   it("visits and batch size make the weight rate * visits / batchSize", () => {
     const two = [checkpoint(1, [0.1]), checkpoint(2, [0.1])];
     const rates = resolveLearningRates({ files, visits: [5, 10], batchSize: 32 }, two);

@@ -42,7 +42,11 @@ describe("visits between checkpoints", () => {
       resolveLearningRates({ files: "*.pt", ...(visits ? { visits } : {}) }, uneven).map(
         (rate) => rate.warnings,
       );
-    expect(warnings()).toEqual([[expect.stringMatching(/"checkpoints\.visits".*\[1,1,3\]/)], [], []]);
+    expect(warnings()).toEqual([
+      [expect.stringMatching(/"checkpoints\.visits".*\[1,1,3\]/)],
+      [],
+      [],
+    ]);
     expect(warnings([1, 1, 3])).toEqual([[], [], []]);
   });
 });
