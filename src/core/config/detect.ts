@@ -6,7 +6,8 @@ import { targetColumns } from "./detect/columns.ts";
 import { type DataCandidate, findDatasets } from "./detect/datasets.ts";
 import { type Answers, type Detection, Findings } from "./detect/detection.ts";
 import { chooseColumns, type Plan, planFeatures } from "./detect/features.ts";
-import { findSeries, scanWorkspace, type WorkspaceFiles } from "./detect/files.ts";
+import { scanWorkspace, type WorkspaceFiles } from "./detect/files.ts";
+import { candidateModels } from "./detect/models.ts";
 import { type PositionTarget, positionTarget } from "./detect/positions.ts";
 import { fittingSeries, proposeCheckpoints } from "./detect/series.ts";
 import { chooseLoss, labelOrders, targetFacts } from "./detect/targets.ts";
@@ -39,7 +40,7 @@ export async function detectWorkspace(root: string, answers: Answers = {}): Prom
   const findings = new Findings(answers);
   const files = await scanWorkspace(root);
   const datasets = await findDatasets(root, files);
-  const models = candidateModels(files);
+  const models = await candidateModels(root, files);
   const file = findings.choose("model", "Which file is the model?", models, (value) => ({
     value,
     label: value,
@@ -59,13 +60,6 @@ export async function detectWorkspace(root: string, answers: Answers = {}): Prom
     questions: findings.questions,
     notes: findings.notes,
   };
-}
-
-/** ONNX files, without those that are checkpoints of a series. */
-function candidateModels(files: WorkspaceFiles): string[] {
-  const series = findSeries(files.models);
-  const single = series.flatMap((group) => (group.files.length === 1 ? group.files : []));
-  return single.length > 0 ? single : series.flatMap((group) => group.files.slice(-1));
 }
 
 async function propose(
@@ -96,7 +90,13 @@ async function propose(
   const features = proposeFeatures(plan, target, findings);
   const facts = await targetFacts(root, plan.data.source(target));
   const outputs = outputWidth(model);
-  const loss = chooseLoss(outputs, typeof target === "string" ? 1 : target.length, facts, findings);
+  const compiled = model.loss?.type;
+  const loss =
+    compiled ??
+    chooseLoss(outputs, typeof target === "string" ? 1 : target.length, facts, findings);
+  if (compiled !== undefined) {
+    findings.notes.push(`The loss is the one that ${model.file} was compiled with: ${compiled}.`);
+  }
   const parsed = configSchema.safeParse({ ...start, loss, data, features });
   if (!parsed.success || !loss) {
     return { ...start, data, ...(features ? { features } : {}), ...(loss ? { loss } : {}) };
@@ -284,7 +284,7 @@ function outputWidth(model: Model): number | undefined {
 function explainGaps(proposal: Partial<Config>, findings: Findings): void {
   if (proposal.model === undefined) {
     findings.notes.push(
-      "No ONNX model was found. TracIn: Export PyTorch Model writes a script that makes one.",
+      "No model was found: neither ONNX, Keras nor TensorFlow.js. TracIn: Export PyTorch Model writes a script that makes one.",
     );
   } else if (proposal.checkpoints === undefined) {
     findings.notes.push("No checkpoint fits the model by names and shapes.");

@@ -17,8 +17,9 @@ const natural = new Intl.Collator("en", { numeric: true });
 export async function scanWorkspace(root: string): Promise<WorkspaceFiles> {
   const files = await glob(
     [
-      "**/*.{onnx,pt,pth,ckpt,bin,safetensors,csv,tsv,jsonl,ndjson,npy,png,jpg,jpeg}",
+      "**/*.{onnx,keras,h5,hdf5,pt,pth,ckpt,bin,safetensors,csv,tsv,jsonl,ndjson,npy,png,jpg,jpeg}",
       "**/*tokenizer*.json",
+      "**/model.json",
     ],
     {
       cwd: root,
@@ -32,8 +33,11 @@ export async function scanWorkspace(root: string): Promise<WorkspaceFiles> {
   files.sort((a, b) => depth(a) - depth(b) || natural.compare(a, b));
   const ending = (pattern: RegExp) => files.filter((file) => pattern.test(file));
   return {
-    models: ending(/\.onnx$/i),
-    checkpoints: ending(/\.(pt|pth|ckpt|bin|safetensors)$/i),
+    // Files of Keras and TensorFlow.js hold a model and its weights.
+    models: ending(/(\.(onnx|keras|h5|hdf5)|(^|\/)model\.json)$/i).filter(
+      (file) => !/\.weights\.h5$/i.test(file),
+    ),
+    checkpoints: ending(/(\.(pt|pth|ckpt|bin|safetensors|keras|h5|hdf5)|(^|\/)model\.json)$/i),
     tables: ending(/\.(csv|tsv|jsonl|ndjson)$/i),
     arrays: ending(/\.npy$/i),
     images: ending(/\.(png|jpe?g)$/i),

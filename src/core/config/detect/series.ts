@@ -19,7 +19,7 @@ export async function fittingSeries(
   model: Model,
   files: WorkspaceFiles,
 ): Promise<string[]> {
-  const onnx = files.models.filter((file) => file !== model.file);
+  const onnx = files.models.filter((file) => /\.onnx$/i.test(file) && file !== model.file);
   const series = [
     ...findSeries(files.checkpoints),
     ...findSeries(onnx).filter((group) => group.files.length > 1),
@@ -40,7 +40,11 @@ export async function fittingSeries(
       // Not a checkpoint of this model.
     }
   }
-  return fitting.sort((a, b) => b.rank - a.rank).map(({ pattern }) => pattern);
+  // A Keras file is a checkpoint too, but not the one that is meant where there are others.
+  const others = fitting.filter(({ pattern }) => pattern !== model.file);
+  return (others.length > 0 ? others : fitting)
+    .sort((a, b) => b.rank - a.rank)
+    .map(({ pattern }) => pattern);
 }
 
 /** The `checkpoints` entry: which series, and its learning rates from the files or the person. */

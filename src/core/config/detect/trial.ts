@@ -9,6 +9,7 @@ import { chooseEngine } from "../../engines/choose.ts";
 import type { Program } from "../../engines/engine.ts";
 import { TracInError } from "../../errors.ts";
 import { GraphBuilder } from "../../graph/builder.ts";
+import type { Graph } from "../../graph/graph.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import type { Model } from "../../models/model.ts";
 import { appendLoss } from "../../tracin/loss/loss.ts";
@@ -62,10 +63,28 @@ async function compileLast(root: string, model: Model, config: Config): Promise<
       initializers.set(name, await checkpoint.read(tensor));
     }
     const { engine } = await chooseEngine("auto");
-    return await engine.compile({ ...model.graph, initializers });
+    const graph = ofLogits(model.graph, resolveLoss(config, model).output);
+    return await engine.compile({ ...graph, initializers });
   } finally {
     await checkpoint.close();
   }
+}
+
+/** Operators after an activation that keep every element. */
+const keeping = new Set(["Identity", "Reshape", "Flatten", "Squeeze", "Unsqueeze", "Transpose"]);
+
+/** The graph with logits, or logarithms of probabilities, where an output comes from a Sigmoid or Softmax. */
+function ofLogits(graph: Graph, output: string): Graph {
+  const maker = (value: string) => graph.nodes.find((node) => node.outputs.includes(value));
+  let last = maker(output);
+  while (last !== undefined && keeping.has(last.op)) {
+    last = maker(last.inputs[0] ?? "");
+  }
+  const op =
+    last?.op === "Softmax" ? "LogSoftmax" : last?.op === "Sigmoid" ? "Identity" : undefined;
+  return op === undefined
+    ? graph
+    : { ...graph, nodes: graph.nodes.map((node) => (node === last ? { ...node, op } : node)) };
 }
 
 async function meanLoss(
