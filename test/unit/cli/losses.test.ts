@@ -295,3 +295,57 @@ describe("scores of a workspace agree with PyTorch autograd", () => {
     }
   });
 });
+
+describe("what a person sees of labels at positions", () => {
+  it("is what is wrong where, never a probability of each class", async () => {
+    const { root } = await workspace("a tag for each token, by name");
+    const { code, out } = await tracin(root, ["explain", "query:0", "--top", "2", "--json"]);
+    expect(code).toBe(0);
+    const { queries, suspects } = JSON.parse(out);
+    const [query] = queries;
+    expect(query.prediction).toEqual([]);
+    const { count, wrong, worst, confusions } = query.positions;
+    const tags = query.target.split(" ").filter((tag: string) => tag !== "–");
+    expect(count).toBe(tags.length);
+    expect(confusions.reduce((sum: number, entry: { count: number }) => sum + entry.count, 0)).toBe(
+      wrong,
+    );
+    for (const { place, target, predicted, loss } of worst) {
+      expect(query.target.split(" ")[Number(/^position (\d+)$/.exec(place)?.[1])]).toBe(target);
+      expect(words).toContain(predicted);
+      expect(loss).toBeGreaterThan(0);
+    }
+    for (const row of [...query.proponents, ...suspects.rows]) {
+      expect(row.predicted).toMatch(/^(\d+ of \d+ positions wrong, mean loss|no position counts)/);
+      expect(row.suggested).toBeNull();
+    }
+  });
+
+  it("can be explained for what the model predicts at each position, but for no single label", async () => {
+    const { root } = await workspace("a tag for each token, by name");
+    const own = await tracin(root, ["explain", "query:0", "--label", "prediction", "--json"]);
+    expect(own.code).toBe(0);
+    const [query] = JSON.parse(own.out).queries;
+    expect(query.explained).toBe("the prediction at each position");
+    // The model's own labels are the most probable ones: their loss is below that of the target.
+    const target = JSON.parse((await tracin(root, ["explain", "query:0", "--json"])).out);
+    expect(query.losses.at(-1)).toBeLessThan(target.queries[0].losses.at(-1));
+    const single = await tracin(root, ["explain", "query:0", "--label", "PER"]);
+    expect(single.code).toBe(1);
+    expect(single.err).toMatch(/There is a label at each position/);
+  });
+
+  it("says plainly when there is no prediction, and how the loss is reduced", async () => {
+    const { root } = await workspace("a loss that the model computes");
+    const { out } = await tracin(root, ["explain", "query:0"]);
+    expect(out).toMatch(/prediction {2}none: the model gives its loss alone/);
+    expect((await tracin(root, ["inspect"])).out).toMatch(/Loss "output", an output of the model/);
+    const pixels = await workspace("a class for each pixel, from a manifest");
+    expect((await tracin(pixels.root, ["inspect"])).out).toMatch(
+      /Loss softmax-cross-entropy of "output", mean over an example's positions that count \(label 255 and padding do not\)/,
+    );
+    expect((await tracin(pixels.root, ["suspects"])).out).toMatch(
+      /masks\/train\/\d\.png +\d+ of \d+ positions wrong/,
+    );
+  });
+});

@@ -72,6 +72,43 @@ describe("what cannot be scored is refused with what, where and what to do", () 
     expect(error.message).toContain("mse");
   });
 
+  test("a loss that is one number for the whole batch", async () => {
+    const { project } = await openSynthetic("loss-output");
+    const { graph } = project.model;
+    const mean = {
+      op: "ReduceMean",
+      name: "mean",
+      inputs: ["output"],
+      outputs: ["mean"],
+      attributes: { keepdims: { type: "int", value: 0 } },
+    } as const;
+    const outputs = [...graph.outputs, { name: "mean", dtype: "float32", shape: [] } as const];
+    const error = await refusal(() =>
+      Scorer.open(
+        {
+          ...project,
+          loss: { ...project.loss, output: "mean" },
+          model: { ...project.model, graph: { ...graph, nodes: [...graph.nodes, mean], outputs } },
+        },
+        options,
+      ),
+    );
+    expect(error.kind).toBe("model");
+    expect(error.message).toContain("one loss for the whole batch");
+    expect(error.remedy).toContain("[batch]");
+  });
+
+  test.each([
+    ["loss-tokens", 1, "There is a label at each position"],
+    ["loss-huber", "prediction", 'The loss "huber" has no labels'],
+    ["loss-output", "prediction", 'The loss "output" has no labels'],
+  ] as const)("another label than the target of %s", async (name, explain, text) => {
+    const { project } = await openSynthetic(name);
+    const error = await refusal(() => score(project, [{ dataset: "query", index: 0, explain }]));
+    expect(error.kind).toBe("config");
+    expect(error.message).toContain(text);
+  });
+
   test("a layer pattern that matches nothing", async () => {
     const { project } = await openSynthetic("conv2d");
     const error = await refusal(() => Scorer.open(project, { ...options, layers: ["decoder.*"] }));
