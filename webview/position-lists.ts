@@ -36,7 +36,7 @@ function renderList(title: string, entries: readonly Entry[]): TemplateResult | 
         <div class="entries" role="list" aria-label=${title}>
           ${entries.map(
             ([place, labels, value]) => html`<div
-              class="position"
+              class=${place === "" ? "position wide" : "position"}
               role="listitem"
               title=${`${place === "" ? "" : `${place}: `}${labels}`}
             >
@@ -64,6 +64,9 @@ export const positionStyles = css`
   .position .labels {
     grid-column: 2;
     min-width: 0;
+  }
+  .position.wide .labels {
+    grid-column: 1 / 3;
   }
   .position .number {
     grid-column: 3;

@@ -4,15 +4,17 @@ import type {
   CheckpointSummary,
   LabelValue,
   Place,
+  PositionsReading,
   Preview,
   QueryCard,
   RankedRow,
+  Reading,
   RowsReply,
   RowsRequest,
   RunSummary,
 } from "../../src/protocol/compute.ts";
 
-export type Sample = "digits" | "mail" | "iris" | "house";
+export type Sample = "digits" | "mail" | "iris" | "house" | "tags";
 
 /** A pseudo-random number in [0, 1) that depends on its seeds alone. */
 function random(...seeds: readonly number[]): number {
@@ -63,6 +65,7 @@ export const labelsOf: Readonly<Record<Sample, readonly string[] | undefined>> =
   mail: ["ham", "spam"],
   iris: flowers,
   house: undefined,
+  tags: ["O", "B-PER", "I-PER", "B-LOC", "B-ORG"],
 };
 
 function preview(sample: Sample, index: number): Preview {
@@ -70,6 +73,7 @@ function preview(sample: Sample, index: number): Preview {
     case "digits":
       return { kind: "image", mime: "image/png", bytes: picture(index) };
     case "mail":
+    case "tags":
       return { kind: "text", text: mails[index % mails.length] ?? "" };
     case "iris":
       return {
@@ -98,6 +102,7 @@ const files: Readonly<Record<Sample, string>> = {
   mail: "messages.jsonl",
   iris: "iris.csv",
   house: "prices.csv",
+  tags: "sentences.jsonl",
 };
 
 function place(sample: Sample, dataset: string, index: number): Place {
@@ -146,6 +151,8 @@ function prediction(sample: Sample): readonly LabelValue[] {
       ];
     case "house":
       return [{ label: "price", value: 231.4 }];
+    case "tags":
+      return [];
   }
 }
 
@@ -154,6 +161,30 @@ const targets: Readonly<Record<Sample, string>> = {
   mail: "spam",
   iris: "virginica",
   house: "250",
+  tags: "B-PER I-PER O O B-LOC O O O O B-ORG O O",
+};
+
+/** A run's reading: labels of examples, labels at positions, or outputs. */
+function reading(sample: Sample): Reading {
+  return sample === "tags" ? "positions" : labelsOf[sample] ? "probabilities" : "values";
+}
+
+const positions: PositionsReading = {
+  count: 12,
+  wrong: 3,
+  loss: 0.8123,
+  worst: [
+    { place: "position 4", target: "B-LOC", predicted: "B-ORG", loss: 4.31 },
+    { place: "position 9", target: "B-ORG", predicted: "O", loss: 2.02 },
+    { place: "position 1", target: "I-PER", predicted: "O", loss: 1.4 },
+    { place: "position 0", target: "B-PER", predicted: "B-PER", loss: 0.52 },
+    { place: "position 7", target: "O", predicted: "O", loss: 0.11 },
+  ],
+  confusions: [
+    { target: "B-LOC", predicted: "B-ORG", count: 1 },
+    { target: "B-ORG", predicted: "O", count: 1 },
+    { target: "I-PER", predicted: "O", count: 1 },
+  ],
 };
 
 function query(sample: Sample, index: number): QueryCard {
@@ -163,11 +194,11 @@ function query(sample: Sample, index: number): QueryCard {
     place: place(sample, "test", index),
     preview: preview(sample, index + 17),
     target: targets[sample],
-    reading: labelsOf[sample] ? "probabilities" : "values",
+    reading: reading(sample),
     prediction: prediction(sample),
-    positions: undefined,
+    positions: sample === "tags" ? positions : undefined,
     outputs: undefined,
-    explained: labelsOf[sample] ? targets[sample] : undefined,
+    explained: reading(sample) === "probabilities" ? targets[sample] : undefined,
     losses: [2.31, 1.42, 1.05, 0.97, 0.91],
   };
 }
@@ -190,7 +221,7 @@ export function makeRun(
     layers: "all",
     engine: "onnxruntime 1.30",
     seconds: 0.412,
-    reading: labelsOf[sample] ? "probabilities" : "values",
+    reading: reading(sample),
     queries:
       kind === "suspects"
         ? []
@@ -226,9 +257,10 @@ function makeRow(
   const size = 0.213 * decay * sign;
   const shares = weights.map((_, part) => random(seed, part, 11) - 0.15);
   const sum = shares.reduce((total, share) => total + share, 0);
-  const target = labelFor(sample, seed);
+  const isTags = sample === "tags";
+  const target = isTags ? targets.tags : labelFor(sample, seed);
   const differs =
-    labelsOf[sample] !== undefined && random(seed, 12) < (view === "suspects" ? 0.75 : 0.2);
+    reading(sample) === "probabilities" && random(seed, 12) < (view === "suspects" ? 0.75 : 0.2);
   const other = labelsOf[sample]?.find((label) => label !== target) ?? target;
   const self = view === "suspects" && order === "loss" ? random(seed, 13) * 20 : 24.7 * decay;
   const loss = view === "suspects" && order === "loss" ? 6.12 * decay : random(seed, 14) * 4;
@@ -239,7 +271,11 @@ function makeRow(
     place: place(sample, "train", index),
     preview: preview(sample, index),
     target,
-    predicted: differs ? other : target,
+    predicted: isTags
+      ? `${seed % 5} of 12 wrong, mean loss 0.${(seed % 900) + 100}`
+      : differs
+        ? other
+        : target,
     score: view === "suspects" ? 0 : size,
     parts: shares.map((share) => (share / sum) * scale),
     selfInfluence: self,

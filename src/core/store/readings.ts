@@ -62,7 +62,7 @@ export function readOutputs(
   }
 }
 
-/** `3 of 24 positions wrong, mean loss 0.42`. */
+/** `3 of 24 wrong, mean loss 0.42`, of the positions that count; short, because rows have little room. */
 export function positionsText(found: {
   readonly count: number;
   readonly wrong: number;
@@ -71,7 +71,7 @@ export function positionsText(found: {
   const { count, wrong, loss } = found;
   return count === 0
     ? "no position counts"
-    : `${wrong} of ${count} positions wrong, mean loss ${short(loss)}`;
+    : `${wrong} of ${count} wrong, mean loss ${short(loss)}`;
 }
 
 /** `784 outputs, mean loss 0.012`. */
