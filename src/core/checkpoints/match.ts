@@ -4,6 +4,11 @@ import type { Model, ModelWeight } from "../models/model.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type Copy, findNaming, type Naming } from "./naming.ts";
 
+/** True for what Lightning keeps beside the weights, such as the best score of a callback. */
+export function isTrainerState(name: string): boolean {
+  return /^(callbacks|loops|optimizer_states|lr_schedulers|hyper_parameters)\./.test(name);
+}
+
 /** How a checkpoint's tensors and the model's weights belong together. */
 export interface Match {
   /** Checkpoint tensor for each weight of the model (parameters and buffers). */
@@ -61,7 +66,11 @@ export function matchCheckpoint(
   const unused = () => {
     const used = new Set(names.values());
     return [...checkpoint.tensors.keys()].filter(
-      (name) => !used.has(name) && !copied.has(name) && !name.endsWith("num_batches_tracked"),
+      (name) =>
+        !used.has(name) &&
+        !copied.has(name) &&
+        !name.endsWith("num_batches_tracked") &&
+        !isTrainerState(name),
     );
   };
   const sharing = unused();

@@ -3,7 +3,7 @@ import type { Model } from "../models/model.ts";
 import { matches } from "../tracin/layers.ts";
 import { type Assignment, assign, type Candidate } from "./assignment.ts";
 import type { Checkpoint, OptimizerParameter, OptimizerState } from "./checkpoint.ts";
-import type { Match } from "./match.ts";
+import { isTrainerState, type Match } from "./match.ts";
 
 /** What is needed to tell which entry of the optimizer's state is which parameter. */
 export interface Series {
@@ -160,6 +160,7 @@ export class OptimizerEntries {
         sameAs === undefined &&
         dtype.includes("float") &&
         !statistics.test(name) &&
+        !isTrainerState(name) &&
         !copied.has(name),
     );
     const all = stored.map(({ name, shape }) => this.candidate(name, shape));

@@ -8,9 +8,14 @@ import { readJson } from "./json-file.ts";
 
 const mostParts = 10_000;
 
-/** Throws kind `checkpoint` for a file that is one part of several: `model-00002-of-00005.safetensors`. */
+/** True for one of several files with weights: `model-00002-of-00005.safetensors`. */
+export function isPart(file: string): boolean {
+  return /-\d{5}-of-\d{5}\.(safetensors|bin)$/.test(file);
+}
+
+/** Throws kind `checkpoint` for a file that is one part of several. */
 export function refusePart(file: string): void {
-  if (/-\d{5}-of-\d{5}\.(safetensors|bin)$/.test(file)) {
+  if (isPart(file)) {
     throw new TracInError(
       "checkpoint",
       "This file holds only a part of the weights.",

@@ -56,10 +56,12 @@ export class CheckpointFiles {
           continue;
         }
         const described = this.describe(checkpoint, match, rate, division);
-        const series =
-          index === 0
-            ? [...copyWarnings(match), ...(await surplusWarnings(checkpoint, match)), ...padding]
-            : [];
+        // What all checkpoints have in common is told once.
+        const isNew = index === 0 || !isSameSurplus(match, matched[index - 1]);
+        const series = [
+          ...(isNew ? [...copyWarnings(match), ...(await surplusWarnings(checkpoint, match))] : []),
+          ...(index === 0 ? padding : []),
+        ];
         checkpoints.push({ ...described, warnings: [...described.warnings, ...series] });
       }
       return { checkpoints, ...division };
@@ -173,6 +175,15 @@ export class CheckpointFiles {
     const patterns = this.config.frozen ?? [];
     return (name) => patterns.some((pattern) => matches(pattern, name));
   }
+}
+
+function isSameSurplus(match: Match, previous: Match | undefined): boolean {
+  const names = new Set(previous?.surplus);
+  return (
+    names.size === match.surplus.length &&
+    match.surplus.every((name) => names.has(name)) &&
+    match.copies.length === previous?.copies.length
+  );
 }
 
 /** The rate of each parameter, by the group of the optimizer that holds it. */

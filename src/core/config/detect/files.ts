@@ -1,5 +1,6 @@
 import { posix } from "node:path";
 import { glob } from "tinyglobby";
+import { isPart } from "../../checkpoints/shards.ts";
 
 /** Files of a workspace by what they may be, relative with forward slashes. */
 export interface WorkspaceFiles {
@@ -20,6 +21,7 @@ export async function scanWorkspace(root: string): Promise<WorkspaceFiles> {
       "**/*.{onnx,keras,h5,hdf5,pt,pth,ckpt,bin,safetensors,csv,tsv,jsonl,ndjson,npy,png,jpg,jpeg}",
       "**/*tokenizer*.json",
       "**/model.json",
+      "**/*.{safetensors,bin}.index.json",
     ],
     {
       cwd: root,
@@ -37,7 +39,10 @@ export async function scanWorkspace(root: string): Promise<WorkspaceFiles> {
     models: ending(/(\.(onnx|keras|h5|hdf5)|(^|\/)model\.json)$/i).filter(
       (file) => !/\.weights\.h5$/i.test(file),
     ),
-    checkpoints: ending(/(\.(pt|pth|ckpt|bin|safetensors|keras|h5|hdf5)|(^|\/)model\.json)$/i),
+    // Weights in several files are known by their index.
+    checkpoints: ending(
+      /(\.(pt|pth|ckpt|bin|safetensors|keras|h5|hdf5|(safetensors|bin)\.index\.json)|(^|\/)model\.json)$/i,
+    ).filter((file) => !isPart(file)),
     tables: ending(/\.(csv|tsv|jsonl|ndjson)$/i),
     arrays: ending(/\.npy$/i),
     images: ending(/\.(png|jpe?g)$/i),
