@@ -15,7 +15,7 @@ import type { Compute } from "../project/compute.ts";
 import { Owner } from "../project/disposable.ts";
 import type { ProjectFolder, Projects } from "../project/projects.ts";
 import type { CheckpointSummary, ProjectSummary } from "../protocol/compute.ts";
-import { formatNumber } from "./format.ts";
+import { distinctNames, formatNumber } from "./format.ts";
 import { escapeMarkdown } from "./markdown.ts";
 
 /** Parameters that a tooltip lists. */
@@ -26,6 +26,8 @@ export interface CheckpointNode {
   readonly kind: "checkpoint";
   readonly root: string;
   readonly checkpoint: CheckpointSummary;
+  /** Its file, told apart from the others of the series. */
+  readonly name: string;
   readonly index: number;
   /** Number of checkpoints of the series. */
   readonly count: number;
@@ -53,10 +55,12 @@ export class CheckpointsView extends Owner implements TreeDataProvider<Node> {
   }
 
   nodesOf(root: string, checkpoints: readonly CheckpointSummary[]): readonly CheckpointNode[] {
+    const names = distinctNames(checkpoints.map(({ file }) => file));
     return checkpoints.map((checkpoint, index) => ({
       kind: "checkpoint",
       root,
       checkpoint,
+      name: names[index] ?? checkpoint.file,
       index,
       count: checkpoints.length,
     }));
@@ -122,10 +126,9 @@ function projectItem(folder: ProjectFolder): TreeItem {
   return item;
 }
 
-function checkpointItem({ root, checkpoint }: CheckpointNode): TreeItem {
+function checkpointItem({ root, checkpoint, name }: CheckpointNode): TreeItem {
   const { file, learningRate, learningRateSource, warnings, previousRate } = checkpoint;
   const warned = warnings.length > 0;
-  const name = file.slice(file.lastIndexOf("/") + 1);
   const item = new TreeItem(
     name,
     warned ? TreeItemCollapsibleState.Collapsed : TreeItemCollapsibleState.None,

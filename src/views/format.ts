@@ -11,6 +11,19 @@ export function formatScore(value: number): string {
   return `${value < 0 ? "−" : "+"}${digits}`;
 }
 
+/** The ends of paths that tell them apart: file names, with folders in front where several files are called the same. */
+export function distinctNames(paths: readonly string[]): readonly string[] {
+  const parts = paths.map((path) => path.split("/"));
+  const longest = Math.max(1, ...parts.map((part) => part.length));
+  for (let count = 1; count < longest; count++) {
+    const names = parts.map((part) => part.slice(-count).join("/"));
+    if (new Set(names).size === paths.length) {
+      return names;
+    }
+  }
+  return paths;
+}
+
 /** A duration: `0.4 s`, `12 s`, `3 min`. */
 export function formatSeconds(seconds: number): string {
   if (seconds >= 120) {

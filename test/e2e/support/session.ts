@@ -1,4 +1,4 @@
-import { mkdir, writeFile } from "node:fs/promises";
+import { cp, mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll } from "vitest";
@@ -12,6 +12,11 @@ export interface Session {
   readonly editor: Editor;
   /** Opens a window on a copy of a sample; `settings` hold for that folder alone. Returns the copy. */
   openSample(sample: string, settings?: Readonly<Record<string, unknown>>): Promise<string>;
+  /** Opens a window on a new folder with copies of files and of the content of folders; `prepare` adds more. */
+  openFolder(
+    sources: readonly string[],
+    prepare?: (folder: string) => Promise<void>,
+  ): Promise<string>;
   /** Explains the prediction of a test example, from the palette. */
   explain(index: number, seen: string): Promise<void>;
 }
@@ -44,6 +49,15 @@ export function useVSCode(name: string): Session {
     },
     get editor() {
       return present(editor);
+    },
+    async openFolder([first = "", ...others], prepare) {
+      const folder = await present(server).copy(first);
+      for (const file of others) {
+        await cp(file, path.join(folder, path.basename(file)));
+      }
+      await prepare?.(folder);
+      editor = await Editor.open(present(browser), present(server).url(folder));
+      return folder;
     },
     async openSample(sample, settings = {}) {
       const folder = await present(server).copy(path.join(ROOT, "samples", sample));
