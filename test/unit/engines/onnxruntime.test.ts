@@ -170,7 +170,7 @@ describe("the onnxruntime engine", () => {
     await program.dispose();
   });
 
-  it("loads the native library only to compile", async () => {
+  it("loads the libraries only to compile", async () => {
     const entry = "src/core/engines/onnxruntime.ts";
     const { metafile } = await build({
       entryPoints: [entry],
@@ -181,8 +181,11 @@ describe("the onnxruntime engine", () => {
       metafile: true,
     });
     const imports = Object.values(metafile.inputs).flatMap((input) => input.imports);
-    const native = imports.filter(({ path }) => path.includes("onnxruntime"));
-    expect(native.map(({ kind }) => kind)).toEqual(["dynamic-import"]);
+    const libraries = imports.filter(({ path }) => path.startsWith("onnxruntime-"));
+    expect(libraries.map(({ path, kind }) => `${path} ${kind}`).sort()).toEqual([
+      "onnxruntime-node dynamic-import",
+      "onnxruntime-web dynamic-import",
+    ]);
   });
 
   it("refuses to run after dispose", async () => {
