@@ -11,7 +11,7 @@ worst_found: dict[str, float] = {}
 
 
 def assert_close(found, expected, what):
-    """Within the tolerance of each row's largest magnitude; the last axis holds the training examples."""
+    """Within the tolerance of each row's largest magnitude; the last axis holds the training examples. Gives the largest difference."""
     assert found.shape == expected.shape, what
     assert found.dtype == np.float32, what
     largest = np.abs(expected).max(-1, keepdims=True)
@@ -20,6 +20,7 @@ def assert_close(found, expected, what):
     worst_found[what] = max(worst_found.get(what, 0), difference.max())
     worst = np.unravel_index(difference.argmax(), difference.shape)
     assert difference.max() <= TOLERANCE, f"{what}: {difference.max():.2e} at {worst}: {found[worst]} for {expected[worst]}"
+    return difference.max()
 
 
 def assert_same_top(found, expected, what):

@@ -5,12 +5,14 @@ import os
 import shutil
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 
 from agreement import TOLERANCE, worst_found
+from compatibility import Compatibility, Place
 from samples import ROOT, SAMPLES
 
 sys.path.insert(0, str(ROOT / "test" / "golden"))
@@ -20,8 +22,59 @@ QUERIES = 10
 CLI = os.environ.get("TRACIN_CLI", str(ROOT / "dist" / "cli.js"))
 
 
+def pytest_addoption(parser):
+    parser.addoption("--update-compatibility", action="store_true", help="write docs/compatibility.md instead of comparing with it")
+
+
 def pytest_configure():
     torch.set_num_threads(1)
+
+
+def pytest_collection_modifyitems(items):
+    # It compares what all others recorded.
+    items.sort(key=lambda item: item.path.name == "test_compatibility.py")
+
+
+@pytest.fixture(scope="session")
+def compatibility():
+    return Compatibility()
+
+
+@pytest.fixture
+def record_compatibility(compatibility):
+    """record_compatibility(framework, format, family) is a cell of docs/compatibility.md.
+
+    Its `passed(difference)` takes the largest difference relative to the query's largest score, or several of them in several calls, of which
+    the largest counts; its `refused(message)` what the command line said. `format` names the exporter where there are several.
+    """
+
+    def record(framework, format, family):
+        place = Place(framework, format, family)
+        return SimpleNamespace(
+            passed=lambda difference: compatibility.passed(place, difference),
+            refused=lambda message: compatibility.refused(place, message),
+        )
+
+    return record
+
+
+@pytest.fixture
+def whole_suite(pytestconfig):
+    """Whether every test of the suite ran and passed before this one."""
+    return pytestconfig.args_source != pytestconfig.ArgsSource.ARGS and not left_out
+
+
+# Tests that did not run, or failed.
+left_out: list[str] = []
+
+
+def pytest_deselected(items):
+    left_out.extend(item.nodeid for item in items)
+
+
+def pytest_runtest_logreport(report):
+    if report.skipped or report.failed:
+        left_out.append(report.nodeid)
 
 
 def pytest_terminal_summary(terminalreporter):

@@ -25,12 +25,17 @@ def script_of(folder):
 @dataclass(frozen=True)
 class Sample:
     name: str
+    family: str
     folder: str
     config: str
     model_class: str
     checkpoints: str
     # Name patterns of the layers that captum's sample-wise gradients know (Linear and Conv2d).
     sample_wise: tuple[str, ...]
+
+    @property
+    def format(self):
+        return f"TorchScript exporter, opset 17; {self.checkpoints.split('*')[-1]}"
 
     @property
     def root(self):
@@ -66,8 +71,8 @@ class Sample:
 
 
 SAMPLES = [
-    Sample("digits-cnn", "digits", "tracin.json", "Cnn", "cnn/checkpoints/*.pt", ("conv1.*", "conv2.*", "fc.*")),
-    Sample("digits-mlp", "digits", "tracin.mlp.json", "Mlp", "mlp/checkpoints/*.safetensors", ("fc1.*", "fc2.*", "fc3.*")),
-    Sample("iris", "iris", "tracin.json", "Mlp", "checkpoints/*.pt", ("layers.*",)),
-    Sample("spam", "spam", "tracin.json", "TextModel", "checkpoints/*.pt", ("hidden.*", "classify.*")),
+    Sample("digits-cnn", "CNN with batch norm", "digits", "tracin.json", "Cnn", "cnn/checkpoints/*.pt", ("conv1.*", "conv2.*", "fc.*")),
+    Sample("digits-mlp", "MLP", "digits", "tracin.mlp.json", "Mlp", "mlp/checkpoints/*.safetensors", ("fc1.*", "fc2.*", "fc3.*")),
+    Sample("iris", "MLP", "iris", "tracin.json", "Mlp", "checkpoints/*.pt", ("layers.*",)),
+    Sample("spam", "text: embedding, masked mean, dense", "spam", "tracin.json", "TextModel", "checkpoints/*.pt", ("hidden.*", "classify.*")),
 ]
