@@ -5,6 +5,7 @@ import { explain } from "./commands/explain-prediction.ts";
 import { registerCommands } from "./commands/index.ts";
 import { Compute } from "./project/compute.ts";
 import { Projects } from "./project/projects.ts";
+import { Reviews } from "./project/reviews.ts";
 import type { Services } from "./project/services.ts";
 import { Session } from "./project/session.ts";
 import { CheckpointsView } from "./views/checkpoints.ts";
@@ -38,6 +39,7 @@ function register(context: ExtensionContext): Services {
   );
   const projects = own(new Projects());
   const session = own(new Session(compute, projects, context.workspaceState));
+  const reviews = own(new Reviews(compute, projects));
   const influence = own(
     new InfluenceView(context.extensionUri, compute, session, async ({ root }, label) => {
       const state = session.state;
@@ -62,6 +64,7 @@ function register(context: ExtensionContext): Services {
     compute,
     projects,
     session,
+    reviews,
     influence,
     checkpoints,
     runs,

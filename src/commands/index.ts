@@ -10,6 +10,7 @@ import { installTensorFlowEngine } from "./install-tensorflow-engine.ts";
 import { editLearningRate, usePreviousRate } from "./learning-rate.ts";
 import { openSample } from "./open-sample.ts";
 import { refresh } from "./refresh.ts";
+import { reviewSuspects, undoReview } from "./review.ts";
 import { deleteRun, openRun, revealRun } from "./runs.ts";
 import { setUpWorkspace } from "./set-up-workspace.ts";
 
@@ -18,6 +19,8 @@ type Command = (services: Services, argument?: unknown) => unknown;
 const COMMANDS: Readonly<Record<string, Command>> = {
   "tracin.explainPrediction": explainPrediction,
   "tracin.findMislabelled": findMislabelled,
+  "tracin.reviewSuspects": reviewSuspects,
+  "tracin.undoReview": undoReview,
   "tracin.openInfluence": ({ influence }) => influence.focus(),
   "tracin.setUpWorkspace": setUpWorkspace,
   "tracin.chooseLayers": chooseLayers,

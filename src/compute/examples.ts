@@ -1,5 +1,6 @@
 import type { Project } from "../core/config/project.ts";
 import { datasetOf } from "../core/config/project.ts";
+import { contentHashes } from "../core/datasets/content.ts";
 import { type Preview as CorePreview, previewExample } from "../core/datasets/preview.ts";
 import type { ExampleInfo } from "../core/store/writer.ts";
 import type { Place, Preview } from "../protocol/compute.ts";
@@ -13,7 +14,12 @@ export async function describeExamples(
 ): Promise<ExampleInfo[]> {
   const dataset = datasetOf(project, name);
   const targets = await project.encoder.targetTexts(dataset, start, end);
-  return targets.map((target, row) => ({ locator: dataset.locator(start + row), target }));
+  const contents = await contentHashes(dataset, start, end);
+  return targets.map((target, row) => ({
+    locator: dataset.locator(start + row),
+    content: contents[row] ?? "",
+    target,
+  }));
 }
 
 /** Where an example stands, for opening and marking it. */

@@ -68,6 +68,7 @@ export async function pageOf(
         async (row, position): Promise<RankedRow> => ({
           rank: offset + position + 1,
           index: row.index,
+          ...(row.content === undefined ? {} : { content: row.content }),
           place: toPlace(row),
           preview: await preview(row.index),
           target: row.target,
@@ -144,6 +145,7 @@ function toMark(
     value,
     place: toPlace(row),
     index: row.index,
+    ...(row.content === undefined ? {} : { content: row.content }),
     target: row.target,
     predicted: row.predicted,
     suggested: row.suggested,

@@ -10,6 +10,7 @@ import type { CallContext, Handlers } from "../protocol/rpc.ts";
 import { estimate } from "./estimate.ts";
 import { describeExamples, placeOf, previewOf } from "./examples.ts";
 import { type Question, runJob, withMessage } from "./job.ts";
+import { decide, reviewsOf, undoReview } from "./reviews.ts";
 import { marksOf, OpenRuns, pageOf } from "./runs.ts";
 import { type ComputeSettings, engineSetting } from "./settings.ts";
 import { Setup } from "./setup.ts";
@@ -23,6 +24,7 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
   const fingerprints = new Fingerprints();
   const setup = new Setup();
   const oneAtATime = new Turn();
+  const decisions = new Turn();
 
   const summary = (root: string, record: RunRecord): Promise<RunSummary> =>
     summarizeRun(root, record, fingerprints, (query) =>
@@ -71,6 +73,10 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     },
     marks: async ({ root, runId, limit, file }) =>
       marksOf(await runs.reader(root, runId), limit, file),
+    reviews: ({ root }) => workspaces.useProject(root, reviewsOf),
+    decide: ({ root, ...params }) =>
+      decisions.take(() => workspaces.useProject(root, (project) => decide(project, params))),
+    undoReview: ({ root }) => decisions.take(() => workspaces.useProject(root, undoReview)),
     locate: ({ root, file, line }) =>
       workspaces.useProject(root, async (project) => locate(project, file, line)),
     preview: ({ root, dataset, index }) =>

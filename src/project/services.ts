@@ -6,6 +6,7 @@ import type { InfluenceView } from "../views/influence.ts";
 import type { RunsView } from "../views/runs.ts";
 import type { Compute } from "./compute.ts";
 import type { Projects } from "./projects.ts";
+import type { Reviews } from "./reviews.ts";
 import type { Session } from "./session.ts";
 
 /** What the commands work with; made once by `activate`. */
@@ -15,6 +16,7 @@ export interface Services {
   readonly compute: Compute;
   readonly projects: Projects;
   readonly session: Session;
+  readonly reviews: Reviews;
   readonly influence: InfluenceView;
   readonly checkpoints: CheckpointsView;
   readonly runs: RunsView;

@@ -200,6 +200,8 @@ export interface RankedRow {
   /** 1 for the first. */
   readonly rank: number;
   readonly index: number;
+  /** Hash of everything but its target; runs of older versions have none. */
+  readonly content?: string;
   readonly place: Place;
   readonly preview: Preview;
   readonly target: string;
@@ -231,12 +233,58 @@ export interface Mark {
   readonly value: number;
   readonly place: Place;
   readonly index: number;
+  /** Hash of everything but its target, for training examples; runs of older versions have none. */
+  readonly content?: string;
   readonly target: string;
   readonly predicted: string;
   readonly reading: Reading;
   readonly suggested: LabelValue | undefined;
   readonly selfInfluence: number;
   readonly loss: number;
+}
+
+/** What a person decides about an example. */
+export type Decision =
+  | { readonly kind: "keep" }
+  | { readonly kind: "relabel"; readonly to: string }
+  | { readonly kind: "exclude" };
+
+/** An example to decide about; `content` as the row or mark has it, so that a row that has changed since is not mistaken for it. */
+export interface ReviewItem extends ExampleRef {
+  readonly content?: string;
+}
+
+/**
+ * How a decision stands to the data as it is now: `open` waits to be applied, `done` has nothing to apply (kept) or is
+ * applied, `changed` has a label that is neither the old nor the new one, `gone` is no longer in the dataset.
+ */
+export type ReviewState = "open" | "done" | "changed" | "gone";
+
+/** A decision that stands. */
+export interface Review extends ExampleRef {
+  /** Hash of everything but the target. */
+  readonly content: string;
+  readonly place: Place;
+  readonly decision: Decision;
+  /** The label when it was decided. */
+  readonly from: string;
+  /** ISO 8601. */
+  readonly time: string;
+  readonly state: ReviewState;
+}
+
+/** All decisions of a workspace. */
+export interface Reviews {
+  readonly reviews: readonly Review[];
+  /** Examples of the latest action that {@link ComputeApi.undoReview} would take back; 0 when there is none. */
+  readonly undoable: number;
+  /** Damaged lines of the file of decisions, as sentences. */
+  readonly warnings: readonly string[];
+}
+
+/** What came of deciding: examples that were skipped, with the reason. */
+export interface ReviewsReply extends Reviews {
+  readonly skipped: readonly (ReviewItem & { readonly reason: string })[];
 }
 
 /** A question that set-up cannot answer by itself. */
@@ -292,6 +340,16 @@ export interface ComputeApi {
     readonly limit: number;
     readonly file?: string;
   }): readonly Mark[];
+  /** The decisions about examples in `.tracin/reviews.jsonl`, as they stand to the data. */
+  reviews(params: { readonly root: string }): Reviews;
+  /** Takes one decision about some examples, or takes the one that stands back; undone together. */
+  decide(params: {
+    readonly root: string;
+    readonly items: readonly ReviewItem[];
+    readonly decision: Decision | { readonly kind: "undo" };
+  }): ReviewsReply;
+  /** Takes back the latest decision, of all examples that it was taken about. */
+  undoReview(params: { readonly root: string }): ReviewsReply;
   /** The example that stands at a line (counted from 0) of a data file, or is an image file; null when none. */
   locate(params: {
     readonly root: string;

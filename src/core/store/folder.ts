@@ -31,7 +31,7 @@ export function newRunId(created: Date, title: string): string {
 }
 
 /** Creates `.tracin` with its own `.gitignore`, once. Throws when it is a link that leaves the workspace. */
-async function prepareFolder(root: string): Promise<string> {
+export async function prepareFolder(root: string): Promise<string> {
   const folder = await resolveInside(root, tracinFolder);
   await resolveInside(root, `${tracinFolder}/runs`);
   await mkdir(join(folder, "runs"), { recursive: true });

@@ -28,6 +28,8 @@ export interface RunRow {
   readonly line: number;
   readonly lineCount: number;
   readonly image: string | undefined;
+  /** Hash of everything but the target; undefined in runs of older versions. */
+  readonly content: string | undefined;
   readonly target: string;
   readonly predicted: string;
   readonly predictedProbability: number | undefined;
@@ -112,6 +114,8 @@ export class RunReader {
     private readonly database: Database,
     private readonly table: string,
     private readonly file: string,
+    /** Names of the table's columns; older versions wrote fewer. */
+    private readonly tableColumns: ReadonlySet<string>,
   ) {}
 
   /** Throws kind `store` when the run is missing or damaged. */
@@ -123,8 +127,13 @@ export class RunReader {
       throw damaged(file, "the file is missing");
     }
     const database = await Database.open({ files: [path] });
-    const reader = new RunReader(record, database, `read_parquet(${quote(path)})`, file);
+    const table = `read_parquet(${quote(path)})`;
+    const columns = new Set<string>();
+    const reader = new RunReader(record, database, table, file, columns);
     try {
+      for (const [name] of await reader.rows(`SELECT column_name FROM (DESCRIBE FROM ${table})`)) {
+        columns.add(text(name));
+      }
       const [row] = await reader.rows(`SELECT count(*)::INTEGER FROM ${reader.table}`);
       if (row?.[0] !== record.examples) {
         throw damaged(file, `it holds ${row?.[0]} of ${record.examples} examples`);
@@ -213,7 +222,13 @@ export class RunReader {
       ? `score_${query}::DOUBLE, parts_${query}::DOUBLE[]`
       : "0::DOUBLE, self_parts::DOUBLE[]";
     return `example, file, line, line_count, image, target, predicted, predicted_probability::DOUBLE, suggested,
-      suggested_probability::DOUBLE, loss::DOUBLE, self_influence::DOUBLE, ${score}`;
+      suggested_probability::DOUBLE, loss::DOUBLE, self_influence::DOUBLE, ${score},
+      ${this.optional("content", "VARCHAR")}`;
+  }
+
+  /** A column, or NULL where the run was written by a version that did not have it. */
+  private optional(name: string, type: string): string {
+    return this.tableColumns.has(name) ? `${name}::${type}` : `NULL::${type}`;
   }
 
   private hasQuery(query: number): boolean {
@@ -243,6 +258,7 @@ function toRow(row: readonly unknown[]): RunRow {
     line: number(row[2]) - 1,
     lineCount: number(row[3]),
     image: optionalText(row[4]),
+    content: optionalText(row[14]),
     target: text(row[5]),
     predicted: text(row[6]),
     predictedProbability: typeof row[7] === "number" ? row[7] : undefined,

@@ -6,9 +6,17 @@ export interface TableShape {
 
 /**
  * Columns of `scores.parquet`, one row per training example in file order. `line` counts from 1, as editors show it.
- * `score_m` is the score on query m and `parts_m` its part of each checkpoint; likewise `self_influence` and `self_parts`.
+ * `score_m` is the score on query m and `parts_m` its part of each checkpoint; likewise `self_influence` and `self_parts`. `content` is the hash
+ * of everything but the target, by which an example is found again after rows moved.
  */
-export const textColumns = ["file", "image", "target", "predicted", "suggested"] as const;
+export const textColumns = [
+  "file",
+  "image",
+  "content",
+  "target",
+  "predicted",
+  "suggested",
+] as const;
 
 /** The flat table that chunks are appended to: one FLOAT column per checkpoint and query. */
 export function stagingColumns(
@@ -36,6 +44,7 @@ export function exportQuery(shape: TableShape): string {
     "line",
     "line_count",
     "image",
+    "content",
     "target",
     "predicted",
     "predicted_probability",

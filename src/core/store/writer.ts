@@ -18,6 +18,8 @@ export const recordFile = "run.json";
 /** A training example as the table shows it. */
 export interface ExampleInfo {
   readonly locator: Locator;
+  /** Hash of everything but the target. */
+  readonly content: string;
   readonly target: string;
 }
 
@@ -269,7 +271,7 @@ export class RunWriter {
       if (example === undefined) {
         throw new TracInError("internal", `Example ${start + row} is not known.`);
       }
-      const { locator, target } = example;
+      const { locator, content, target } = example;
       const reading = readOutputs(
         prediction,
         chunk.predictions.subarray(row * outputs, (row + 1) * outputs),
@@ -280,6 +282,7 @@ export class RunWriter {
       numbers.line_count.push(locator.lineCount);
       texts.file.push(locator.file);
       texts.image.push(locator.image ?? null);
+      texts.content.push(content);
       texts.target.push(target);
       texts.predicted.push(reading.predicted);
       texts.suggested.push(reading.suggested ?? null);

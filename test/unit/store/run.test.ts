@@ -112,6 +112,7 @@ function createWriter(id: string, examples: number, signal?: AbortSignal): Promi
           end: 1,
           ...((start + row) % 2 === 0 ? { image: `img/${start + row}.png` } : {}),
         },
+        content: `content-${start + row}`,
         target: "cat",
       })),
   });
@@ -165,6 +166,7 @@ describe("a run on disk", () => {
         line: 13,
         lineCount: 2,
         image: "img/6.png",
+        content: "content-6",
         target: "cat",
         predicted: "cat",
         predictedProbability: 0.5,

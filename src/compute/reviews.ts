@@ -1,0 +1,279 @@
+import { randomBytes } from "node:crypto";
+import { datasetOf, type Project } from "../core/config/project.ts";
+import { ContentIndex, contentHashes } from "../core/datasets/content.ts";
+import type { Dataset } from "../core/datasets/dataset.ts";
+import { TracInError } from "../core/errors.ts";
+import {
+  appendReviews,
+  lastAction,
+  type ReviewLine,
+  type ReviewLog,
+  readReviews,
+  type StandingDecision,
+  standing,
+} from "../core/store/reviews.ts";
+import type {
+  ComputeApi,
+  Decision,
+  Place,
+  Review,
+  ReviewItem,
+  ReviewState,
+  Reviews,
+  ReviewsReply,
+} from "../protocol/compute.ts";
+import { placeOf } from "./examples.ts";
+
+/** Neighbouring examples that are read together. */
+const block = 256;
+
+/** An example as it is now. */
+interface Current {
+  readonly content: string;
+  readonly target: string;
+}
+
+/** What is known of an open dataset; a dataset that changes is opened anew, so nothing here gets out of date. */
+interface Known {
+  readonly examples: Map<number, Current>;
+  index: Promise<ContentIndex> | undefined;
+}
+
+const knownDatasets = new WeakMap<Dataset, Known>();
+
+/** All decisions of a project as they stand to its data. */
+export async function reviewsOf(project: Project): Promise<Reviews> {
+  return describe(project, await readReviews(project.root));
+}
+
+/** Takes a decision about some examples, or takes back the one that stands. */
+export async function decide(
+  project: Project,
+  { items, decision }: Omit<Parameters<ComputeApi["decide"]>[0], "root">,
+): Promise<ReviewsReply> {
+  const log = await readReviews(project.root);
+  checkLabel(project, decision);
+  const action = randomBytes(6).toString("hex");
+  const time = new Date().toISOString();
+  const lines: ReviewLine[] = [];
+  const skipped: (ReviewItem & { reason: string })[] = [];
+  await readExamples(project, items);
+  const before =
+    decision.kind === "undo"
+      ? standing(log.lines, await currentKeys(project, log.lines))
+      : undefined;
+  for (const item of items) {
+    const index = await find(project, item);
+    const now = index === undefined ? undefined : await current(project, item.dataset, index);
+    if (index === undefined || now === undefined) {
+      const reason = "It has changed since the run, or is no longer there.";
+      skipped.push({ ...item, reason });
+      continue;
+    }
+    if (before === undefined) {
+      const { file, line, lineCount, image } = placeOf(project, item.dataset, index);
+      lines.push({
+        time,
+        action,
+        dataset: item.dataset,
+        index,
+        file,
+        ...(lineCount === 0 ? {} : { line: line + 1 }),
+        ...(image === undefined ? {} : { image }),
+        content: now.content,
+        decision: decision.kind === "undo" ? "keep" : decision.kind,
+        from: now.target,
+        ...(decision.kind === "relabel" ? { to: decision.to } : {}),
+      });
+      continue;
+    }
+    const standingOne = before.get(key(item.dataset, index));
+    if (standingOne !== undefined) {
+      lines.push(undoing(standingOne, time));
+    }
+  }
+  await appendReviews(project.root, lines);
+  const reply = await describe(project, { ...log, lines: [...log.lines, ...lines] });
+  return { ...reply, skipped };
+}
+
+/** Takes back the latest action as a whole. */
+export async function undoReview(project: Project): Promise<ReviewsReply> {
+  const log = await readReviews(project.root);
+  const time = new Date().toISOString();
+  const lines = lastAction(log.lines).map((line) => undoing(line, time));
+  await appendReviews(project.root, lines);
+  const reply = await describe(project, { ...log, lines: [...log.lines, ...lines] });
+  return { ...reply, skipped: [] };
+}
+
+function undoing({ to: _, ...line }: StandingDecision, time: string): ReviewLine {
+  return { ...line, time, decision: "undo" };
+}
+
+async function describe(project: Project, log: ReviewLog): Promise<Reviews> {
+  await readExamples(
+    project,
+    log.lines.filter(({ dataset }) => project.datasets.has(dataset)),
+  );
+  const keyOf = await currentKeys(project, log.lines);
+  const reviews: Review[] = [];
+  for (const line of standing(log.lines, keyOf).values()) {
+    reviews.push(await toReview(project, line));
+  }
+  return { reviews, undoable: lastAction(log.lines).length, warnings: log.warnings };
+}
+
+/** What tells the examples of decisions apart in the data as it is now. */
+async function currentKeys(
+  project: Project,
+  lines: readonly ReviewLine[],
+): Promise<(line: ReviewLine) => string> {
+  const keys = new Map<string, string>();
+  const written = ({ dataset, content, index }: ReviewLine) => `${dataset}\0${content}\0${index}`;
+  for (const line of lines) {
+    const name = written(line);
+    if (!keys.has(name)) {
+      const index = await find(project, line);
+      keys.set(name, index === undefined ? name : key(line.dataset, index));
+    }
+  }
+  return (line) => keys.get(written(line)) ?? written(line);
+}
+
+function key(dataset: string, index: number): string {
+  return `${dataset}\0${index}`;
+}
+
+async function toReview(project: Project, line: StandingDecision): Promise<Review> {
+  const { dataset, content, from, time } = line;
+  const index = await find(project, line);
+  const now = index === undefined ? undefined : await current(project, dataset, index);
+  const decision = decisionOf(line);
+  return {
+    dataset,
+    index: index ?? line.index,
+    content,
+    place: index === undefined ? writtenPlace(line) : placeOf(project, dataset, index),
+    decision,
+    from,
+    time,
+    state: stateOf(decision, from, now?.target),
+  };
+}
+
+function decisionOf({ decision, to = "" }: StandingDecision): Decision {
+  return decision === "relabel" ? { kind: "relabel", to } : { kind: decision };
+}
+
+/** @param now the label of the example now; undefined where the example is gone */
+function stateOf(decision: Decision, from: string, now: string | undefined): ReviewState {
+  if (now === undefined) {
+    return decision.kind === "exclude" ? "done" : "gone";
+  }
+  if (decision.kind === "relabel" && now === decision.to) {
+    return "done";
+  }
+  if (now !== from) {
+    return "changed";
+  }
+  return decision.kind === "keep" ? "done" : "open";
+}
+
+function writtenPlace({ file, line, image }: ReviewLine): Place {
+  return {
+    file,
+    line: (line ?? 1) - 1,
+    lineCount: line === undefined ? 0 : 1,
+    ...(image === undefined ? {} : { image }),
+  };
+}
+
+/** Where an example stands now: at its index, or wherever its content has moved to. */
+export async function find(project: Project, item: ReviewItem): Promise<number | undefined> {
+  const dataset = project.datasets.get(item.dataset);
+  if (dataset === undefined) {
+    return undefined;
+  }
+  const { content, index } = item;
+  const now = await current(project, item.dataset, index);
+  if (now !== undefined && (content === undefined || now.content === content)) {
+    return index;
+  }
+  if (content === undefined) {
+    return undefined;
+  }
+  const known = knownOf(dataset);
+  known.index ??= ContentIndex.of(dataset);
+  return (await known.index).nearest(content, index);
+}
+
+/** An example of a dataset now; undefined beyond its end. */
+export async function current(
+  project: Project,
+  name: string,
+  index: number,
+): Promise<Current | undefined> {
+  const { examples } = knownOf(datasetOf(project, name));
+  if (!examples.has(index)) {
+    await readExamples(project, [{ dataset: name, index }]);
+  }
+  return examples.get(index);
+}
+
+/** Reads examples that are not known yet, neighbours together. */
+async function readExamples(project: Project, items: readonly ReviewItem[]): Promise<void> {
+  const wanted = new Map<string, Set<number>>();
+  for (const { dataset: name, index } of items) {
+    const dataset = datasetOf(project, name);
+    const { examples } = knownOf(dataset);
+    if (index < dataset.length && !examples.has(index)) {
+      const indices = wanted.get(name) ?? new Set();
+      wanted.set(name, indices.add(index));
+    }
+  }
+  for (const [name, indices] of wanted) {
+    const dataset = datasetOf(project, name);
+    const { examples } = knownOf(dataset);
+    const blocks = new Map<number, number[]>();
+    for (const index of indices) {
+      const place = Math.floor(index / block);
+      blocks.set(place, [...(blocks.get(place) ?? []), index]);
+    }
+    for (const inBlock of blocks.values()) {
+      const start = Math.min(...inBlock);
+      const end = Math.max(...inBlock) + 1;
+      const contents = await contentHashes(dataset, start, end);
+      const targets = await project.encoder.targetTexts(dataset, start, end);
+      for (let index = start; index < end; index++) {
+        const content = contents[index - start] ?? "";
+        examples.set(index, { content, target: targets[index - start] ?? "" });
+      }
+    }
+  }
+}
+
+function knownOf(dataset: Dataset): Known {
+  let known = knownDatasets.get(dataset);
+  if (known === undefined) {
+    known = { examples: new Map(), index: undefined };
+    knownDatasets.set(dataset, known);
+  }
+  return known;
+}
+
+function checkLabel(project: Project, decision: Decision | { readonly kind: "undo" }): void {
+  if (decision.kind !== "relabel") {
+    return;
+  }
+  const { labels } = project.encoder;
+  const isOneLabel = project.loss.type === "softmax-cross-entropy";
+  if (decision.to.trim() === "" || (isOneLabel && labels && !labels.includes(decision.to))) {
+    throw new TracInError(
+      "config",
+      `"${decision.to}" is no label of this project.`,
+      {},
+      labels === undefined ? "Give a label." : `The labels are: ${labels.join(", ")}.`,
+    );
+  }
+}
