@@ -1,6 +1,10 @@
 import { type ExtensionContext, l10n, Uri, window } from "vscode";
 import { ImageBadges } from "./annotations/badges.ts";
+import { RowLenses } from "./annotations/lenses.ts";
+import { MarkedDocuments } from "./annotations/marked-documents.ts";
+import { SuspectProblems } from "./annotations/problems.ts";
 import { RowAnnotations } from "./annotations/rows.ts";
+import { ShownMarks } from "./annotations/shown-marks.ts";
 import { explain } from "./commands/explain-prediction.ts";
 import { registerCommands } from "./commands/index.ts";
 import { Compute } from "./project/compute.ts";
@@ -56,8 +60,12 @@ function register(context: ExtensionContext): Services {
       runs.refresh();
     }),
   );
-  const rows = own(new RowAnnotations(session, projects));
-  const badges = own(new ImageBadges(session));
+  const marks = own(new ShownMarks(session));
+  const documents = own(new MarkedDocuments(marks, projects));
+  const rows = own(new RowAnnotations(session, projects, marks, documents, context.extensionUri));
+  own(new RowLenses(marks, documents));
+  own(new SuspectProblems(marks, documents, projects));
+  own(new ImageBadges(marks));
   const services: Services = {
     context,
     log,
@@ -68,8 +76,8 @@ function register(context: ExtensionContext): Services {
     influence,
     checkpoints,
     runs,
+    marks,
     rows,
-    badges,
   };
   context.subscriptions.push(...registerCommands(services));
   return services;

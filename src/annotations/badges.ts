@@ -4,15 +4,12 @@ import {
   type FileDecorationProvider,
   type Uri,
   window,
-  workspace,
 } from "vscode";
 import { Owner } from "../project/disposable.ts";
-import { isInside, relativeTo } from "../project/paths.ts";
-import type { Session } from "../project/session.ts";
 import { annotationSettings } from "../project/settings.ts";
-import type { Mark } from "../protocol/compute.ts";
 import { markColor } from "./colors.ts";
-import { badgeText, byImportance, tooltipText } from "./text.ts";
+import type { ShownMarks } from "./shown-marks.ts";
+import { badgeText, tooltipText } from "./text.ts";
 
 const IMAGE = /\.(png|jpe?g)$/i;
 
@@ -20,70 +17,25 @@ const IMAGE = /\.(png|jpe?g)$/i;
 export class ImageBadges extends Owner implements FileDecorationProvider {
   private readonly changed = this.own(new EventEmitter<undefined>());
   readonly onDidChangeFileDecorations = this.changed.event;
-  private byImage: Promise<ReadonlyMap<string, readonly Mark[]>> | undefined;
-  private hidden = false;
 
-  constructor(private readonly session: Session) {
+  constructor(private readonly marks: ShownMarks) {
     super();
     this.own(window.registerFileDecorationProvider(this));
-    this.own(session.onDidChangeRun(() => this.reset(false)));
-    this.own(
-      workspace.onDidChangeConfiguration((event) => {
-        if (event.affectsConfiguration("tracin.annotations")) {
-          this.reset(this.hidden);
-        }
-      }),
-    );
-  }
-
-  /** Takes all badges away until a run is shown again. */
-  clear(): void {
-    this.reset(true);
+    this.own(marks.onDidChange(() => this.changed.fire(undefined)));
   }
 
   async provideFileDecoration(uri: Uri): Promise<FileDecoration | undefined> {
-    const run = this.session.run;
-    const wanted = run !== undefined && !this.hidden && annotationSettings().badges;
-    if (
-      !wanted ||
-      uri.scheme !== "file" ||
-      !IMAGE.test(uri.path) ||
-      !isInside(uri.fsPath, run.root)
-    ) {
+    if (!IMAGE.test(uri.path) || !annotationSettings().badges) {
       return undefined;
     }
-    this.byImage ??= this.group();
-    const marks = (await this.byImage).get(relativeTo(run.root, uri.fsPath));
-    const first = marks?.[0];
-    return first === undefined
-      ? undefined
-      : new FileDecoration(
-          badgeText(first),
-          marks?.map(tooltipText).join(" · "),
-          markColor(first.kind),
-        );
-  }
-
-  private async group(): Promise<ReadonlyMap<string, readonly Mark[]>> {
-    const images = new Map<string, Mark[]>();
-    try {
-      for (const mark of await this.session.marks()) {
-        if (mark.place.image !== undefined) {
-          images.set(mark.place.image, [...(images.get(mark.place.image) ?? []), mark]);
-        }
-      }
-    } catch {
-      this.byImage = undefined; // the log says why
+    const marks = await this.marks.onImage(uri);
+    const [first] = marks;
+    if (first === undefined) {
+      return undefined;
     }
-    for (const marks of images.values()) {
-      marks.sort(byImportance);
-    }
-    return images;
-  }
-
-  private reset(hidden: boolean): void {
-    this.hidden = hidden;
-    this.byImage = undefined;
-    this.changed.fire(undefined);
+    const tooltip = marks.map(tooltipText).join(" · ");
+    const badge = new FileDecoration(badgeText(first), tooltip, markColor(first.kind));
+    badge.propagate = false; // a folder is no example
+    return badge;
   }
 }

@@ -6,11 +6,11 @@ import {
   type TextEditor,
   type TextEditorDecorationType,
   ThemeColor,
+  Uri,
   window,
 } from "vscode";
 import { Owner } from "../project/disposable.ts";
 import type { AnnotationSettings } from "../project/settings.ts";
-import type { Mark } from "../protocol/compute.ts";
 import type { Anchor } from "./anchors.ts";
 import { markColor } from "./colors.ts";
 import { hoverText } from "./hover.ts";
@@ -19,63 +19,104 @@ import { rowText } from "./text.ts";
 /** On longer lines the end is out of sight, so the text stands before the row. */
 const LONG_LINE = 160;
 
-type Settings = Pick<AnnotationSettings, "afterText" | "overviewRuler" | "hover">;
+const LOOKS = ["proponent", "opponent", "suspect", "query", "changed"] as const;
+/** How a row is drawn: as its most important mark, or as one whose marks no longer hold. */
+type Look = (typeof LOOKS)[number];
 
-/** Draws anchors in an editor: text and hover in the visible ranges, and the overview ruler. */
+type Settings = Pick<AnnotationSettings, "afterText" | "overviewRuler" | "gutter" | "hover">;
+
+/** Draws anchors in an editor: text, hover and gutter icons in the visible ranges, and the overview ruler. */
 export class RowDecorations extends Owner {
   private readonly text = this.own(window.createTextEditorDecorationType({}));
-  private readonly ruler: Readonly<Record<Mark["kind"], TextEditorDecorationType>> = {
-    proponent: this.rulerType("proponent"),
-    opponent: this.rulerType("opponent"),
-    suspect: this.rulerType("suspect"),
-    query: this.rulerType("query"),
-  };
+  private readonly ruler: ReadonlyMap<Look, TextEditorDecorationType>;
+  private readonly gutter: ReadonlyMap<Look, TextEditorDecorationType>;
+  /** What the overview ruler of an editor shows: it is the same wherever the editor is scrolled to. */
+  private readonly ruled = new WeakMap<
+    TextEditor,
+    { readonly anchors: readonly Anchor[]; readonly noted: boolean }
+  >();
 
-  /** Replaces what is drawn in `editor`; `notes` are added to every hover and grey the text. */
+  /** @param extension folder of the extension, with the icons in `media/marks` */
+  constructor(extension: Uri) {
+    super();
+    this.ruler = new Map(LOOKS.map((look) => [look, this.rulerType(look)]));
+    this.gutter = new Map(LOOKS.map((look) => [look, this.gutterType(extension, look)]));
+  }
+
+  /** Replaces what is drawn in `editor`; `notes` are added to every hover. */
   show(
     editor: TextEditor,
     anchors: readonly Anchor[],
     settings: Settings,
     notes: readonly string[],
   ): void {
-    const visible = settings.afterText || settings.hover ? anchors.filter(isVisibleIn(editor)) : [];
+    const visible = anchors.filter(isVisibleIn(editor));
+    const texts = settings.afterText || settings.hover ? visible : [];
     editor.setDecorations(
       this.text,
-      visible.map((anchor) => textOptions(editor, anchor, settings, notes)),
+      texts.map((anchor) => textOptions(editor, anchor, settings, notes)),
     );
-    for (const [kind, type] of Object.entries(this.ruler)) {
-      const ranges = settings.overviewRuler
-        ? anchors.filter((anchor) => anchor.marks[0]?.kind === kind)
-        : [];
+    this.paint(editor, this.gutter, settings.gutter ? visible : [], notes);
+    const ruled = settings.overviewRuler ? anchors : NONE;
+    const before = this.ruled.get(editor);
+    if (before?.anchors !== ruled || before.noted !== notes.length > 0) {
+      this.ruled.set(editor, { anchors: ruled, noted: notes.length > 0 });
+      this.paint(editor, this.ruler, ruled, notes);
+    }
+  }
+
+  private paint(
+    editor: TextEditor,
+    types: ReadonlyMap<Look, TextEditorDecorationType>,
+    anchors: readonly Anchor[],
+    notes: readonly string[],
+  ): void {
+    for (const [look, type] of types) {
+      const rows = anchors.filter((anchor) => lookOf(anchor, notes) === look);
       editor.setDecorations(
         type,
-        ranges.map((anchor) => rowRange(editor, anchor)),
+        rows.map((anchor) => rowRange(editor, anchor)),
       );
     }
   }
 
-  clear(editor: TextEditor): void {
-    for (const type of [this.text, ...Object.values(this.ruler)]) {
-      editor.setDecorations(type, []);
-    }
-  }
-
-  private rulerType(kind: Mark["kind"]): TextEditorDecorationType {
+  private rulerType(look: Look): TextEditorDecorationType {
     return this.own(
       window.createTextEditorDecorationType({
-        overviewRulerColor: markColor(kind),
+        overviewRulerColor: colorOf(look),
         overviewRulerLane: OverviewRulerLane.Right,
         isWholeLine: true,
       }),
     );
   }
+
+  private gutterType(extension: Uri, look: Look): TextEditorDecorationType {
+    const icon = (theme: "light" | "dark") => ({
+      gutterIconPath: Uri.joinPath(extension, "media", "marks", `${look}-${theme}.svg`),
+    });
+    return this.own(
+      window.createTextEditorDecorationType({ light: icon("light"), dark: icon("dark") }),
+    );
+  }
 }
+
+const NONE: readonly Anchor[] = [];
 
 function isVisibleIn(editor: TextEditor): (anchor: Anchor) => boolean {
   return ({ line, lineCount }) =>
     editor.visibleRanges.some(
       (range) => line <= range.end.line && line + lineCount - 1 >= range.start.line,
     );
+}
+
+/** Where the row's own text is not known, a change anywhere in the file puts its marks in doubt. */
+function lookOf(anchor: Anchor, notes: readonly string[]): Look {
+  const isDoubtful = anchor.isChanged || (!anchor.isOfRun && notes.length > 0);
+  return isDoubtful ? "changed" : (anchor.marks[0]?.kind ?? "changed");
+}
+
+function colorOf(look: Look): ThemeColor {
+  return look === "changed" ? new ThemeColor("disabledForeground") : markColor(look);
 }
 
 function textOptions(
@@ -85,19 +126,17 @@ function textOptions(
   notes: readonly string[],
 ): DecorationOptions {
   const range = rowRange(editor, anchor);
-  const changed = editor.document.getText(range) !== anchor.text;
-  const allNotes = changed
-    ? [...notes, l10n.t("This row was edited after the run: the marks are those of its old text.")]
-    : notes;
+  const look = lookOf(anchor, notes);
+  const changed = l10n.t("Row changed since the run: the marks are those of its old text.");
   const options: DecorationOptions = { range };
   if (settings.hover) {
-    options.hoverMessage = hoverText(anchor.marks, allNotes);
+    const allNotes = anchor.isChanged ? [changed, ...notes] : notes;
+    const place = { uri: editor.document.uri, line: anchor.line };
+    options.hoverMessage = hoverText(anchor.marks, allNotes, place);
   }
-  const first = anchor.marks[0];
-  if (settings.afterText && first) {
+  if (settings.afterText) {
     const contentText = anchor.marks.map(rowText).join("   ");
-    const color =
-      allNotes.length > 0 ? new ThemeColor("disabledForeground") : markColor(first.kind);
+    const color = colorOf(look);
     const long = editor.document.lineAt(range.end.line).text.length > LONG_LINE;
     options.renderOptions = long
       ? { before: { contentText, color, margin: "0 2em 0 0" } }

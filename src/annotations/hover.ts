@@ -1,11 +1,29 @@
-import { l10n, MarkdownString } from "vscode";
+import { l10n, MarkdownString, type Uri } from "vscode";
 import type { Mark } from "../protocol/compute.ts";
 import { formatNumber, formatScore, ordinal } from "../views/format.ts";
 import { escapeMarkdown } from "../views/markdown.ts";
 
-/** Explains the numbers of the marks on one row. Everything from files is escaped; no command can run from it. */
-export function hoverText(marks: readonly Mark[], notes: readonly string[]): MarkdownString {
+/** Commands that a link in a hover may run. */
+const LINKS = ["tracin.openInfluence", "tracin.explainRow"] as const;
+
+/** The row that a hover stands on. */
+export interface HoverPlace {
+  readonly uri: Uri;
+  /** Counted from 0. */
+  readonly line: number;
+}
+
+/**
+ * Explains the numbers of the marks on one row, with links to the panel and to its own explanation. Everything from files
+ * is escaped, and no command but those of the links can run from it.
+ */
+export function hoverText(
+  marks: readonly Mark[],
+  notes: readonly string[],
+  place: HoverPlace,
+): MarkdownString {
   const text = new MarkdownString("", true);
+  text.isTrusted = { enabledCommands: LINKS };
   for (const mark of marks) {
     text.appendMarkdown(`${ICONS[mark.kind]} **${escapeMarkdown(heading(mark))}**\n\n`);
     const sentence = meaning(mark);
@@ -24,7 +42,23 @@ export function hoverText(marks: readonly Mark[], notes: readonly string[]): Mar
   for (const note of notes) {
     text.appendMarkdown(`\n\n$(warning) ${escapeMarkdown(note)}`);
   }
+  const links = [
+    link(l10n.t("Open Panel"), "tracin.openInfluence", []),
+    link(l10n.t("Explain This Row"), "tracin.explainRow", [place.uri.toString(), place.line]),
+  ];
+  text.appendMarkdown(`\n\n${links.join(" · ")}`);
   return text;
+}
+
+function link(
+  title: string,
+  command: (typeof LINKS)[number],
+  parameters: readonly unknown[],
+): string {
+  const query = parameters.length === 0 ? "" : `?${encodeURIComponent(JSON.stringify(parameters))}`;
+  // encodeURIComponent leaves parentheses, which would end the link.
+  const target = `command:${command}${query}`.replaceAll("(", "%28").replaceAll(")", "%29");
+  return `[${escapeMarkdown(title)}](${target})`;
 }
 
 const ICONS = {

@@ -1,7 +1,7 @@
 import { commands, type Disposable } from "vscode";
 import { showError } from "../project/messages.ts";
 import type { Services } from "../project/services.ts";
-import { clearAnnotations, goToInfluential } from "./annotations.ts";
+import { clearAnnotations, explainRow, goToInfluential, showAnnotations } from "./annotations.ts";
 import { chooseLayers } from "./choose-layers.ts";
 import { explainPrediction } from "./explain-prediction.ts";
 import { exportPyTorchModel } from "./export-pytorch-model.ts";
@@ -14,7 +14,7 @@ import { reviewSuspects, undoReview } from "./review.ts";
 import { deleteRun, openRun, revealRun } from "./runs.ts";
 import { setUpWorkspace } from "./set-up-workspace.ts";
 
-type Command = (services: Services, argument?: unknown) => unknown;
+type Command = (services: Services, ...parameters: readonly unknown[]) => unknown;
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   "tracin.explainPrediction": explainPrediction,
@@ -30,6 +30,8 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "tracin.installTensorFlowEngine": installTensorFlowEngine,
   "tracin.openSample": openSample,
   "tracin.clearAnnotations": clearAnnotations,
+  "tracin.showAnnotations": showAnnotations,
+  "tracin.explainRow": explainRow,
   "tracin.nextInfluential": (services) => goToInfluential(services, 1),
   "tracin.previousInfluential": (services) => goToInfluential(services, -1),
   "tracin.openRun": openRun,
@@ -42,9 +44,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
 /** Registers every command; what a command throws is told to the person and goes no further. */
 export function registerCommands(services: Services): readonly Disposable[] {
   return Object.entries(COMMANDS).map(([id, command]) =>
-    commands.registerCommand(id, async (argument?: unknown) => {
+    commands.registerCommand(id, async (...parameters: readonly unknown[]) => {
       try {
-        await command(services, argument);
+        await command(services, ...parameters);
       } catch (error) {
         services.log.error(error instanceof Error ? error : String(error));
         void showError(error, services.projects.current?.root);

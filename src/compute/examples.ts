@@ -15,10 +15,12 @@ export async function describeExamples(
   const dataset = datasetOf(project, name);
   const targets = await project.encoder.targetTexts(dataset, start, end);
   const contents = await contentHashes(dataset, start, end);
+  const hashes = await dataset.rowHashes?.(start, end);
   return targets.map((target, row) => ({
     locator: dataset.locator(start + row),
     content: contents[row] ?? "",
     target,
+    rowHash: hashes?.[row],
   }));
 }
 

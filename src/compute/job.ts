@@ -161,7 +161,7 @@ async function describeQuery({ project }: ScorerInUse, result: QueryResult): Pro
   return {
     dataset,
     index,
-    place: placeOf(project, dataset, index),
+    place: { ...placeOf(project, dataset, index), rowHash: info?.rowHash },
     target: info?.target ?? "",
     prediction: labelValues(form, result.prediction),
     ...summaryOf(project, form, result),

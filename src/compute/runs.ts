@@ -108,6 +108,7 @@ export async function marksOf(reader: RunReader, limit: number, file?: string): 
     if (file === undefined || place.file === file || place.image === file) {
       marks.push({
         kind: "query",
+        dataset: query.dataset,
         rank: position + 1,
         value: loss,
         place: toPlace(place),
@@ -140,6 +141,7 @@ function toMark(
 ): Mark {
   return {
     kind,
+    dataset: "train",
     reading,
     rank: row.rank,
     value,

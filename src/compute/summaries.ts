@@ -159,7 +159,14 @@ export function toPlace(place: {
   readonly line: number;
   readonly lineCount: number;
   readonly image?: string | undefined;
+  readonly rowHash?: number | undefined;
 }): Place {
-  const { file, line, lineCount, image } = place;
-  return { file, line, lineCount, ...(image === undefined ? {} : { image }) };
+  const { file, line, lineCount, image, rowHash } = place;
+  return {
+    file,
+    line,
+    lineCount,
+    ...(image === undefined ? {} : { image }),
+    ...(rowHash === undefined ? {} : { rowHash }),
+  };
 }

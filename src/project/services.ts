@@ -1,6 +1,6 @@
 import type { ExtensionContext, LogOutputChannel } from "vscode";
-import type { ImageBadges } from "../annotations/badges.ts";
 import type { RowAnnotations } from "../annotations/rows.ts";
+import type { ShownMarks } from "../annotations/shown-marks.ts";
 import type { CheckpointsView } from "../views/checkpoints.ts";
 import type { InfluenceView } from "../views/influence.ts";
 import type { RunsView } from "../views/runs.ts";
@@ -20,6 +20,6 @@ export interface Services {
   readonly influence: InfluenceView;
   readonly checkpoints: CheckpointsView;
   readonly runs: RunsView;
+  readonly marks: ShownMarks;
   readonly rows: RowAnnotations;
-  readonly badges: ImageBadges;
 }

@@ -16,7 +16,10 @@ export interface ComputeSettings {
 export interface AnnotationSettings {
   readonly afterText: boolean;
   readonly overviewRuler: boolean;
+  readonly gutter: boolean;
   readonly hover: boolean;
+  readonly codeLens: boolean;
+  readonly problems: boolean;
   readonly badges: boolean;
   /** Examples of each ranked list that are marked. */
   readonly limit: number;
@@ -38,7 +41,10 @@ export function annotationSettings(): AnnotationSettings {
   return {
     afterText: settings.get("afterText", true),
     overviewRuler: settings.get("overviewRuler", true),
+    gutter: settings.get("gutter", true),
     hover: settings.get("hover", true),
+    codeLens: settings.get("codeLens", false),
+    problems: settings.get("problems", true),
     badges: settings.get("badges", true),
     limit: settings.get("limit", 20),
   };

@@ -13,6 +13,8 @@ export interface Place {
   readonly lineCount: number;
   /** The image file of an image example, relative to the workspace root. */
   readonly image?: string;
+  /** Hash of the row's text when the run was made (src/core/datasets/row-hash.ts), to tell whether it changed since. */
+  readonly rowHash?: number;
 }
 
 /** An example of a dataset. */
@@ -229,6 +231,7 @@ export interface RowsReply {
 /** A mark on a row of a data file or on an image. */
 export interface Mark {
   readonly kind: "proponent" | "opponent" | "suspect" | "query";
+  readonly dataset: string;
   readonly rank: number;
   readonly value: number;
   readonly place: Place;

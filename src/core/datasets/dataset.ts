@@ -56,6 +56,8 @@ export interface Dataset {
   read(start: number, end: number): Promise<readonly Example[]>;
   /** Rows [start, end) of a CSV table as cells in the order of `columns`; cheaper than `read`. */
   cells?(start: number, end: number): Promise<readonly (readonly string[])[]>;
+  /** {@link rowHash} of the text of the rows [start, end), for datasets whose examples stand on lines. */
+  rowHashes?(start: number, end: number): Promise<Float64Array>;
   /** The encoded bytes (PNG, JPEG) of an example's image, for `kind: "images"`. */
   imageBytes?(index: number): Promise<Uint8Array>;
   /** Workspace path of an example's mask, for targets that are masks. */

@@ -30,6 +30,8 @@ export interface RunRow {
   readonly image: string | undefined;
   /** Hash of everything but the target; undefined in runs of older versions. */
   readonly content: string | undefined;
+  /** Hash of the row's text when it was scored; undefined for examples on no line and for older runs. */
+  readonly rowHash: number | undefined;
   readonly target: string;
   readonly predicted: string;
   readonly predictedProbability: number | undefined;
@@ -223,7 +225,7 @@ export class RunReader {
       : "0::DOUBLE, self_parts::DOUBLE[]";
     return `example, file, line, line_count, image, target, predicted, predicted_probability::DOUBLE, suggested,
       suggested_probability::DOUBLE, loss::DOUBLE, self_influence::DOUBLE, ${score},
-      ${this.optional("content", "VARCHAR")}`;
+      ${this.optional("content", "VARCHAR")}, ${this.optional("row_hash", "DOUBLE")}`;
   }
 
   /** A column, or NULL where the run was written by a version that did not have it. */
@@ -259,6 +261,7 @@ function toRow(row: readonly unknown[]): RunRow {
     lineCount: number(row[3]),
     image: optionalText(row[4]),
     content: optionalText(row[14]),
+    rowHash: typeof row[15] === "number" ? row[15] : undefined,
     target: text(row[5]),
     predicted: text(row[6]),
     predictedProbability: typeof row[7] === "number" ? row[7] : undefined,

@@ -30,6 +30,8 @@ const place = z.object({
   line: z.int().nonnegative(),
   lineCount: z.int().nonnegative(),
   image: path.optional(),
+  /** Hash of the row's text, to tell whether it changed since. */
+  rowHash: z.number().optional(),
 });
 
 /** One input of a run, with what is needed to notice that it changed. */

@@ -7,7 +7,8 @@ export interface TableShape {
 /**
  * Columns of `scores.parquet`, one row per training example in file order. `line` counts from 1, as editors show it.
  * `score_m` is the score on query m and `parts_m` its part of each checkpoint; likewise `self_influence` and `self_parts`. `content` is the hash
- * of everything but the target, by which an example is found again after rows moved.
+ * of everything but the target, by which an example is found again after rows moved; `row_hash` is that of the row's text, by which a
+ * row that changed is told (none for examples that stand on no line).
  */
 export const textColumns = [
   "file",
@@ -21,11 +22,12 @@ export const textColumns = [
 /** The flat table that chunks are appended to: one FLOAT column per checkpoint and query. */
 export function stagingColumns(
   shape: TableShape,
-): { name: string; type: "INTEGER" | "VARCHAR" | "FLOAT" }[] {
+): { name: string; type: "INTEGER" | "DOUBLE" | "VARCHAR" | "FLOAT" }[] {
   return [
     { name: "example", type: "INTEGER" },
     { name: "line", type: "INTEGER" },
     { name: "line_count", type: "INTEGER" },
+    { name: "row_hash", type: "DOUBLE" },
     ...textColumns.map((name) => ({ name, type: "VARCHAR" as const })),
     { name: "predicted_probability", type: "FLOAT" },
     { name: "loss", type: "FLOAT" },
@@ -43,6 +45,7 @@ export function exportQuery(shape: TableShape): string {
     "file",
     "line",
     "line_count",
+    "CAST(row_hash AS BIGINT) AS row_hash",
     "image",
     "content",
     "target",

@@ -21,6 +21,8 @@ export interface ExampleInfo {
   /** Hash of everything but the target. */
   readonly content: string;
   readonly target: string;
+  /** Hash of the row's text; undefined for examples that stand on no line. */
+  readonly rowHash?: number | undefined;
 }
 
 export interface RunWriterOptions {
@@ -102,9 +104,9 @@ export class RunWriter {
         temporary: join(folder, "spill"),
         ...(options.memoryLimit === undefined ? {} : { memoryLimit: options.memoryLimit }),
       });
-      const { INTEGER, VARCHAR, FLOAT } = database.module;
+      const { INTEGER, DOUBLE, VARCHAR, FLOAT } = database.module;
       const types = stagingColumns(options.shape).map(
-        ({ type }) => ({ INTEGER, VARCHAR, FLOAT })[type],
+        ({ type }) => ({ INTEGER, DOUBLE, VARCHAR, FLOAT })[type],
       );
       return new RunWriter(options, folder, database, types);
     } catch (error) {
@@ -264,6 +266,7 @@ export class RunWriter {
     const texts = Object.fromEntries(
       textColumns.map((name) => [name, [] as (string | null)[]]),
     ) as Record<(typeof textColumns)[number], (string | null)[]>;
+    const hashes: (number | null)[] = [];
     const probability: (number | null)[] = [];
     const losses: number[] = [];
     for (let row = from; row < from + rows; row++) {
@@ -280,6 +283,7 @@ export class RunWriter {
       numbers.example.push(start + row);
       numbers.line.push(locator.line + 1);
       numbers.line_count.push(locator.lineCount);
+      hashes.push(example.rowHash ?? null);
       texts.file.push(locator.file);
       texts.image.push(locator.image ?? null);
       texts.content.push(content);
@@ -297,6 +301,7 @@ export class RunWriter {
       numbers.example,
       numbers.line,
       numbers.line_count,
+      hashes,
       ...textColumns.map((name) => texts[name]),
       probability,
       losses,

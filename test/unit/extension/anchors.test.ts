@@ -8,7 +8,15 @@ import {
 } from "../../../src/annotations/anchors.ts";
 
 function anchors(...lines: number[]): Anchor[] {
-  return lines.map((line) => ({ line, lineCount: 1, text: "", marks: [] }));
+  return lines.map((line) => ({
+    line,
+    lineCount: 1,
+    hash: 0,
+    isOfRun: true,
+    isChanged: false,
+    isGone: false,
+    marks: [],
+  }));
 }
 
 function change(

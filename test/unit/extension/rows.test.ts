@@ -1,19 +1,25 @@
-import { describe, expect, it, vi } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { rowHash } from "../../../src/core/datasets/row-hash.ts";
 import type { Mark } from "../../../src/protocol/compute.ts";
-import { createStub } from "./vscode.ts";
+import { createStub, Listeners } from "./vscode.ts";
 
-const stub = createStub();
+const stub = createStub({ problems: true });
 vi.mock("vscode", () => stub.api);
 
+const { MarkedDocuments } = await import("../../../src/annotations/marked-documents.ts");
 const { RowAnnotations } = await import("../../../src/annotations/rows.ts");
-type Services = ConstructorParameters<typeof RowAnnotations>;
+const { ShownMarks } = await import("../../../src/annotations/shown-marks.ts");
+const { Uri, Range } = await import("vscode");
 
-function mark(line: number): Mark {
+const nothing = { dispose: () => undefined };
+
+function mark(line: number, text = `row ${line}`): Mark {
   return {
     kind: "suspect",
+    dataset: "train",
     rank: 1,
     value: 1,
-    place: { file: "train.csv", line, lineCount: 1 },
+    place: { file: "train.csv", line, lineCount: 1, rowHash: rowHash(text) },
     index: line - 1,
     target: "cat",
     predicted: "dog",
@@ -24,52 +30,145 @@ function mark(line: number): Mark {
   };
 }
 
+/** An editor that counts what is read of its document, and remembers what was drawn. */
+function editorOn(lineCount: number, visible: readonly [number, number]) {
+  const read = { texts: 0 };
+  const drawn = new Map<unknown, readonly unknown[]>();
+  const document = {
+    uri: Uri.file("/w/train.csv"),
+    isClosed: false,
+    lineCount,
+    lineAt: (line: number) => ({ text: `row ${line}` }),
+    getText: ({ start }: { start: { line: number } }) => {
+      read.texts++;
+      return `row ${start.line}`;
+    },
+    validateRange: (range: unknown) => range,
+  };
+  const ranges = (from: number, to: number) => [new Range(from, 0, to, 0)];
+  const editor = {
+    document,
+    selection: { active: { line: 0 } },
+    viewColumn: 1,
+    visibleRanges: ranges(...visible),
+    setDecorations: (type: unknown, options: readonly unknown[]) => {
+      drawn.set(type, options);
+    },
+    scrollTo: (from: number, to: number) => {
+      editor.visibleRanges = ranges(from, to);
+    },
+  };
+  return { editor, read, drawn };
+}
+
+function open(first: Promise<readonly Mark[]>) {
+  const run = new Listeners<void>();
+  const session = {
+    run: { root: "/w", runId: "first" } as { root: string; runId: string } | undefined,
+    state: { kind: "empty" },
+    marks: () => first,
+    onDidChangeRun: run.event,
+    onDidChangePanel: () => nothing,
+  };
+  const projects = { onDidChange: () => nothing, isDataFile: () => true };
+  const marks = new ShownMarks(session as never);
+  const documents = new MarkedDocuments(marks, projects as never);
+  const rows = new RowAnnotations(
+    session as never,
+    projects as never,
+    marks,
+    documents,
+    Uri.file("/extension"),
+  );
+  const show = (runId: string | undefined, next: Promise<readonly Mark[]>) => {
+    session.run = runId === undefined ? undefined : { root: "/w", runId };
+    session.marks = () => next;
+    run.fire();
+  };
+  const dispose = () => [rows, documents, marks].forEach((thing) => void thing.dispose());
+  return { marks, rows, show, dispose };
+}
+
+const opened: number[] = [];
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  opened.length = 0;
+  Object.assign(stub.api["window"] as object, {
+    showTextDocument: (_: unknown, { selection }: { selection: { start: { line: number } } }) => {
+      opened.push(selection.start.line);
+      return Promise.resolve();
+    },
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+  Object.assign(stub.api["window"] as object, { visibleTextEditors: [] });
+});
+
 describe("the marks on rows", () => {
   it("are those of the run that is shown, also when the marks of the one before arrive late", async () => {
-    const nothing = { dispose: () => undefined };
-    let runShown = (): void => undefined;
-    const session = {
-      run: { root: "/w", runId: "first" },
-      state: { kind: "empty" },
-      marks: (): Promise<readonly Mark[]> => Promise.resolve([]),
-      onDidChangeRun: (listener: () => void) => {
-        runShown = listener;
-        return nothing;
-      },
-      onDidChangePanel: () => nothing,
-    };
-    const projects = { onDidChange: () => nothing };
-    const rows = new RowAnnotations(
-      session as unknown as Services[0],
-      projects as unknown as Services[1],
-    );
-    const document = {
-      uri: { fsPath: "/w/train.csv", toString: () => "file:///w/train.csv" },
-      lineCount: 10,
-      getText: () => "text",
-    };
-    const editor = { document, selection: { active: { line: 0 } }, viewColumn: 1 };
-    const opened: number[] = [];
-    Object.assign(stub.api["window"] as object, {
-      showTextDocument: (_: unknown, { selection }: { selection: { startLine: number } }) => {
-        opened.push(selection.startLine);
-        return Promise.resolve();
-      },
-    });
     let answer = (_: readonly Mark[]): void => undefined;
-    session.marks = () =>
+    const { rows, show, dispose } = open(
       new Promise((resolve) => {
         answer = resolve;
-      });
-    const goTo = () => rows.goTo(editor as never, 1);
-    const late = goTo();
-    session.run = { root: "/w", runId: "second" };
-    runShown();
+      }),
+    );
+    const { editor } = editorOn(10, [0, 9]);
+    const late = rows.goTo(editor as never, 1);
+    show("second", Promise.resolve([mark(7)]));
     answer([mark(3)]);
     await late;
-    session.marks = () => Promise.resolve([mark(7)]);
-    await goTo();
-    rows.dispose();
+    await rows.goTo(editor as never, 1);
+    dispose();
     expect(opened).toEqual([7]);
+  });
+
+  it("go when they are hidden or the run is deleted, and come back when they are wanted", async () => {
+    const { rows, marks, show, dispose } = open(Promise.resolve([mark(3)]));
+    const { editor } = editorOn(10, [0, 9]);
+    marks.hide();
+    await rows.goTo(editor as never, 1);
+    expect(opened).toEqual([]);
+    expect(stub.recorded.contexts.get("tracin.hasHiddenMarks")).toBe(true);
+    marks.show();
+    await rows.goTo(editor as never, 1);
+    expect(opened).toEqual([3]);
+    expect(stub.recorded.contexts.get("tracin.hasHiddenMarks")).toBe(false);
+    show(undefined, Promise.resolve([]));
+    await rows.goTo(editor as never, 1);
+    expect(opened).toEqual([3]);
+    dispose();
+  });
+
+  it("cost nothing but the visible rows when a file of 300,000 lines is scrolled", async () => {
+    const places = Array.from({ length: 60 }, (_, index) => 5000 * index + 1);
+    const { dispose } = open(Promise.resolve(places.map((line) => mark(line))));
+    const { editor, read, drawn } = editorOn(300_000, [0, 50]);
+    const other = editorOn(300_000, [5000, 5050]);
+    Object.assign(other.editor, { document: editor.document }); // the same file in a second editor
+    Object.assign(stub.api["window"] as object, {
+      visibleTextEditors: [editor, other.editor],
+    });
+    const settled = async () => {
+      stub.scroll();
+      await vi.advanceTimersByTimeAsync(100);
+    };
+    await settled();
+    expect(read.texts).toBe(60); // each marked row once
+    const counts = () => [...drawn.values()].map((options) => options.length);
+    expect(counts().filter((count) => count === 60)).toHaveLength(1); // the overview ruler
+    expect(counts().filter((count) => count === 1)).toHaveLength(2); // text and gutter
+    const second = [...other.drawn.values()].map((options) => options.length);
+    expect(second.filter((count) => count === 1)).toHaveLength(2);
+    read.texts = 0;
+    drawn.clear();
+    for (let line = 100; line < 300_000; line += 9973) {
+      editor.scrollTo(line, line + 50);
+      await settled();
+    }
+    expect(read.texts).toBe(0);
+    expect(Math.max(...counts())).toBeLessThanOrEqual(1); // the ruler is not drawn again
+    dispose();
   });
 });

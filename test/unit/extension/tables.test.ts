@@ -6,6 +6,7 @@ vi.mock("vscode", async () => (await import("./vscode.ts")).createStub().api);
 const { badgeText, byImportance, rowText, tooltipText } = await import(
   "../../../src/annotations/text.ts"
 );
+const { Uri } = await import("vscode");
 const { hoverText } = await import("../../../src/annotations/hover.ts");
 const { dataFiles } = await import("../../../src/project/data-files.ts");
 const { isInside, nearestRoot, relativeTo } = await import("../../../src/project/paths.ts");
@@ -17,6 +18,7 @@ const { formatNumber, formatScore, formatTime, ordinal } = await import(
 function mark(change: Partial<Mark>): Mark {
   return {
     kind: "proponent",
+    dataset: "train",
     rank: 1,
     value: 0.182,
     place: { file: "train.csv", line: 3, lineCount: 1 },
@@ -102,15 +104,24 @@ describe("marks in words", () => {
     ]);
   });
 
-  it("escapes what files say in a hover, and links to no command", () => {
+  it("escapes what files say in a hover, and links to its own commands alone", () => {
     const text = hoverText(
       [mark({ target: "[x](command:workbench.action.quit)", suggested: setosa })],
       ["<b>changed</b>"],
+      { uri: Uri.file("/w/a (1).csv"), line: 3 },
     );
     expect(text.value).toContain("\\[x\\]\\(command:workbench\\.action\\.quit\\)");
     expect(text.value).toContain("\\<b\\>changed");
     expect(text.value).toContain("0\\.94");
-    expect(text.isTrusted).toBeUndefined();
+    expect(text.isTrusted).toEqual({
+      enabledCommands: ["tracin.openInfluence", "tracin.explainRow"],
+    });
+    const targets = [...text.value.matchAll(/(?<!\\)\]\(([^)]*)\)/g)].map((match) => match[1]);
+    const row = encodeURIComponent(JSON.stringify(["file:///w/a (1).csv", 3]));
+    expect(targets).toEqual([
+      "command:tracin.openInfluence",
+      `command:tracin.explainRow?${row.replace("(", "%28").replace(")", "%29")}`,
+    ]);
   });
 });
 

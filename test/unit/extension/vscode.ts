@@ -16,6 +16,18 @@ export interface Stub {
   answers: (string | undefined)[];
   /** Tells listeners that a setting changed. */
   changeConfiguration(name: string): void;
+  /** Tells listeners that an editor was scrolled. */
+  scroll(): void;
+}
+
+/** A typed event of a stand-in. */
+export class Listeners<T> {
+  private readonly emitter = new EventEmitter();
+  readonly event = (listener: (value: T) => void): { dispose(): void } =>
+    this.emitter.event((value) => listener(value as T));
+  fire(value: T): void {
+    this.emitter.fire(value);
+  }
 }
 
 class EventEmitter {
@@ -54,6 +66,7 @@ class Uri {
 }
 
 class MarkdownString {
+  isTrusted: unknown;
   constructor(public value = "") {}
   appendMarkdown(text: string): this {
     this.value += text;
@@ -62,12 +75,12 @@ class MarkdownString {
 }
 
 class Range {
-  constructor(
-    readonly startLine: number,
-    readonly startCharacter: number,
-    readonly endLine: number,
-    readonly endCharacter: number,
-  ) {}
+  readonly start: { readonly line: number; readonly character: number };
+  readonly end: { readonly line: number; readonly character: number };
+  constructor(startLine: number, startCharacter: number, endLine: number, endCharacter: number) {
+    this.start = { line: startLine, character: startCharacter };
+    this.end = { line: endLine, character: endCharacter };
+  }
 }
 
 const nothing = { dispose: () => undefined };
@@ -83,12 +96,14 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
     written: new Map(),
   };
   const configuration = new EventEmitter();
+  const scrolled = new EventEmitter();
   const stub: Stub = {
     recorded,
     answers: [],
     api: {},
     changeConfiguration: (name) =>
       configuration.fire({ affectsConfiguration: (section: string) => section === name }),
+    scroll: () => scrolled.fire(undefined),
   };
   const message = (text: string) => {
     recorded.messages.push(text);
@@ -117,6 +132,28 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
       constructor(readonly id: string) {}
     },
     OverviewRulerLane: { Right: 4 },
+    Diagnostic: class {
+      constructor(
+        readonly range: Range,
+        readonly message: string,
+        readonly severity: number,
+      ) {}
+    },
+    DiagnosticSeverity: { Information: 2 },
+    CodeLens: class {
+      constructor(
+        readonly range: Range,
+        readonly command: unknown,
+      ) {}
+    },
+    languages: {
+      registerCodeLensProvider: () => nothing,
+      createDiagnosticCollection: () => ({
+        ...nothing,
+        set: () => undefined,
+        clear: () => undefined,
+      }),
+    },
     FileType: { Directory: 2 },
     ProgressLocation: { Notification: 15 },
     ConfigurationTarget: { Global: 1 },
@@ -141,9 +178,9 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
       createTreeView: view,
       registerWebviewViewProvider: view,
       registerFileDecorationProvider: () => nothing,
-      createTextEditorDecorationType: () => nothing,
+      createTextEditorDecorationType: () => ({ ...nothing }),
       onDidChangeVisibleTextEditors: event,
-      onDidChangeTextEditorVisibleRanges: event,
+      onDidChangeTextEditorVisibleRanges: scrolled.event,
       showErrorMessage: message,
       showInformationMessage: message,
       visibleTextEditors: [],
@@ -169,6 +206,8 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
       onDidChangeTextDocument: event,
       onDidChangeWorkspaceFolders: event,
       onDidCloseTextDocument: event,
+      onDidOpenTextDocument: event,
+      textDocuments: [],
       onDidSaveTextDocument: event,
     },
   });

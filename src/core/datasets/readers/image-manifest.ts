@@ -85,6 +85,10 @@ export class ImageManifest implements Dataset {
     return this.table.read(start, end);
   }
 
+  async rowHashes(start: number, end: number): Promise<Float64Array> {
+    return (await this.table.rowHashes?.(start, end)) ?? new Float64Array(end - start);
+  }
+
   imageBytes(index: number): Promise<Uint8Array> {
     return this.files.readImage(index);
   }
