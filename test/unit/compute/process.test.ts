@@ -1,9 +1,10 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { rowHash } from "../../../src/core/datasets/row-hash.ts";
 import type { Progress } from "../../../src/protocol/compute.ts";
 import { type ComputeClient, createComputeClient } from "../../../src/protocol/rpc.ts";
 import { copySample } from "../sample.ts";
@@ -62,7 +63,9 @@ describe("the compute process", () => {
       expect.arrayContaining(["opening", "queries", "scoring", "writing"]),
     );
     expect(run.changes).toEqual([]);
-    expect(run.queries[0]?.place).toEqual({ file: "test.csv", line: 4, lineCount: 1 });
+    const row = (await readFile(`${root}/test.csv`, "utf8")).split("\n")[4] ?? "";
+    const place = { file: "test.csv", line: 4, lineCount: 1, rowHash: rowHash(row) };
+    expect(run.queries[0]?.place).toEqual(place);
     expect(run.queries[0]?.preview.kind).toBe("fields");
 
     const request = { root, runId: run.id, query: 0, offset: 0, limit: 5 };
