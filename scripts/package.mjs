@@ -11,6 +11,7 @@ import { cp, mkdir, readdir, readFile, rm, stat, writeFile } from "node:fs/promi
 import path from "node:path";
 import { parseArgs } from "node:util";
 import { createVSIX } from "@vscode/vsce";
+import { hostTexts } from "./l10n.mjs";
 import { repack } from "./repack.mjs";
 
 const MOST_MEGABYTES = 45;
@@ -96,6 +97,11 @@ async function stageProduct() {
     recursive: true,
     filter: (file) => !file.endsWith(".map"),
   });
+  await mkdir(path.join(staging, "l10n"));
+  await writeFile(
+    path.join(staging, "l10n", "bundle.l10n.json"),
+    JSON.stringify(await hostTexts(root), null, 2),
+  );
   await cp(path.join(root, "media"), path.join(staging, "media"), { recursive: true });
   await cp(path.join(root, "samples"), path.join(staging, "samples"), {
     recursive: true,

@@ -15,6 +15,7 @@ import { Session } from "./project/session.ts";
 import { CheckpointsView } from "./views/checkpoints.ts";
 import { InfluenceView } from "./views/influence.ts";
 import { RunsView } from "./views/runs.ts";
+import { Status } from "./views/status.ts";
 
 /** Registers views, commands and annotations. Starts no process and reads no data. */
 export async function activate(context: ExtensionContext): Promise<void> {
@@ -52,6 +53,7 @@ function register(context: ExtensionContext): Services {
       }
     }),
   );
+  own(new Status(session));
   const checkpoints = own(new CheckpointsView(compute, projects));
   const runs = own(new RunsView(compute, projects, session));
   own(

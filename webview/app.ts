@@ -5,6 +5,7 @@ import "./computing-view.ts";
 import "./error-view.ts";
 import { listen } from "./messages.ts";
 import "./run-view.ts";
+import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 import "./welcome-view.ts";
 
@@ -15,12 +16,18 @@ export class App extends LitElement {
 
   override connectedCallback(): void {
     super.connectedCallback();
+    this.role = "main";
     listen((panel) => {
       this.panel = panel;
     });
   }
 
   protected override render() {
+    return html`<h1 class="unseen">${strings.title}</h1>
+      ${this.renderState()}`;
+  }
+
+  private renderState() {
     const { panel } = this;
     switch (panel?.kind) {
       case undefined:
@@ -56,6 +63,14 @@ export class App extends LitElement {
         overflow: hidden auto;
         overflow-anchor: none;
         overscroll-behavior: contain;
+      }
+      .unseen {
+        position: absolute;
+        width: 1px;
+        height: 1px;
+        margin: 0;
+        overflow: hidden;
+        clip-path: inset(50%);
       }
     `,
   ];

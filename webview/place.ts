@@ -1,9 +1,9 @@
 import { css, html, type TemplateResult } from "lit";
 import type { Place } from "../src/protocol/compute.ts";
 
-/** Where an example stands, as editors write it: `train/labels.csv:32`. */
+/** Where an example stands, as editors write it: `train/labels.csv:32`; an image in a folder is its own place. */
 export function placeText(place: Place): string {
-  return `${place.file}:${place.line + 1}`;
+  return place.image === place.file ? place.file : `${place.file}:${place.line + 1}`;
 }
 
 /** A path that gives way at its start, because its end tells more. */

@@ -53,8 +53,11 @@ export const queryCardStyles = css`
     display: inline-flex;
     align-items: center;
     gap: 3px;
-    color: var(--vscode-editorWarning-foreground);
     white-space: nowrap;
+  }
+  /* The theme's warning colour is made for icons: as text it has too little contrast. */
+  .disagrees .icon {
+    color: var(--vscode-editorWarning-foreground);
   }
   .text {
     max-height: 10em;

@@ -185,7 +185,7 @@ export class RankedList extends LitElement {
     return html`
       <div
         class="grid ${kind} ${this.view === "suspects" ? "suspects" : ""}"
-        role="grid"
+        role="treegrid"
         aria-label=${strings.views[this.view]}
         aria-rowcount=${cache.total}
         .style=${`--rank-width: ${(digits * 0.64).toFixed(2)}em`}

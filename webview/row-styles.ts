@@ -256,9 +256,6 @@ export const rowStyles = css`
     gap: 0 16px;
     margin: 0;
   }
-  .numbers dt {
-    color: var(--vscode-descriptionForeground);
-  }
   .numbers dd {
     margin: 0;
     text-align: end;

@@ -47,15 +47,17 @@ export class RowElement extends LitElement {
     return html`
       <div class="grid">
         <span class="rank" role="gridcell">${formatCount(row.rank)}</span>
-        <button
-          class="plain twistie"
-          tabindex=${this.focusable}
-          title=${this.expanded ? strings.row.collapse : strings.row.expand}
-          aria-label=${this.expanded ? strings.row.collapse : strings.row.expand}
-          @click=${this.toggle}
-        >
-          ${chevron(this.expanded)}
-        </button>
+        <span class="twistie" role="gridcell">
+          <button
+            class="plain"
+            tabindex=${this.focusable}
+            title=${this.expanded ? strings.row.collapse : strings.row.expand}
+            aria-label=${this.expanded ? strings.row.collapse : strings.row.expand}
+            @click=${this.toggle}
+          >
+            ${chevron(this.expanded)}
+          </button>
+        </span>
         ${this.renderPreview(row)} ${this.renderLabel(row)} ${this.renderScore(row)}
         <span class="place" role="gridcell">
           <button

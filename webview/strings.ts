@@ -3,6 +3,7 @@ import type { RankedView, SuspectOrder } from "../src/protocol/compute.ts";
 import { formatCount } from "./format.ts";
 
 export const strings = {
+  title: "Influence of training examples",
   unknownError: "Something went wrong.",
 
   welcome: {

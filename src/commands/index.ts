@@ -22,6 +22,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "tracin.reviewSuspects": reviewSuspects,
   "tracin.undoReview": undoReview,
   "tracin.openInfluence": ({ influence }) => influence.focus(),
+  "tracin.cancel": ({ session }) => session.cancel(),
   "tracin.setUpWorkspace": setUpWorkspace,
   "tracin.chooseLayers": chooseLayers,
   "tracin.editLearningRate": editLearningRate,

@@ -55,11 +55,14 @@ async function propose(services: Services, root: string): Promise<SetupProposal 
   const answers: Record<string, string> = {};
   for (let round = 0; round < MOST_ROUNDS; round++) {
     const proposal = await services.compute.request("detect", { root, answers });
-    const question = proposal.questions.find(({ id }) => !(id in answers));
+    // What was typed and not understood is asked again.
+    const question =
+      proposal.questions.find(({ id }) => !(id in answers)) ??
+      proposal.questions.find(({ options }) => options.length === 0);
     if (question === undefined) {
       return proposal;
     }
-    const answer = await ask(question);
+    const answer = await ask(question, answers[question.id]);
     if (answer === undefined) {
       return undefined;
     }
@@ -73,7 +76,7 @@ async function propose(services: Services, root: string): Promise<SetupProposal 
   );
 }
 
-function ask(question: SetupQuestion): Thenable<string | undefined> {
+function ask(question: SetupQuestion, typed: string | undefined): Thenable<string | undefined> {
   const title = l10n.t("Set Up Workspace");
   return question.options.length > 0
     ? window.showQuickPick([...question.options], {
@@ -81,7 +84,18 @@ function ask(question: SetupQuestion): Thenable<string | undefined> {
         placeHolder: question.prompt,
         ignoreFocusOut: true,
       })
-    : window.showInputBox({ title, prompt: question.prompt, ignoreFocusOut: true });
+    : window.showInputBox({
+        title,
+        prompt: question.prompt,
+        value: typed ?? "",
+        ignoreFocusOut: true,
+        validateInput: (value) =>
+          value.trim() === ""
+            ? l10n.t("Write an answer, or press Escape to leave.")
+            : value === typed
+              ? l10n.t("This was not understood.")
+              : undefined,
+      });
 }
 
 async function confirm(proposal: SetupProposal, exists: boolean): Promise<boolean> {

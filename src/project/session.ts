@@ -1,13 +1,4 @@
-import {
-  type CancellationToken,
-  CancellationTokenSource,
-  EventEmitter,
-  l10n,
-  type Memento,
-  ProgressLocation,
-  window,
-  workspace,
-} from "vscode";
+import { CancellationTokenSource, EventEmitter, l10n, type Memento, workspace } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { Mark, Progress, RunSummary } from "../protocol/compute.ts";
 import type { PanelState } from "../protocol/panel.ts";
@@ -29,6 +20,8 @@ const REMEMBERED = "tracin.shownRun";
 export class Session extends Owner {
   private panel: PanelState = { kind: "empty", hasConfig: false };
   private ref: RunRef | undefined;
+  /** The run that the panel showed last; it comes back when a computation is cancelled. */
+  private last: Extract<PanelState, { readonly kind: "run" }> | undefined;
   private job: CancellationTokenSource | undefined;
   private marked: { readonly runId: string; readonly marks: Promise<readonly Mark[]> } | undefined;
   private readonly panelChanged = this.own(new EventEmitter<PanelState>());
@@ -58,7 +51,7 @@ export class Session extends Owner {
     this.own(
       projects.onDidChange(() => {
         if (this.panel.kind === "empty") {
-          this.show({ kind: "empty", hasConfig: projects.all.length > 0 });
+          this.show(this.empty());
         } else {
           void this.compareInputs(); // a tracin.json may have changed
         }
@@ -83,7 +76,7 @@ export class Session extends Owner {
   }
 
   /**
-   * Computes with progress and cancel, in the notification and in the panel, and shows the run. A computation that
+   * Computes with progress and cancel, in the panel and in the status bar, and shows the run. A computation that
    * is still going on is cancelled first. Returns undefined when this one was cancelled; throws a `TracInError`.
    */
   async start(
@@ -92,13 +85,22 @@ export class Session extends Owner {
     work: (options: RequestOptions) => Promise<RunSummary>,
   ): Promise<RunSummary | undefined> {
     this.cancel();
-    const before = this.panel;
+    if (this.panel.kind === "run") {
+      this.last = this.panel;
+    }
     const job = new CancellationTokenSource();
     this.job = job;
     this.projects.use(root);
     this.show({ kind: "computing", title, progress: starting(title) });
     try {
-      const run = await this.withProgress(title, job, work);
+      const run = await work({
+        token: job.token,
+        onProgress: (progress) => {
+          if (this.job === job) {
+            this.show({ kind: "computing", title, progress });
+          }
+        },
+      });
       this.runsChanged.fire();
       if (this.job === job) {
         await this.showRun(root, run);
@@ -109,8 +111,7 @@ export class Session extends Owner {
       const problem = TracInError.from(error);
       const cancelled = problem.kind === "cancelled" || job.token.isCancellationRequested;
       if (this.job === job) {
-        const empty: PanelState = { kind: "empty", hasConfig: this.projects.all.length > 0 };
-        this.show(cancelled ? (before.kind === "run" ? before : empty) : errorState(problem));
+        this.show(cancelled ? this.idle() : errorState(problem));
       }
       if (cancelled) {
         return undefined;
@@ -168,7 +169,8 @@ export class Session extends Owner {
   async close(): Promise<void> {
     this.ref = undefined;
     this.marked = undefined;
-    this.show({ kind: "empty", hasConfig: this.projects.all.length > 0 });
+    this.last = undefined;
+    this.show(this.empty());
     this.runChanged.fire(undefined);
     await this.memento.update(REMEMBERED, undefined);
   }
@@ -206,7 +208,7 @@ export class Session extends Owner {
     this.marked = undefined;
     this.runsChanged.fire();
     if (this.ref !== undefined && this.job === undefined) {
-      this.panel = { kind: "empty", hasConfig: this.projects.all.length > 0 };
+      this.panel = this.empty();
       await this.restore();
     }
   }
@@ -244,43 +246,20 @@ export class Session extends Owner {
     await this.memento.update(REMEMBERED, ref);
   }
 
+  private empty(): PanelState {
+    return { kind: "empty", hasConfig: this.projects.all.length > 0 };
+  }
+
+  /** What the panel shows where nothing is computed: the run that the marks are of. */
+  private idle(): PanelState {
+    const { last, ref } = this;
+    return last !== undefined && last.run.id === ref?.runId ? last : this.empty();
+  }
+
   private show(state: PanelState): void {
     this.panel = state;
     this.panelChanged.fire(state);
   }
-
-  private withProgress(
-    title: string,
-    job: CancellationTokenSource,
-    work: (options: RequestOptions) => Promise<RunSummary>,
-  ): Thenable<RunSummary> {
-    return window.withProgress(
-      { location: ProgressLocation.Notification, title, cancellable: true },
-      (notification, token: CancellationToken) => {
-        token.onCancellationRequested(() => job.cancel());
-        let shown = 0;
-        return work({
-          token: job.token,
-          onProgress: (progress) => {
-            const percent = percentage(progress);
-            notification.report({
-              message: progress.message,
-              increment: Math.max(0, percent - shown),
-            });
-            shown = Math.max(shown, percent);
-            if (this.job === job) {
-              this.show({ kind: "computing", title, progress });
-            }
-          },
-        });
-      },
-    );
-  }
-}
-
-/** Scoring is what takes time; the other phases only change the message. */
-function percentage({ phase, done, total }: Progress): number {
-  return phase === "scoring" && total > 0 ? (100 * done) / total : 0;
 }
 
 function starting(message: string): Progress {

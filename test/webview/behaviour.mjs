@@ -31,7 +31,7 @@ async function showRun(page, sample, kind, options = {}) {
 const tests = {
   "100,000 rows: few in the page, keys move through all, the focus stays": async (page) => {
     await showRun(page, "digits", "suspects", { rows: 100_000 });
-    const grid = page.getByRole("grid");
+    const grid = page.getByRole("treegrid");
     assert.equal(await grid.getAttribute("aria-rowcount"), "100000");
     assert.ok((await rows(page).count()) < 40);
     await rows(page).first().focus();
@@ -131,7 +131,7 @@ const tests = {
       explain: 3,
     });
     await page.getByRole("tab", { name: "Suspects" }).click();
-    await page.getByRole("grid", { name: "Suspects" }).waitFor();
+    await page.getByRole("treegrid", { name: "Suspects" }).waitFor();
     await page.getByRole("combobox", { name: "Rank by" }).click();
     await page.getByRole("option", { name: "mean loss" }).click();
     await page.waitForFunction(() => window.harness.sent.some((m) => m.params?.order === "loss"));
@@ -182,7 +182,7 @@ const tests = {
   "tab, scroll and expanded rows come back": async (page) => {
     await showRun(page, "digits", "explain");
     await page.getByRole("tab", { name: "Opponents" }).click();
-    await page.getByRole("grid", { name: "Opponents" }).waitFor();
+    await page.getByRole("treegrid", { name: "Opponents" }).waitFor();
     await rows(page).first().focus();
     await page.keyboard.press("ArrowRight");
     await page.waitForTimeout(100);

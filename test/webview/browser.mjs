@@ -134,5 +134,6 @@ export async function startPanel() {
     );
     return page;
   };
-  return { bytes: files["/main.js"][0].length, open, close: () => browser.close() };
+  const blank = (width, height) => browser.newPage({ viewport: { width, height } });
+  return { bytes: files["/main.js"][0].length, open, blank, close: () => browser.close() };
 }

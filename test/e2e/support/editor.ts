@@ -6,6 +6,7 @@ import {
   type Locator,
   type Page,
 } from "playwright-core";
+import { expect } from "vitest";
 import { chromium, OUTPUT } from "./paths.ts";
 
 const FLAGS = [
@@ -196,19 +197,31 @@ export class Editor {
     await this.panelRow(0).locator(".place button").waitFor({ timeout: 60_000 });
   }
 
-  /** Takes the first answer to every question until `end` shows. */
-  async answerUntil(end: Locator): Promise<void> {
+  /** Takes the first answer to every question until `end` shows; types `text` where there is none to choose. */
+  async answerUntil(end: Locator, text = ""): Promise<void> {
     const input = this.quickInput.locator("input.input");
     for (let question = 0; question < 20; question++) {
       await end.or(input).first().waitFor({ timeout: 60_000 });
       if (await end.isVisible()) {
         return;
       }
+      const asked = await this.question();
+      const choices = this.quickInput.locator(".quick-input-list .monaco-list-row");
+      if (!(await appears(choices.first(), 1000)) && (await input.isVisible())) {
+        await input.fill(text);
+      }
       await this.page.keyboard.press("Enter");
-      // The answer goes to the compute process, and the input hides meanwhile.
-      await input.waitFor({ state: "hidden" });
+      // The answer goes to the compute process, and the input hides; the next question may show at once.
+      await expect.poll(() => this.question(), { timeout: 60_000 }).not.toBe(asked);
     }
     throw new Error("There is no end to the questions.");
+  }
+
+  /** What the open quick pick or input box asks, and whether one is open. */
+  private question(): Promise<string> {
+    return this.page
+      .locator(".quick-input-widget:visible input.input")
+      .evaluateAll(([input]) => (input ? `asks ${input.getAttribute("placeholder")}` : "closed"));
   }
 
   /** The line of the cursor, counted from 1. */

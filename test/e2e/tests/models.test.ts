@@ -9,11 +9,15 @@ const fixture = (name: string) => path.join(E2E, "fixtures", name);
 const sample = (file: string) => path.join(ROOT, "samples", file);
 
 /** Sets the open folder up from the palette, and returns what was written. */
-async function setUp(folder: string, shot: string): Promise<Record<string, unknown>> {
+async function setUp(
+  folder: string,
+  shot: string,
+  typed?: string,
+): Promise<Record<string, unknown>> {
   const { editor } = vscode;
   await editor.command("TracIn: Set Up Workspace");
   const write = editor.page.locator(".monaco-dialog-box").getByText("Write tracin.json");
-  await editor.answerUntil(write);
+  await editor.answerUntil(write, typed);
   await editor.screenshot(`${shot}-setup`);
   await write.click();
   await editor.tab("tracin.json").waitFor();
@@ -72,8 +76,10 @@ describe("what other tools leave on disk is set up and explained", () => {
       sample("iris/test.csv"),
     ]);
     const { editor } = vscode;
-    const config = await setUp(folder, "tfjs");
+    // TensorFlow.js saves no optimizer, so the learning rate is asked for.
+    const config = await setUp(folder, "tfjs", "0.05");
     expect(config["model"]).toMatch(/^epoch-\d0\/model\.json$/);
+    expect(config["checkpoints"]).toMatchObject({ learningRate: 0.05 });
     await vscode.explain(4, "species");
     await editor.ranked();
     await editor.screenshot("tfjs-iris");

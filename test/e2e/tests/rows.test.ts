@@ -171,7 +171,7 @@ describe("setting up", () => {
     await rm(path.join(folder, "model.onnx"));
     await editor.command("TracIn: Set Up Workspace");
     const dialog = editor.page.locator(".monaco-dialog-box");
-    await dialog.getByText("No ONNX model was found").waitFor();
+    await dialog.getByText("No model was found").waitFor();
     await dialog.getByText("Export PyTorch Model", { exact: true }).click();
     await editor.tab("export_to_tracin.py").waitFor();
     await expect(readFile(path.join(folder, "tracin.json"))).rejects.toThrow("ENOENT");

@@ -155,6 +155,7 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
       }),
     },
     FileType: { Directory: 2 },
+    StatusBarAlignment: { Left: 1 },
     ProgressLocation: { Notification: 15 },
     ConfigurationTarget: { Global: 1 },
     l10n: {
@@ -175,6 +176,7 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
     },
     window: {
       createOutputChannel: log,
+      createStatusBarItem: () => ({ ...nothing, show: () => undefined, hide: () => undefined }),
       createTreeView: view,
       registerWebviewViewProvider: view,
       registerFileDecorationProvider: () => nothing,

@@ -1,0 +1,1 @@
+export function hostTexts(root: string): Promise<Readonly<Record<string, string>>>;

@@ -1,0 +1,60 @@
+/** The themes that VS Code has kinds of. */
+export const themes = ["dark", "light", "hc-dark", "hc-light"];
+
+const progress = {
+  phase: "scoring",
+  done: 5300,
+  total: 9500,
+  message: "Scoring checkpoint 3 of 5",
+};
+/** Every state of the panel, each by what the harness is told to show; run in the page. */
+const views = {
+  "empty-new": (h) => h.show({ kind: "empty", hasConfig: false }),
+  "empty-ready": (h) => h.show({ kind: "empty", hasConfig: true }),
+  computing: (h, p) => h.show({ kind: "computing", title: "Explaining test 142", progress: p }),
+  error: (h) =>
+    h.show({
+      kind: "error",
+      message:
+        'Tensor "conv1.weight" has shape [16, 1, 3, 3] in the checkpoint and [8, 1, 3, 3] in the model (checkpoints/epoch-03.pt, tensor "conv1.weight").',
+      remedy: "Choose the checkpoints of this model in tracin.json, or export the model again.",
+    }),
+  digits: (h) => h.showRun("digits", "explain"),
+  "digits-stale": (h) => h.showRun("digits", "explain", { stale: true, queries: 3 }),
+  expanded: (h) => h.showRun("digits", "explain"),
+  mail: (h) => h.showRun("mail", "explain"),
+  iris: (h) => h.showRun("iris", "explain"),
+  house: (h) => h.showRun("house", "explain"),
+  tags: (h) => h.showRun("tags", "explain"),
+  "suspects-tags": (h) => h.showRun("tags", "suspects"),
+  suspects: (h) => h.showRun("digits", "suspects", { rows: 100000 }),
+  "suspects-mail": (h) => h.showRun("mail", "suspects"),
+  "list-error": (h) => {
+    h.failRows({
+      message: "The run's scores cannot be read (.tracin/runs/1/scores.parquet).",
+      remedy: "Run again.",
+    });
+    h.showRun("digits", "explain");
+  },
+  "list-empty": (h) => h.showRun("iris", "suspects", { rows: 0 }),
+};
+
+/** Names of all views. */
+export const viewNames = Object.keys(views);
+
+/**
+ * Opens the panel in a view.
+ * @returns {Promise<import("playwright-core").Page>}
+ */
+export async function openView(panel, name, { width, height = 720, theme = "dark" }) {
+  const page = await panel.open(width, height);
+  await page.evaluate((value) => window.harness.theme(value), theme);
+  await page.evaluate(`(${views[name]})(window.harness, ${JSON.stringify(progress)})`);
+  await page.waitForTimeout(350);
+  if (name === "expanded") {
+    const row = page.locator("tracin-row").first();
+    await row.getByRole("button", { name: "Show the whole example" }).click();
+    await page.waitForTimeout(200);
+  }
+  return page;
+}
