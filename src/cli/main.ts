@@ -2,6 +2,7 @@ import { Command, CommanderError } from "commander";
 import { version } from "../../package.json";
 import { TracInError } from "../core/errors.ts";
 import { explainCommand, suspectsCommand } from "./ask.ts";
+import { cleanCommand, exportCommand } from "./clean.ts";
 import type { CommandContext } from "./context.ts";
 import { scoresCommand, selfInfluenceCommand } from "./export.ts";
 import { inspectCommand } from "./inspect.ts";
@@ -25,6 +26,8 @@ async function main(args: readonly string[], context: CommandContext): Promise<n
   inspectCommand(program, context);
   scoresCommand(program, context);
   selfInfluenceCommand(program, context);
+  exportCommand(program, context);
+  cleanCommand(program, context);
   try {
     await program.parseAsync(args, { from: "user" });
     return exitCodes.ok;

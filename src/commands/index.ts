@@ -2,6 +2,7 @@ import { commands, type Disposable } from "vscode";
 import { showError } from "../project/messages.ts";
 import type { Services } from "../project/services.ts";
 import { clearAnnotations, explainRow, goToInfluential, showAnnotations } from "./annotations.ts";
+import { applyReviews, exportResults, writeCleanedCopy } from "./apply-reviews.ts";
 import { chooseLayers } from "./choose-layers.ts";
 import { explainPrediction } from "./explain-prediction.ts";
 import { exportPyTorchModel } from "./export-pytorch-model.ts";
@@ -21,6 +22,9 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "tracin.findMislabelled": findMislabelled,
   "tracin.reviewSuspects": reviewSuspects,
   "tracin.undoReview": undoReview,
+  "tracin.applyReviews": applyReviews,
+  "tracin.writeCleanedCopy": writeCleanedCopy,
+  "tracin.exportResults": exportResults,
   "tracin.openInfluence": ({ influence }) => influence.focus(),
   "tracin.cancel": ({ session }) => session.cancel(),
   "tracin.setUpWorkspace": setUpWorkspace,

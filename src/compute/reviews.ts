@@ -107,6 +107,28 @@ export async function undoReview(project: Project): Promise<ReviewsReply> {
   return { ...reply, skipped: [] };
 }
 
+/** Notes that excluded examples are no longer in the data, so that no other one of the same content is taken for them. */
+export async function noteExcluded(
+  project: Project,
+  items: readonly ReviewItem[],
+): Promise<Reviews> {
+  const log = await readReviews(project.root);
+  const time = new Date().toISOString();
+  const action = randomBytes(6).toString("hex");
+  const names = new Set(
+    items.map(({ dataset, index, content }) => `${dataset}\0${index}\0${content}`),
+  );
+  const lines = [...standing(log.lines).values()]
+    .filter(({ decision }) => decision === "exclude")
+    .filter(({ dataset, index, content }) => names.has(`${dataset}\0${index}\0${content}`))
+    .flatMap((line): ReviewLine[] => [
+      undoing(line, time),
+      { ...line, time, action, applied: true },
+    ]);
+  await appendReviews(project.root, lines);
+  return describe(project, { ...log, lines: [...log.lines, ...lines] });
+}
+
 function undoing({ to: _, ...line }: StandingDecision, time: string): ReviewLine {
   return { ...line, time, decision: "undo" };
 }
@@ -133,12 +155,18 @@ async function currentKeys(
   const written = ({ dataset, content, index }: ReviewLine) => `${dataset}\0${content}\0${index}`;
   for (const line of lines) {
     const name = written(line);
+    if (line.applied === true) {
+      continue;
+    }
     if (!keys.has(name)) {
       const index = await find(project, line);
       keys.set(name, index === undefined ? name : key(line.dataset, index));
     }
   }
-  return (line) => keys.get(written(line)) ?? written(line);
+  return (line) =>
+    line.applied === true
+      ? `${written(line)}\0${line.action}`
+      : (keys.get(written(line)) ?? written(line));
 }
 
 function key(dataset: string, index: number): string {
@@ -147,7 +175,7 @@ function key(dataset: string, index: number): string {
 
 async function toReview(project: Project, line: StandingDecision): Promise<Review> {
   const { dataset, content, from, time } = line;
-  const index = await find(project, line);
+  const index = line.applied === true ? undefined : await find(project, line);
   const now = index === undefined ? undefined : await current(project, dataset, index);
   const decision = decisionOf(line);
   return {

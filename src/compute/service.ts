@@ -2,15 +2,17 @@ import { parseConfig } from "../core/config/load.ts";
 import { datasetOf, type Project } from "../core/config/project.ts";
 import { writeConfig } from "../core/config/write.ts";
 import { chooseEngine } from "../core/engines/choose.ts";
+import { exportRanking } from "../core/store/export.ts";
 import { Fingerprints } from "../core/store/inputs.ts";
 import { deleteRun, listRuns } from "../core/store/reader.ts";
 import type { RunRecord } from "../core/store/record.ts";
 import type { ComputeApi, ExampleRef, Preview, Progress, RunSummary } from "../protocol/compute.ts";
 import type { CallContext, Handlers } from "../protocol/rpc.ts";
+import { planApply, writeCleaned } from "./apply.ts";
 import { estimate } from "./estimate.ts";
 import { describeExamples, placeOf, previewOf } from "./examples.ts";
 import { type Question, runJob, withMessage } from "./job.ts";
-import { decide, reviewsOf, undoReview } from "./reviews.ts";
+import { decide, noteExcluded, reviewsOf, undoReview } from "./reviews.ts";
 import { marksOf, OpenRuns, pageOf } from "./runs.ts";
 import { type ComputeSettings, engineSetting } from "./settings.ts";
 import { Setup } from "./setup.ts";
@@ -76,6 +78,13 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     reviews: ({ root }) => workspaces.useProject(root, reviewsOf),
     decide: ({ root, ...params }) =>
       decisions.take(() => workspaces.useProject(root, (project) => decide(project, params))),
+    planApply: ({ root }) => workspaces.useProject(root, planApply),
+    noteExcluded: ({ root, items }) =>
+      decisions.take(() => workspaces.useProject(root, (project) => noteExcluded(project, items))),
+    writeCleaned: ({ root, dataset, to }) =>
+      workspaces.useProject(root, (project) => writeCleaned(project, dataset, to)),
+    exportRun: async ({ root, runId, to, ...ranking }) =>
+      exportRanking(await runs.reader(root, runId), root, ranking, to),
     undoReview: ({ root }) => decisions.take(() => workspaces.useProject(root, undoReview)),
     locate: ({ root, file, line }) =>
       workspaces.useProject(root, async (project) => locate(project, file, line)),

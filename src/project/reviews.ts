@@ -116,7 +116,8 @@ export class Reviews extends Owner {
   }
 
   private take(root: string, reply: ReviewList): void {
-    const byIndex = new Map(reply.reviews.map((review) => [indexKey(review), review] as const));
+    const there = reply.reviews.filter(isInData);
+    const byIndex = new Map(there.map((review) => [indexKey(review), review] as const));
     const byContent = new Map(
       reply.reviews.map((review) => [`${review.dataset}\0${review.content}`, review] as const),
     );
@@ -129,6 +130,11 @@ export class Reviews extends Owner {
     }
     this.changed.fire(root);
   }
+}
+
+/** Whether its example is still in the data; another one stands at its index otherwise. */
+function isInData({ decision, state }: Review): boolean {
+  return state !== "gone" && !(decision.kind === "exclude" && state === "done");
 }
 
 function indexKey({ dataset, index }: ExampleRef): string {

@@ -290,6 +290,46 @@ export interface ReviewsReply extends Reviews {
   readonly skipped: readonly (ReviewItem & { readonly reason: string })[];
 }
 
+/** How the open decisions change the data; the editor does it, so that it can be undone. */
+export interface ApplyPlan {
+  /** Rows of text files, in their order. */
+  readonly rows: readonly ApplyRow[];
+  /** Images whose folder is their label, relative to the root; excluded ones go to `.tracin/excluded`. */
+  readonly moves: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly item: ReviewItem;
+  }[];
+  /** What is not changed, and why: whole files, or single rows. */
+  readonly refused: readonly { readonly file: string; readonly reason: string }[];
+}
+
+/** What becomes of one row. */
+export interface ApplyRow {
+  readonly item: ReviewItem;
+  readonly file: string;
+  /** Counted from 0. */
+  readonly line: number;
+  readonly lineCount: number;
+  /** The row as it is on disk. */
+  readonly text: string;
+  /** What takes the place of a part of `text` (UTF-16 units); null takes the row away. */
+  readonly replacement: {
+    readonly start: number;
+    readonly end: number;
+    readonly text: string;
+  } | null;
+}
+
+/** What a cleaned copy holds. */
+export interface CleanedCopy {
+  readonly relabelled: number;
+  readonly excluded: number;
+  /** `copy` of the dataset, or the `indices` to drop or relabel where no copy can be made. */
+  readonly kind: "copy" | "indices";
+  readonly refused: ApplyPlan["refused"];
+}
+
 /** A question that set-up cannot answer by itself. */
 export interface SetupQuestion {
   readonly id: string;
@@ -353,6 +393,24 @@ export interface ComputeApi {
   }): ReviewsReply;
   /** Takes back the latest decision, of all examples that it was taken about. */
   undoReview(params: { readonly root: string }): ReviewsReply;
+  /** How the open decisions would change the data. */
+  planApply(params: { readonly root: string }): ApplyPlan;
+  /** Notes that excluded examples were taken out of the data. */
+  noteExcluded(params: { readonly root: string; readonly items: readonly ReviewItem[] }): Reviews;
+  /** Writes a copy of a dataset with the decisions applied; for arrays and image folders, the indices. */
+  writeCleaned(params: {
+    readonly root: string;
+    readonly dataset: string;
+    /** Absolute path. */
+    readonly to: string;
+  }): CleanedCopy;
+  /** Writes a ranked list of a run, whole. */
+  exportRun(
+    params: Omit<RowsRequest, "offset" | "limit"> & {
+      /** Absolute path; its extension tells the format: csv, jsonl or parquet. */
+      readonly to: string;
+    },
+  ): void;
   /** The example that stands at a line (counted from 0) of a data file, or is an image file; null when none. */
   locate(params: {
     readonly root: string;

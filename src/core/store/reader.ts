@@ -173,6 +173,13 @@ export class RunReader {
       .filter((row) => file === undefined || row.file === file || row.image === file);
   }
 
+  /** The query of a whole ranked list, best first, over the run's table: `rank` and all of the table's columns. */
+  listQuery(ranking: Ranking): string {
+    const { value, where, direction } = this.expressions(ranking);
+    return `SELECT row_number() OVER (ORDER BY ${value} ${direction}, example) AS rank, *
+      FROM ${this.table} WHERE ${where} ORDER BY rank`;
+  }
+
   /** Frees the database, once the pages under way are read. */
   close(): void {
     this.isClosed = true;

@@ -34,6 +34,8 @@ const lineSchema = z.object({
   from: z.string(),
   /** The label that it shall get. */
   to: z.string().optional(),
+  /** The excluded example was taken out of the data: another one with the same content is not meant. */
+  applied: z.literal(true).optional(),
 });
 
 /** One line of the file. */

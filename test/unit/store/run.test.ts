@@ -13,6 +13,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Database, quote } from "../../../src/core/store/duckdb.ts";
+import { exportRanking } from "../../../src/core/store/export.ts";
 import { newRunId, readSmallFile, runFolder } from "../../../src/core/store/folder.ts";
 import { deleteRun, listRuns, RunReader, readRecord } from "../../../src/core/store/reader.ts";
 import type { RunRecord } from "../../../src/core/store/record.ts";
@@ -350,4 +351,22 @@ describe("a run on disk", () => {
     expect(id).toMatch(/^20260730T101530-test-142-why-[0-9a-f]{4}$/);
     expect(runFolder(id)).toBe(`.tracin/runs/${id}`);
   });
+});
+
+it.each(["csv", "jsonl", "parquet"])("exports a whole ranked list as %s", async (format) => {
+  const id = newRunId(new Date(), "export");
+  await writeRun(id, 40, [[0, 40]]);
+  const reader = await RunReader.open(root, id);
+  const to = join(root, `list.${format}`);
+  await exportRanking(reader, root, { view: "suspects", query: 0, order: "loss" }, to);
+  const page = await reader.page({ view: "suspects", query: 0, order: "loss" }, 0, 100);
+  reader.close();
+  const database = await Database.open({ files: [to] });
+  const read = { csv: "read_csv", jsonl: "read_json", parquet: "read_parquet" }[format];
+  const rows = await database.connection.runAndReadAll(
+    `SELECT rank::INTEGER, example::INTEGER, target FROM ${read}(${quote(to)})`,
+  );
+  expect(rows.getRowsJS()).toEqual(page.rows.map(({ index }, at) => [at + 1, index, "cat"]));
+  database.close();
+  expect((await readdir(root)).sort()).toEqual([".tracin", `list.${format}`]);
 });

@@ -1,0 +1,109 @@
+import { l10n, Uri, window } from "vscode";
+import { applyPlan } from "../project/apply.ts";
+import type { Services } from "../project/services.ts";
+import { pickProject } from "./pick-project.ts";
+
+/** **TracIn: Apply Review Decisions**: edits the data as decided; what cannot be edited is told, with the cleaned copy offered. */
+export async function applyReviews(services: Services): Promise<void> {
+  const { compute, reviews, log } = services;
+  const root = services.session.run?.root ?? (await pickProject(services))?.root;
+  if (root === undefined) {
+    return;
+  }
+  const plan = await compute.request("planApply", { root });
+  if (plan.rows.length + plan.moves.length + plan.refused.length === 0) {
+    void window.showInformationMessage(l10n.t("There is no decision to apply."));
+    return;
+  }
+  const { items, excluded, refused } = await applyPlan(root, plan);
+  if (excluded.length > 0) {
+    await compute.request("noteExcluded", { root, items: excluded });
+  }
+  await reviews.refresh(root);
+  const changed = l10n.t(
+    "{0} examples changed, {1} of them excluded.",
+    items.length,
+    excluded.length,
+  );
+  if (refused.length === 0) {
+    void window.showInformationMessage(changed);
+    return;
+  }
+  const reasons = refused.map(({ file, reason }) => `${file}: ${reason}`);
+  log.warn(reasons.join("\n"));
+  const copy = l10n.t("Write Cleaned Copy");
+  const first = reasons.slice(0, 3).join(" ");
+  const more = reasons.length > 3 ? l10n.t("and {0} more, see the log", reasons.length - 3) : "";
+  const choice = await window.showWarningMessage(
+    `${changed} ${l10n.t("Not changed:")} ${first} ${more}`.trim(),
+    copy,
+  );
+  if (choice === copy) {
+    await writeCleanedCopy(services);
+  }
+}
+
+/** **TracIn: Write Cleaned Copy**: the training data with the decisions applied, beside the original. */
+export async function writeCleanedCopy(services: Services): Promise<void> {
+  const { compute } = services;
+  const root = services.session.run?.root ?? (await pickProject(services))?.root;
+  if (root === undefined) {
+    return;
+  }
+  const { datasets } = await compute.request("open", { root });
+  const train = datasets.find(({ name }) => name === "train");
+  const file = train?.file ?? "train";
+  const isText = /\.(csv|tsv|tab|txt|jsonl|ndjson)$/i.test(file);
+  const name = isText ? file.replace(/(\.[^.]+)$/, ".cleaned$1") : `${file}.decisions.jsonl`;
+  const to = await window.showSaveDialog({
+    defaultUri: Uri.joinPath(Uri.file(root), name),
+    title: l10n.t("Write Cleaned Copy"),
+  });
+  if (to === undefined) {
+    return;
+  }
+  const made = await compute.request("writeCleaned", { root, dataset: "train", to: to.fsPath });
+  const { relabelled, excluded, kind, refused } = made;
+  const what =
+    kind === "copy"
+      ? l10n.t("{0} examples relabelled, {1} left out.", relabelled, excluded)
+      : l10n.t("The decisions about {0} examples were written.", relabelled + excluded);
+  const skipped =
+    refused.length > 0 ? l10n.t("{0} decisions do not fit any more.", refused.length) : "";
+  void window.showInformationMessage(`${what} ${skipped}`.trim());
+}
+
+/** **TracIn: Export Results**: a ranked list of the shown run as CSV, JSONL or Parquet. */
+export async function exportResults(services: Services): Promise<void> {
+  const { session, compute } = services;
+  const { run: ref, state } = session;
+  if (ref === undefined || state.kind !== "run") {
+    void window.showInformationMessage(l10n.t("Show a run first."));
+    return;
+  }
+  const views = state.run.kind === "suspects" ? [] : (["proponents", "opponents"] as const);
+  const lists = [...views, "suspects" as const];
+  const names = {
+    proponents: l10n.t("Proponents"),
+    opponents: l10n.t("Opponents"),
+    suspects: l10n.t("Suspects"),
+  };
+  const choice =
+    lists.length === 1
+      ? { view: "suspects" as const }
+      : await window.showQuickPick(
+          lists.map((view) => ({ label: names[view], view })),
+          { title: l10n.t("Export Results") },
+        );
+  const to =
+    choice &&
+    (await window.showSaveDialog({
+      defaultUri: Uri.joinPath(Uri.file(ref.root), `${choice.view}.csv`),
+      filters: { CSV: ["csv"], "JSON Lines": ["jsonl"], Parquet: ["parquet"] },
+      title: l10n.t("Export Results"),
+    }));
+  if (choice !== undefined && to !== undefined) {
+    await compute.request("exportRun", { ...ref, view: choice.view, query: 0, to: to.fsPath });
+    void window.showInformationMessage(l10n.t("The list was written to {0}.", to.fsPath));
+  }
+}
