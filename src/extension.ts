@@ -3,6 +3,7 @@ import { ImageBadges } from "./annotations/badges.ts";
 import { RowLenses } from "./annotations/lenses.ts";
 import { MarkedDocuments } from "./annotations/marked-documents.ts";
 import { SuspectProblems } from "./annotations/problems.ts";
+import { SuspectFixes } from "./annotations/quick-fixes.ts";
 import { RowAnnotations } from "./annotations/rows.ts";
 import { ShownMarks } from "./annotations/shown-marks.ts";
 import { explain } from "./commands/explain-prediction.ts";
@@ -62,11 +63,12 @@ function register(context: ExtensionContext): Services {
       runs.refresh();
     }),
   );
-  const marks = own(new ShownMarks(session));
+  const marks = own(new ShownMarks(session, reviews));
   const documents = own(new MarkedDocuments(marks, projects));
   const rows = own(new RowAnnotations(session, projects, marks, documents, context.extensionUri));
   own(new RowLenses(marks, documents));
   own(new SuspectProblems(marks, documents, projects));
+  own(new SuspectFixes(marks, documents));
   own(new ImageBadges(marks));
   const services: Services = {
     context,

@@ -69,6 +69,17 @@ export function anchorRows(lines: Lines, marks: readonly Mark[]): readonly Ancho
   return settle(lines, anchors, OPENING).filter(({ line }) => line < lines.count);
 }
 
+/** The line on which an example of a run stands now; the run's own where it cannot be found. */
+export function lineNow(lines: Lines, place: Mark["place"]): number {
+  const { line, lineCount, rowHash: hash } = place;
+  if (hash === undefined) {
+    return line;
+  }
+  const state = { isOfRun: true, isChanged: false, isGone: false, marks: [] };
+  const anchor = { line, lineCount: Math.max(1, lineCount), hash, ...state };
+  return settle(lines, [anchor], OPENING)[0]?.line ?? line;
+}
+
 /**
  * Compares the rows with their hashes. One that reads differently is looked for nearby, first where the one before it
  * has moved; what is not found has changed.

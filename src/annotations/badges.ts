@@ -7,9 +7,9 @@ import {
 } from "vscode";
 import { Owner } from "../project/disposable.ts";
 import { annotationSettings } from "../project/settings.ts";
-import { markColor } from "./colors.ts";
+import { lookColor } from "./colors.ts";
 import type { ShownMarks } from "./shown-marks.ts";
-import { badgeText, tooltipText } from "./text.ts";
+import { badgeText, decisionBadge, decisionText, tooltipText } from "./text.ts";
 
 const IMAGE = /\.(png|jpe?g)$/i;
 
@@ -22,6 +22,7 @@ export class ImageBadges extends Owner implements FileDecorationProvider {
     super();
     this.own(window.registerFileDecorationProvider(this));
     this.own(marks.onDidChange(() => this.changed.fire(undefined)));
+    this.own(marks.onDidDecide(() => this.changed.fire(undefined)));
   }
 
   async provideFileDecoration(uri: Uri): Promise<FileDecoration | undefined> {
@@ -33,8 +34,18 @@ export class ImageBadges extends Owner implements FileDecorationProvider {
     if (first === undefined) {
       return undefined;
     }
-    const tooltip = marks.map(tooltipText).join(" · ");
-    const badge = new FileDecoration(badgeText(first), tooltip, markColor(first.kind));
+    const decision = this.marks.decisionOf(first);
+    const tooltip = marks
+      .map((mark) => {
+        const decided = this.marks.decisionOf(mark);
+        return decided === undefined ? tooltipText(mark) : decisionText(decided);
+      })
+      .join(" · ");
+    const badge = new FileDecoration(
+      decision === undefined ? badgeText(first) : decisionBadge(decision),
+      tooltip,
+      lookColor(decision === undefined ? first.kind : "decided"),
+    );
     badge.propagate = false; // a folder is no example
     return badge;
   }

@@ -5,23 +5,30 @@ import {
   Range,
   type TextEditor,
   type TextEditorDecorationType,
-  ThemeColor,
   Uri,
   window,
 } from "vscode";
 import { Owner } from "../project/disposable.ts";
 import type { AnnotationSettings } from "../project/settings.ts";
+import type { Mark, Review } from "../protocol/compute.ts";
 import type { Anchor } from "./anchors.ts";
-import { markColor } from "./colors.ts";
+import { type Look, lookColor } from "./colors.ts";
 import { hoverText } from "./hover.ts";
-import { rowText } from "./text.ts";
+import { decisionText, rowText } from "./text.ts";
 
 /** On longer lines the end is out of sight, so the text stands before the row. */
 const LONG_LINE = 160;
 
-const LOOKS = ["proponent", "opponent", "suspect", "query", "changed"] as const;
-/** How a row is drawn: as its most important mark, or as one whose marks no longer hold. */
-type Look = (typeof LOOKS)[number];
+const LOOKS: readonly Look[] = ["proponent", "opponent", "suspect", "query", "decided", "changed"];
+
+/** What is to be drawn besides the marks themselves. */
+export interface Surroundings {
+  /** What a person should know before trusting the marks; added to every hover. */
+  readonly notes: readonly string[];
+  readonly decisionOf: (mark: Mark) => Review | undefined;
+  /** Another number for other decisions. */
+  readonly revision: number;
+}
 
 type Settings = Pick<AnnotationSettings, "afterText" | "overviewRuler" | "gutter" | "hover">;
 
@@ -33,7 +40,7 @@ export class RowDecorations extends Owner {
   /** What the overview ruler of an editor shows: it is the same wherever the editor is scrolled to. */
   private readonly ruled = new WeakMap<
     TextEditor,
-    { readonly anchors: readonly Anchor[]; readonly noted: boolean }
+    { readonly anchors: readonly Anchor[]; readonly noted: boolean; readonly revision: number }
   >();
 
   /** @param extension folder of the extension, with the icons in `media/marks` */
@@ -43,25 +50,33 @@ export class RowDecorations extends Owner {
     this.gutter = new Map(LOOKS.map((look) => [look, this.gutterType(extension, look)]));
   }
 
-  /** Replaces what is drawn in `editor`; `notes` are added to every hover. */
+  /** Replaces what is drawn in `editor`. */
   show(
     editor: TextEditor,
     anchors: readonly Anchor[],
     settings: Settings,
-    notes: readonly string[],
+    around: Surroundings,
   ): void {
     const visible = anchors.filter(isVisibleIn(editor));
     const texts = settings.afterText || settings.hover ? visible : [];
     editor.setDecorations(
       this.text,
-      texts.map((anchor) => textOptions(editor, anchor, settings, notes)),
+      texts.map((anchor) => textOptions(editor, anchor, settings, around)),
     );
-    this.paint(editor, this.gutter, settings.gutter ? visible : [], notes);
+    this.paint(editor, this.gutter, settings.gutter ? visible : [], around);
     const ruled = settings.overviewRuler ? anchors : NONE;
     const before = this.ruled.get(editor);
-    if (before?.anchors !== ruled || before.noted !== notes.length > 0) {
-      this.ruled.set(editor, { anchors: ruled, noted: notes.length > 0 });
-      this.paint(editor, this.ruler, ruled, notes);
+    if (
+      before?.anchors !== ruled ||
+      before.noted !== around.notes.length > 0 ||
+      before.revision !== around.revision
+    ) {
+      this.ruled.set(editor, {
+        anchors: ruled,
+        noted: around.notes.length > 0,
+        revision: around.revision,
+      });
+      this.paint(editor, this.ruler, ruled, around);
     }
   }
 
@@ -69,10 +84,10 @@ export class RowDecorations extends Owner {
     editor: TextEditor,
     types: ReadonlyMap<Look, TextEditorDecorationType>,
     anchors: readonly Anchor[],
-    notes: readonly string[],
+    around: Surroundings,
   ): void {
     for (const [look, type] of types) {
-      const rows = anchors.filter((anchor) => lookOf(anchor, notes) === look);
+      const rows = anchors.filter((anchor) => lookOf(anchor, around) === look);
       editor.setDecorations(
         type,
         rows.map((anchor) => rowRange(editor, anchor)),
@@ -83,7 +98,7 @@ export class RowDecorations extends Owner {
   private rulerType(look: Look): TextEditorDecorationType {
     return this.own(
       window.createTextEditorDecorationType({
-        overviewRulerColor: colorOf(look),
+        overviewRulerColor: lookColor(look),
         overviewRulerLane: OverviewRulerLane.Right,
         isWholeLine: true,
       }),
@@ -110,33 +125,39 @@ function isVisibleIn(editor: TextEditor): (anchor: Anchor) => boolean {
 }
 
 /** Where the row's own text is not known, a change anywhere in the file puts its marks in doubt. */
-function lookOf(anchor: Anchor, notes: readonly string[]): Look {
+function lookOf(anchor: Anchor, { notes, decisionOf }: Surroundings): Look {
+  const [first] = anchor.marks;
+  if (first !== undefined && decisionOf(first) !== undefined) {
+    return "decided"; // a relabelled row reads differently, as it should
+  }
   const isDoubtful = anchor.isChanged || (!anchor.isOfRun && notes.length > 0);
-  return isDoubtful ? "changed" : (anchor.marks[0]?.kind ?? "changed");
-}
-
-function colorOf(look: Look): ThemeColor {
-  return look === "changed" ? new ThemeColor("disabledForeground") : markColor(look);
+  return isDoubtful ? "changed" : (first?.kind ?? "changed");
 }
 
 function textOptions(
   editor: TextEditor,
   anchor: Anchor,
   settings: Settings,
-  notes: readonly string[],
+  around: Surroundings,
 ): DecorationOptions {
   const range = rowRange(editor, anchor);
-  const look = lookOf(anchor, notes);
+  const { notes, decisionOf } = around;
+  const look = lookOf(anchor, around);
   const changed = l10n.t("Row changed since the run: the marks are those of its old text.");
   const options: DecorationOptions = { range };
   if (settings.hover) {
-    const allNotes = anchor.isChanged ? [changed, ...notes] : notes;
+    const allNotes = anchor.isChanged && look !== "decided" ? [changed, ...notes] : notes;
     const place = { uri: editor.document.uri, line: anchor.line };
-    options.hoverMessage = hoverText(anchor.marks, allNotes, place);
+    options.hoverMessage = hoverText(anchor.marks, allNotes, place, decisionOf);
   }
   if (settings.afterText) {
-    const contentText = anchor.marks.map(rowText).join("   ");
-    const color = colorOf(look);
+    const contentText = anchor.marks
+      .map((mark) => {
+        const decision = decisionOf(mark);
+        return decision === undefined ? rowText(mark) : decisionText(decision);
+      })
+      .join("   ");
+    const color = lookColor(look);
     const long = editor.document.lineAt(range.end.line).text.length > LONG_LINE;
     options.renderOptions = long
       ? { before: { contentText, color, margin: "0 2em 0 0" } }

@@ -1,10 +1,11 @@
 import { l10n, MarkdownString, type Uri } from "vscode";
-import type { Mark } from "../protocol/compute.ts";
+import type { Mark, Review } from "../protocol/compute.ts";
 import { formatNumber, formatScore, ordinal } from "../views/format.ts";
 import { escapeMarkdown } from "../views/markdown.ts";
+import { decisionText } from "./text.ts";
 
 /** Commands that a link in a hover may run. */
-const LINKS = ["tracin.openInfluence", "tracin.explainRow"] as const;
+const LINKS = ["tracin.openInfluence", "tracin.explainRow", "tracin.reviewSuspects"] as const;
 
 /** The row that a hover stands on. */
 export interface HoverPlace {
@@ -21,12 +22,17 @@ export function hoverText(
   marks: readonly Mark[],
   notes: readonly string[],
   place: HoverPlace,
+  decisionOf: (mark: Mark) => Review | undefined = () => undefined,
 ): MarkdownString {
   const text = new MarkdownString("", true);
   text.isTrusted = { enabledCommands: LINKS };
   for (const mark of marks) {
     text.appendMarkdown(`${ICONS[mark.kind]} **${escapeMarkdown(heading(mark))}**\n\n`);
-    const sentence = meaning(mark);
+    const decision = decisionOf(mark);
+    if (decision !== undefined) {
+      text.appendMarkdown(`${escapeMarkdown(decisionText(decision))}\n\n`);
+    }
+    const sentence = decision === undefined ? meaning(mark) : undefined;
     if (sentence !== undefined) {
       text.appendMarkdown(`${escapeMarkdown(sentence)}\n\n`);
     }
@@ -45,6 +51,9 @@ export function hoverText(
   const links = [
     link(l10n.t("Open Panel"), "tracin.openInfluence", []),
     link(l10n.t("Explain This Row"), "tracin.explainRow", [place.uri.toString(), place.line]),
+    ...(marks.some(({ kind }) => kind === "suspect")
+      ? [link(l10n.t("Review Suspects"), "tracin.reviewSuspects", [])]
+      : []),
   ];
   text.appendMarkdown(`\n\n${links.join(" · ")}`);
   return text;

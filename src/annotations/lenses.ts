@@ -11,7 +11,7 @@ import { Owner } from "../project/disposable.ts";
 import { annotationSettings } from "../project/settings.ts";
 import type { MarkedDocuments } from "./marked-documents.ts";
 import type { ShownMarks } from "./shown-marks.ts";
-import { rowText } from "./text.ts";
+import { decisionText, rowText } from "./text.ts";
 
 /** Lines above marked rows that say their ranks and explain them; off unless a person wants them. */
 export class RowLenses extends Owner implements CodeLensProvider {
@@ -19,12 +19,13 @@ export class RowLenses extends Owner implements CodeLensProvider {
   readonly onDidChangeCodeLenses = this.changed.event;
 
   constructor(
-    marks: ShownMarks,
+    private readonly marks: ShownMarks,
     private readonly documents: MarkedDocuments,
   ) {
     super();
     this.own(languages.registerCodeLensProvider({ scheme: "file" }, this));
     this.own(marks.onDidChange(() => this.changed.fire()));
+    this.own(marks.onDidDecide(() => this.changed.fire()));
   }
 
   async provideCodeLenses(document: TextDocument): Promise<CodeLens[]> {
@@ -34,7 +35,12 @@ export class RowLenses extends Owner implements CodeLensProvider {
     const rows = await this.documents.rows(document);
     return rows.flatMap(({ line, marks, isChanged }) => {
       const range = new Range(line, 0, line, 0);
-      const ranks = marks.map(rowText).join("   ");
+      const ranks = marks
+        .map((mark) => {
+          const decision = this.marks.decisionOf(mark);
+          return decision === undefined ? rowText(mark) : decisionText(decision);
+        })
+        .join("   ");
       return [
         new CodeLens(range, {
           title: isChanged ? l10n.t("{0} (row changed since the run)", ranks) : ranks,

@@ -20,18 +20,6 @@ import type { ShownMarks } from "./shown-marks.ts";
 /** Edits come in bursts; the problems follow when a burst is over. */
 const QUIET_MS = 200;
 
-/** A problem of this extension, with the suspect that it is about. */
-export class SuspectDiagnostic extends Diagnostic {
-  constructor(
-    range: Range,
-    readonly mark: Mark,
-  ) {
-    super(range, problemText(mark), DiagnosticSeverity.Information);
-    this.source = "TracIn";
-    this.code = "suspect";
-  }
-}
-
 /** The suspects of the shown run as entries of the Problems view. */
 export class SuspectProblems extends Owner {
   private readonly problems = this.own(languages.createDiagnosticCollection("tracin"));
@@ -46,6 +34,7 @@ export class SuspectProblems extends Owner {
     super();
     this.own({ dispose: () => clearTimeout(this.timer) });
     this.own(marks.onDidChange(() => this.schedule()));
+    this.own(marks.onDidDecide(() => this.schedule()));
     this.own(projects.onDidChange(() => this.schedule()));
     this.own(documents.onDidEdit(() => this.schedule()));
     this.own(workspace.onDidOpenTextDocument(() => this.schedule()));
@@ -66,7 +55,7 @@ export class SuspectProblems extends Owner {
     }
     const found = new Map<Uri, readonly Diagnostic[]>();
     for (const [file, marks] of await this.marks.byFile()) {
-      const suspects = marks.filter(({ kind }) => kind === "suspect");
+      const suspects = marks.filter((mark) => this.isOpen(mark));
       if (suspects.length > 0) {
         const uri = Uri.joinPath(Uri.file(run.root), file);
         found.set(uri, await this.of(uri, suspects));
@@ -80,18 +69,23 @@ export class SuspectProblems extends Owner {
     }
   }
 
+  /** A suspect that nothing was decided about. */
+  private isOpen(mark: Mark): boolean {
+    return mark.kind === "suspect" && this.marks.decisionOf(mark) === undefined;
+  }
+
   /** Where the file is open, its rows as they are now; a row that changed since the run is no suspect any more. */
   private async of(uri: Uri, suspects: readonly Mark[]): Promise<readonly Diagnostic[]> {
     const key = uri.toString();
     const document = workspace.textDocuments.find((open) => open.uri.toString() === key);
     if (document === undefined) {
-      return suspects.map((mark) => new SuspectDiagnostic(rowRange(mark), mark));
+      return suspects.map((mark) => problem(rowRange(mark), mark));
     }
     const rows = await this.documents.rows(document);
     return rows.flatMap(({ line, lineCount, marks, isChanged }) =>
       marks
-        .filter(({ kind }) => kind === "suspect" && !isChanged)
-        .map((mark) => new SuspectDiagnostic(inDocument(document, line, lineCount, mark), mark)),
+        .filter((mark) => this.isOpen(mark) && !isChanged)
+        .map((mark) => problem(inDocument(document, line, lineCount, mark), mark)),
     );
   }
 }
@@ -101,14 +95,34 @@ function rowRange({ place }: Mark): Range {
   return new Range(place.line, 0, last, Number.MAX_SAFE_INTEGER);
 }
 
+function problem(range: Range, mark: Mark): Diagnostic {
+  const diagnostic = new Diagnostic(range, problemText(mark), DiagnosticSeverity.Information);
+  diagnostic.source = "TracIn";
+  diagnostic.code = "suspect";
+  return diagnostic;
+}
+
 /** The label within the row where it can be told, otherwise the row. */
 function inDocument(document: TextDocument, line: number, lineCount: number, mark: Mark): Range {
+  return (
+    labelIn(document, line, lineCount, mark) ??
+    document.validateRange(new Range(line, 0, line + lineCount - 1, Number.MAX_SAFE_INTEGER))
+  );
+}
+
+/** Where the label stands in a row of a document; undefined where it cannot be told from other fields. */
+export function labelIn(
+  document: TextDocument,
+  line: number,
+  lineCount: number,
+  mark: Mark,
+): Range | undefined {
   const row = document.validateRange(
     new Range(line, 0, line + lineCount - 1, Number.MAX_SAFE_INTEGER),
   );
   const found = labelRange(document.getText(row), mark.target);
   if (found === undefined) {
-    return row;
+    return undefined;
   }
   const start = document.offsetAt(row.start);
   return new Range(

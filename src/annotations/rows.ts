@@ -23,6 +23,7 @@ const QUIET_MS = 60;
 /** The marks of the shown run on the rows of open data files. */
 export class RowAnnotations extends Owner {
   private readonly decorations: RowDecorations;
+  private revision = 0;
   private timer: NodeJS.Timeout | undefined;
 
   constructor(
@@ -36,6 +37,12 @@ export class RowAnnotations extends Owner {
     this.decorations = this.own(new RowDecorations(extension));
     this.own({ dispose: () => clearTimeout(this.timer) });
     this.own(marks.onDidChange(() => this.schedule()));
+    this.own(
+      marks.onDidDecide(() => {
+        this.revision++;
+        this.schedule();
+      }),
+    );
     this.own(
       session.onDidChangePanel((state) => {
         if (state.kind === "run") {
@@ -77,7 +84,11 @@ export class RowAnnotations extends Owner {
       const { run } = this.marks;
       const anchors = await this.documents.rows(editor.document);
       if (this.marks.run === run) {
-        this.decorations.show(editor, anchors, settings, this.notes(editor.document));
+        this.decorations.show(editor, anchors, settings, {
+          notes: this.notes(editor.document),
+          decisionOf: (mark) => this.marks.decisionOf(mark),
+          revision: this.revision,
+        });
       }
     }
   }

@@ -1,8 +1,9 @@
 import { commands, EventEmitter, type Uri, workspace } from "vscode";
 import { Owner } from "../project/disposable.ts";
 import { isInside, relativeTo } from "../project/paths.ts";
+import type { Reviews } from "../project/reviews.ts";
 import type { RunRef, Session } from "../project/session.ts";
-import type { Mark } from "../protocol/compute.ts";
+import type { Mark, Review } from "../protocol/compute.ts";
 import { byImportance } from "./text.ts";
 
 /** The marks of a run by data file, and by image. */
@@ -17,11 +18,24 @@ export class ShownMarks extends Owner {
   private readonly changed = this.own(new EventEmitter<void>());
   /** Other marks are to be shown, or none, or in another way. */
   readonly onDidChange = this.changed.event;
+  private readonly decided = this.own(new EventEmitter<void>());
+  /** Something was decided about suspects, or a decision was taken back: the marks are the same, how they look is not. */
+  readonly onDidDecide = this.decided.event;
   private grouped: Promise<Grouped> | undefined;
   private hidden = false;
 
-  constructor(private readonly session: Session) {
+  constructor(
+    private readonly session: Session,
+    private readonly reviews: Reviews,
+  ) {
     super();
+    this.own(
+      reviews.onDidChange((root) => {
+        if (root === this.run?.root) {
+          this.decided.fire();
+        }
+      }),
+    );
     this.own(session.onDidChangeRun(() => this.reset(false)));
     this.own(
       workspace.onDidChangeConfiguration((event) => {
@@ -45,6 +59,14 @@ export class ShownMarks extends Owner {
   /** Shows what {@link hide} took away. */
   show(): void {
     this.reset(false);
+  }
+
+  /** What was decided about a suspect; undefined for other marks. */
+  decisionOf(mark: Mark): Review | undefined {
+    const { run } = this;
+    return run === undefined || mark.kind !== "suspect"
+      ? undefined
+      : this.reviews.decisionOf(run.root, mark);
   }
 
   /** Says what may be hidden and shown, for menus. */
@@ -92,6 +114,8 @@ export class ShownMarks extends Owner {
     const loading = this.grouped;
     try {
       const grouped = await loading;
+      // Decisions that cannot be read are told where they are made; the marks are shown all the same.
+      await this.reviews.load(run.root).catch(() => undefined);
       return grouped.run === this.run ? grouped : undefined;
     } catch {
       if (this.grouped === loading) {

@@ -1,6 +1,23 @@
 import { l10n } from "vscode";
-import type { Mark } from "../protocol/compute.ts";
+import type { Mark, Review } from "../protocol/compute.ts";
 import { formatScore, ordinal } from "../views/format.ts";
+
+/** What stands behind a suspect that was decided about. */
+export function decisionText({ decision }: Review): string {
+  switch (decision.kind) {
+    case "keep":
+      return `✓ ${l10n.t("kept")}`;
+    case "relabel":
+      return `→ ${l10n.t("relabelled {0}", decision.to)}`;
+    case "exclude":
+      return `✕ ${l10n.t("excluded")}`;
+  }
+}
+
+/** The badge of an image that was decided about. */
+export function decisionBadge({ decision }: Review): string {
+  return { keep: "✓", relabel: "→", exclude: "✕" }[decision.kind];
+}
 
 /** What stands behind a row: `▲ 3rd proponent +0.182`, `⚠ setosa? (0.94)`. */
 export function rowText(mark: Mark): string {

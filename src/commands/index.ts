@@ -4,6 +4,7 @@ import type { Services } from "../project/services.ts";
 import { clearAnnotations, explainRow, goToInfluential, showAnnotations } from "./annotations.ts";
 import { applyReviews, exportResults, writeCleanedCopy } from "./apply-reviews.ts";
 import { chooseLayers } from "./choose-layers.ts";
+import { decideSuspect } from "./decide-suspect.ts";
 import { explainPrediction } from "./explain-prediction.ts";
 import { exportPyTorchModel } from "./export-pytorch-model.ts";
 import { findMislabelled } from "./find-mislabelled.ts";
@@ -37,6 +38,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "tracin.clearAnnotations": clearAnnotations,
   "tracin.showAnnotations": showAnnotations,
   "tracin.explainRow": explainRow,
+  "tracin.decideSuspect": decideSuspect,
   "tracin.nextInfluential": (services) => goToInfluential(services, 1),
   "tracin.previousInfluential": (services) => goToInfluential(services, -1),
   "tracin.openRun": openRun,

@@ -9,6 +9,9 @@ vi.mock("vscode", () => stub.api);
 const { MarkedDocuments } = await import("../../../src/annotations/marked-documents.ts");
 const { RowAnnotations } = await import("../../../src/annotations/rows.ts");
 const { ShownMarks } = await import("../../../src/annotations/shown-marks.ts");
+const { SuspectProblems } = await import("../../../src/annotations/problems.ts");
+const { SuspectFixes } = await import("../../../src/annotations/quick-fixes.ts");
+const { RowLenses } = await import("../../../src/annotations/lenses.ts");
 const { Uri, Range } = await import("vscode");
 
 const nothing = { dispose: () => undefined };
@@ -71,7 +74,14 @@ function open(first: Promise<readonly Mark[]>) {
     onDidChangePanel: () => nothing,
   };
   const projects = { onDidChange: () => nothing, isDataFile: () => true };
-  const marks = new ShownMarks(session as never);
+  const decisions = new Listeners<string>();
+  const decided = new Map<number, unknown>();
+  const reviews = {
+    onDidChange: decisions.event,
+    load: () => Promise.resolve(),
+    decisionOf: (_: string, { index }: { index: number }) => decided.get(index),
+  };
+  const marks = new ShownMarks(session as never, reviews as never);
   const documents = new MarkedDocuments(marks, projects as never);
   const rows = new RowAnnotations(
     session as never,
@@ -86,7 +96,15 @@ function open(first: Promise<readonly Mark[]>) {
     run.fire();
   };
   const dispose = () => [rows, documents, marks].forEach((thing) => void thing.dispose());
-  return { marks, rows, show, dispose };
+  const decide = (index: number, decision: unknown) => {
+    if (decision === undefined) {
+      decided.delete(index);
+    } else {
+      decided.set(index, { decision });
+    }
+    decisions.fire("/w");
+  };
+  return { marks, documents, projects, rows, show, decide, dispose };
 }
 
 const opened: number[] = [];
@@ -169,6 +187,135 @@ describe("the marks on rows", () => {
     }
     expect(read.texts).toBe(0);
     expect(Math.max(...counts())).toBeLessThanOrEqual(1); // the ruler is not drawn again
+    dispose();
+  });
+});
+
+describe("suspects", () => {
+  const text = '{"text": "win a prize", "label": "ham"}';
+  const suspect: Mark = {
+    ...mark(3, text),
+    target: "ham",
+    suggested: { label: "spam", value: 0.94 },
+    content: "abc",
+  };
+
+  /** An open document whose third line is the suspect; `rows` may be changed. */
+  function documentOf(rows: string[]) {
+    return {
+      uri: Uri.file("/w/train.csv"),
+      isClosed: false,
+      get lineCount() {
+        return rows.length;
+      },
+      getText: ({ start, end }: { start: Place; end: Place }) =>
+        rows
+          .slice(start.line, end.line + 1)
+          .join("\n")
+          .slice(start.character, start.line === end.line ? end.character : undefined),
+      validateRange: (range: unknown) => range,
+      offsetAt: ({ line, character }: Place) => line * 1000 + character,
+      positionAt: (offset: number) => ({
+        line: Math.floor(offset / 1000),
+        character: offset % 1000,
+      }),
+    };
+  }
+
+  interface Place {
+    readonly line: number;
+    readonly character: number;
+  }
+
+  it("are problems with fixes until they are decided, and again after undo", async () => {
+    const listed = new Map<string, readonly { message: string }[]>();
+    Object.assign(stub.api["languages"] as object, {
+      createDiagnosticCollection: () => ({
+        dispose: () => undefined,
+        set: (uri: unknown, found: readonly { message: string }[]) =>
+          listed.set(String(uri), found),
+        clear: () => listed.clear(),
+      }),
+    });
+    const document = documentOf(["h", "a", "b", text, "c"]);
+    Object.assign(stub.api["workspace"] as object, { textDocuments: [document] });
+    const { marks, documents, projects, decide, dispose } = open(Promise.resolve([suspect]));
+    const problems = new SuspectProblems(marks, documents, projects as never);
+    const fixes = new SuspectFixes(marks, documents);
+    const messages = async () => {
+      await vi.advanceTimersByTimeAsync(300);
+      return [...listed.values()].flat().map(({ message }) => message);
+    };
+    const actions = () =>
+      fixes.provideCodeActions(document as never, new Range(3, 0, 3, 0), { diagnostics: [] });
+    const sentence = "1st suspect: the label ham may be wrong; the model says spam (0.94).";
+
+    marks.show();
+    expect(await messages()).toEqual([sentence]);
+    const offered = await actions();
+    expect(offered.map(({ title }) => title)).toEqual([
+      "Relabel to spam",
+      "Exclude from the Training Data",
+      "Mark as Right",
+    ]);
+    const item = { dataset: "train", index: 2, content: "abc" };
+    expect(offered[0]?.command?.arguments).toEqual(["/w", item, { kind: "relabel", to: "spam" }]);
+    const written = offered[0]?.edit as unknown as
+      | {
+          replaced: [unknown, unknown, string][];
+        }
+      | undefined;
+    const edit = written?.replaced[0];
+    expect(edit?.[2]).toBe("spam");
+    const from = text.indexOf("ham");
+    expect(edit?.[1]).toMatchObject({
+      start: { line: 3, character: from },
+      end: { line: 3, character: from + 3 },
+    });
+
+    decide(2, { kind: "keep" });
+    expect(await messages()).toEqual([]);
+    expect((await actions()).map(({ title }) => title)).toEqual(["Take Back the Decision"]);
+    decide(2, undefined);
+    expect(await messages()).toEqual([sentence]);
+
+    stub.settings["problems"] = false;
+    stub.changeConfiguration("tracin.annotations");
+    expect(await messages()).toEqual([]);
+    stub.settings["problems"] = true;
+    stub.changeConfiguration("tracin.annotations");
+    expect(await messages()).toEqual([sentence]);
+    for (const thing of [fixes, problems]) {
+      thing.dispose();
+    }
+    dispose();
+  });
+
+  it("of a row that reads differently by now are no problem and offer no fix", async () => {
+    const document = documentOf(["h", "a", "b", text.replace("win", "won"), "c"]);
+    const { marks, documents, dispose } = open(Promise.resolve([suspect]));
+    const fixes = new SuspectFixes(marks, documents);
+    const range = new Range(3, 0, 3, 0);
+    expect(await fixes.provideCodeActions(document as never, range, { diagnostics: [] })).toEqual(
+      [],
+    );
+    fixes.dispose();
+    dispose();
+  });
+
+  it("have lenses only where a person wants them", async () => {
+    const document = documentOf(["h", "a", "b", text, "c"]);
+    const { marks, documents, decide, dispose } = open(Promise.resolve([suspect]));
+    const lenses = new RowLenses(marks, documents);
+    const titles = async () =>
+      (await lenses.provideCodeLenses(document as never)).map(({ command }) => command?.title);
+    expect(await titles()).toEqual([]);
+    stub.settings["codeLens"] = true;
+    expect(await titles()).toEqual(["⚠ spam? (0.94)", "Explain This Row"]);
+    decide(2, { kind: "relabel", to: "spam" });
+    expect(await titles()).toEqual(["→ relabelled spam", "Explain This Row"]);
+    stub.settings["codeLens"] = false;
+    lenses.dispose();
     dispose();
   });
 });

@@ -114,7 +114,7 @@ describe("marks in words", () => {
     expect(text.value).toContain("\\<b\\>changed");
     expect(text.value).toContain("0\\.94");
     expect(text.isTrusted).toEqual({
-      enabledCommands: ["tracin.openInfluence", "tracin.explainRow"],
+      enabledCommands: ["tracin.openInfluence", "tracin.explainRow", "tracin.reviewSuspects"],
     });
     const targets = [...text.value.matchAll(/(?<!\\)\]\(([^)]*)\)/g)].map((match) => match[1]);
     const row = encodeURIComponent(JSON.stringify(["file:///w/a (1).csv", 3]));

@@ -12,6 +12,8 @@ export interface Recorded {
 export interface Stub {
   readonly api: Record<string, unknown>;
   readonly recorded: Recorded;
+  /** The settings by the last part of their names; a test may change them. */
+  readonly settings: Record<string, unknown>;
   /** What the next messages with buttons answer. */
   answers: (string | undefined)[];
   /** Tells listeners that a setting changed. */
@@ -74,12 +76,21 @@ class MarkdownString {
   }
 }
 
+interface Position {
+  readonly line: number;
+  readonly character: number;
+}
+
 class Range {
-  readonly start: { readonly line: number; readonly character: number };
-  readonly end: { readonly line: number; readonly character: number };
-  constructor(startLine: number, startCharacter: number, endLine: number, endCharacter: number) {
-    this.start = { line: startLine, character: startCharacter };
-    this.end = { line: endLine, character: endCharacter };
+  readonly start: Position;
+  readonly end: Position;
+  constructor(...[a, b, c, d]: (Position | number)[]) {
+    const position = (line: unknown, character: unknown): Position => ({
+      line: Number(line),
+      character: Number(character),
+    });
+    this.start = typeof a === "object" ? a : position(a, b);
+    this.end = typeof b === "object" ? b : position(c, d);
   }
 }
 
@@ -87,7 +98,8 @@ const nothing = { dispose: () => undefined };
 const event = () => nothing;
 
 /** A fresh stub with the given settings (last part of their names); a workspace without any project. */
-export function createStub(settings: Readonly<Record<string, unknown>> = {}): Stub {
+export function createStub(given: Readonly<Record<string, unknown>> = {}): Stub {
+  const settings = { ...given };
   const recorded: Recorded = {
     commands: new Map(),
     views: [],
@@ -99,6 +111,7 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
   const scrolled = new EventEmitter();
   const stub: Stub = {
     recorded,
+    settings,
     answers: [],
     api: {},
     changeConfiguration: (name) =>
@@ -139,6 +152,16 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
         readonly severity: number,
       ) {}
     },
+    CodeActionKind: { QuickFix: "quickfix" },
+    CodeAction: class {
+      constructor(readonly title: string) {}
+    },
+    WorkspaceEdit: class {
+      readonly replaced: [uri: Uri, range: Range, text: string][] = [];
+      replace(uri: Uri, range: Range, text: string): void {
+        this.replaced.push([uri, range, text]);
+      }
+    },
     DiagnosticSeverity: { Information: 2 },
     CodeLens: class {
       constructor(
@@ -148,6 +171,7 @@ export function createStub(settings: Readonly<Record<string, unknown>> = {}): St
     },
     languages: {
       registerCodeLensProvider: () => nothing,
+      registerCodeActionsProvider: () => nothing,
       createDiagnosticCollection: () => ({
         ...nothing,
         set: () => undefined,
