@@ -58,6 +58,7 @@ export class Helper {
   private readonly client: Client<HelperApi, ScoreProgress>;
   private opened: Promise<void> = Promise.resolve();
   private readonly died: Promise<never>;
+  private isClosed = false;
   private exchange: ChunkExchange | undefined;
   /** What the last job still does; a helper scores one at a time. */
   private last: Promise<unknown> = Promise.resolve();
@@ -121,6 +122,7 @@ export class Helper {
 
   /** Ends the process. */
   close(): void {
+    this.isClosed = true;
     this.child.kill("SIGKILL");
     this.client.dispose();
   }
@@ -132,7 +134,7 @@ export class Helper {
       await Promise.race([answer, this.died]);
     } catch (error) {
       const failure = TracInError.from(error);
-      const isConnection = failure.kind === "engine" && this.isAlive;
+      const isConnection = failure.kind === "engine" && this.isAlive && !this.isClosed;
       throw isConnection
         ? await Promise.race([this.died, later(failure)]).catch((reason: unknown) => reason)
         : failure;
