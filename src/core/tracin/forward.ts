@@ -9,6 +9,7 @@ import { type BatchAxis, batchAxes } from "./batch-axis.ts";
 import { withLogits } from "./loss/logits.ts";
 import { appendLoss, type LossValues } from "./loss/loss.ts";
 import { isNormalisation, splitNormalisation } from "./normalisation.ts";
+import { poolBeforeRelu } from "./pool-order.ts";
 import { rewriteUse } from "./rewrites.ts";
 import type { Scaling } from "./scaling.ts";
 import { type BroadcastSite, findSites, type Site } from "./sites.ts";
@@ -80,7 +81,12 @@ export function buildForward(options: ForwardOptions): Forward {
     return value;
   };
   builder.nodes.length = 0;
-  for (const node of original) {
+  const results = new Set(model.outputs.map(({ name }) => name));
+  const ordered = poolBeforeRelu(original, results, {
+    unique: (stem) => builder.unique(stem),
+    record: (value, like) => record(value, type(like), like),
+  });
+  for (const node of ordered) {
     if (isNormalisation(node) && isCounted(node, originalCarriers)) {
       for (const value of splitNormalisation(builder, node, types, type)) {
         layoutOf.set(value, node.outputs[0] as string);
