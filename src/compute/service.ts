@@ -4,7 +4,7 @@ import { writeConfig } from "../core/config/write.ts";
 import { chooseEngine } from "../core/engines/choose.ts";
 import { exportRanking } from "../core/store/export.ts";
 import { Fingerprints } from "../core/store/inputs.ts";
-import { deleteRun, listRuns } from "../core/store/reader.ts";
+import { deleteRun, listRuns, readRecord } from "../core/store/reader.ts";
 import type { RunRecord } from "../core/store/record.ts";
 import type { ComputeApi, ExampleRef, Preview, Progress, RunSummary } from "../protocol/compute.ts";
 import type { CallContext, Handlers } from "../protocol/rpc.ts";
@@ -16,7 +16,13 @@ import { decide, noteExcluded, reviewsOf, undoReview } from "./reviews.ts";
 import { marksOf, OpenRuns, pageOf } from "./runs.ts";
 import { type ComputeSettings, engineSetting } from "./settings.ts";
 import { Setup } from "./setup.ts";
-import { previewQuery, summarizeDamaged, summarizeProject, summarizeRun } from "./summaries.ts";
+import {
+  previewPlace,
+  previewQuery,
+  summarizeDamaged,
+  summarizeProject,
+  summarizeRun,
+} from "./summaries.ts";
 import { Workspaces } from "./workspace.ts";
 
 /** The requests of the compute process, over the open workspaces. */
@@ -60,9 +66,12 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     listRuns: async ({ root }) =>
       Promise.all(
         (await listRuns(root)).map((run) =>
-          run.ok ? summary(root, run.record) : summarizeDamaged(run.id, run.error),
+          run.ok
+            ? summarizeRun(root, run.record, fingerprints, async (query) => previewPlace(query))
+            : summarizeDamaged(run.id, run.error),
         ),
       ),
+    readRun: async ({ root, runId }) => summary(root, await readRecord(root, runId)),
     deleteRun: async ({ root, runId }) => {
       runs.forget(root, runId);
       await deleteRun(root, runId);

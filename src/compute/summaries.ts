@@ -103,15 +103,20 @@ export async function previewQuery(
   query: RunQuery,
   useProject: (action: (project: Project) => Promise<Preview>) => Promise<Preview>,
 ): Promise<Preview> {
-  const { image, file, line } = query.place;
+  const { image } = query.place;
   try {
     if (image !== undefined) {
       return await imagePreview(root, image);
     }
     return await useProject((project) => previewOf(project, query.dataset, query.index));
   } catch {
-    return { kind: "text", text: `${image ?? file}:${line + 1}` };
+    return previewPlace(query);
   }
+}
+
+/** A query by its place alone: nothing is read. */
+export function previewPlace({ place: { image, file, line } }: RunQuery): Preview {
+  return { kind: "text", text: image ?? `${file}:${line + 1}` };
 }
 
 async function imagePreview(root: string, image: string): Promise<Preview> {

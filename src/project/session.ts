@@ -1,4 +1,4 @@
-import { CancellationTokenSource, EventEmitter, l10n, type Memento, workspace } from "vscode";
+import { CancellationTokenSource, EventEmitter, type Memento, workspace } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { Mark, Progress, RunSummary } from "../protocol/compute.ts";
 import type { PanelState } from "../protocol/panel.ts";
@@ -136,18 +136,8 @@ export class Session extends Owner {
     this.runChanged.fire(this.ref);
   }
 
-  private async find(ref: RunRef): Promise<RunSummary> {
-    const runs = await this.compute.request("listRuns", { root: ref.root });
-    const run = runs.find(({ id }) => id === ref.runId);
-    if (run === undefined) {
-      throw new TracInError(
-        "store",
-        l10n.t("The run {0} is no longer there.", ref.runId),
-        {},
-        l10n.t("Choose another one in the Runs view."),
-      );
-    }
-    return run;
+  private find(ref: RunRef): Promise<RunSummary> {
+    return this.compute.request("readRun", ref);
   }
 
   /** Shows the run of before the reload, if it is still there. Computes nothing and opens no view. */

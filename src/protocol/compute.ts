@@ -372,7 +372,10 @@ export interface ComputeApi {
   }): RunSummary;
   /** Self-influence and mean loss of all training examples, saved as a run. */
   suspects(params: { readonly root: string }): RunSummary;
+  /** The saved runs, newest first; their queries stand for themselves by their places, without image or text. */
   listRuns(params: { readonly root: string }): readonly RunSummary[];
+  /** One saved run with the previews of its queries. Throws kind `store` when it is missing or damaged. */
+  readRun(params: { readonly root: string; readonly runId: string }): RunSummary;
   deleteRun(params: { readonly root: string; readonly runId: string }): void;
   /** One page of a ranked list. */
   rows(params: RowsRequest): RowsReply;

@@ -104,6 +104,20 @@ describe("the compute process", () => {
     });
   });
 
+  it("lists runs without reading what their queries look like, which one run alone tells", async () => {
+    const root = await sample("iris");
+    const query = { dataset: "test", index: 4 };
+    const run = await client.request("explain", { root, queries: [query], explain: "target" });
+    const [listed] = await client.request("listRuns", { root });
+    expect(listed?.queries[0]?.preview).toEqual({ kind: "text", text: "test.csv:6" });
+    const read = await client.request("readRun", { root, runId: run.id });
+    expect(read.queries[0]?.preview).toMatchObject({ kind: "fields" });
+    expect(read).toEqual(run);
+    await expect(client.request("readRun", { root, runId: "gone" })).rejects.toMatchObject({
+      kind: "store",
+    });
+  });
+
   it("notices changed inputs and opens the project again", async () => {
     const root = await sample("iris");
     const before = await client.request("open", { root });
