@@ -4,11 +4,12 @@
  *
  *     node score.js FOLDER DATASET QUERIES OUT [--twice]
  *     node score.js FOLDER --work QUERIES        multiply-adds per example and checkpoint
+ *     node score.js --engine                     loads the engine and ends
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { type OpenScorer, openScorer, scoreAll } from "../../src/compute/scoring.ts";
-import { computeSettings } from "../../src/compute/settings.ts";
+import { computeSettings, engineFor } from "../../src/compute/settings.ts";
 import { trainingData } from "../../src/core/config/project.ts";
 import { onnxruntimeEngine } from "../../src/core/engines/onnxruntime.ts";
 import { planBatch } from "../../src/core/tracin/programs.ts";
@@ -16,6 +17,10 @@ import { multiplyAdds } from "./work.ts";
 
 async function main(): Promise<void> {
   const [root = "", dataset = "", queries = "", out] = process.argv.slice(2);
+  if (root === "--engine") {
+    await engineFor(computeSettings({}));
+    return;
+  }
   if (dataset === "--work") {
     await describeWork(root, Number(queries));
     return;
