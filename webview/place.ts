@@ -1,9 +1,16 @@
 import { css, html, type TemplateResult } from "lit";
 import type { Place } from "../src/protocol/compute.ts";
 
-/** Where an example stands, as editors write it: `train/labels.csv:32`; an image in a folder is its own place. */
+/**
+ * Where an example stands, as editors write it: `train/labels.csv:32`. An image in a folder is its own place; files without
+ * lines have rows, counted from 0: `train.parquet[31]`.
+ */
 export function placeText(place: Place): string {
-  return place.image === place.file ? place.file : `${place.file}:${place.line + 1}`;
+  if (place.image === place.file) {
+    return place.file;
+  }
+  const hasRows = place.lineCount === 0 && place.image === undefined;
+  return hasRows ? `${place.file}[${place.line}]` : `${place.file}:${place.line + 1}`;
 }
 
 /** A path that gives way at its start, because its end tells more. */

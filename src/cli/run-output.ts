@@ -212,6 +212,7 @@ export function rowJson(row: Rows[number]): unknown {
 interface Placed {
   readonly file: string;
   readonly line: number;
+  readonly lineCount: number;
   readonly image?: string | undefined;
 }
 
@@ -220,8 +221,8 @@ function placeJson({ file, line, image }: Placed) {
   return { file, line: line + 1, image: image ?? null };
 }
 
-/** `train.csv:12`, or for images `train/0031.png (train/labels.csv:33)`. */
-function place({ file, line, image }: Placed): string {
-  const row = `${file}:${line + 1}`;
+/** `train.csv:12`, `train.parquet[11]`, or for images `train/0031.png (train/labels.csv:33)`. */
+function place({ file, line, lineCount, image }: Placed): string {
+  const row = lineCount === 0 ? `${file}[${line}]` : `${file}:${line + 1}`;
   return image === undefined ? row : image === file ? image : `${image} (${row})`;
 }

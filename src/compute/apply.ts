@@ -2,7 +2,7 @@ import { writeFile } from "node:fs/promises";
 import { posix, resolve } from "node:path";
 import type { SourceConfig } from "../core/config/config.ts";
 import { datasetOf, type Project } from "../core/config/project.ts";
-import { isImageFolder } from "../core/datasets/content.ts";
+import { hasLines, isImageFolder } from "../core/datasets/content.ts";
 import type { Dataset } from "../core/datasets/dataset.ts";
 import { copyWithEdits, fileFacts, readRecords } from "../core/datasets/edits/file.ts";
 import {
@@ -68,7 +68,7 @@ export async function writeCleaned(
   const reviews = (await reviewsOf(project)).reviews.filter((review) => review.dataset === name);
   const open = inOrder(reviews.filter(({ state }) => state === "open"));
   const refused = outdated(reviews);
-  if (isImageFolder(dataset) || dataset.kind === "arrays") {
+  if (isImageFolder(dataset) || !hasLines(dataset)) {
     const lines = open.map(({ index, decision, place }) =>
       JSON.stringify({
         index,
@@ -175,8 +175,8 @@ function formatOf(source: SourceConfig | undefined, dataset: Dataset): RecordFor
 
 /** Why the editor cannot change a part of a file and leave every other byte alone; undefined when it can. */
 async function documentProblem(project: Project, dataset: Dataset): Promise<string | undefined> {
-  if (dataset.kind === "arrays") {
-    return "Arrays are no text; the editor cannot change them.";
+  if (!hasLines(dataset)) {
+    return "Its rows are no text (arrays, Parquet); the editor cannot change them.";
   }
   const { absolute } = await resolveExisting(project.root, dataset.file);
   const { size, lineEnds } = await fileFacts(absolute);

@@ -11,9 +11,6 @@ import {
 import { lineNow } from "../annotations/anchors.ts";
 import type { Place } from "../protocol/compute.ts";
 
-/** Files that an editor shows as text, if it can. */
-const TEXT = /\.(csv|tsv|jsonl|ndjson|json|txt)$/i;
-
 /** Opens the data file at the example's row, where it stands now, or its image. */
 export async function revealPlace(
   root: string,
@@ -26,7 +23,7 @@ export async function revealPlace(
     return;
   }
   const uri = Uri.joinPath(folder, place.file);
-  if (!TEXT.test(place.file)) {
+  if (place.lineCount === 0) {
     await offerBinary(uri, place.file);
     return;
   }

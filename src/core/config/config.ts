@@ -71,7 +71,7 @@ export const featureSchema = z.union([
       .describe("Name of a token or text input: 1 at its tokens, 0 at its padding."),
   }),
   z.strictObject({
-    array: z.string().describe("Field of an NPY source."),
+    array: z.string().describe("Field of an NPY, NPZ or IDX source."),
     scale: z.union([z.number(), z.string().regex(/^\d+(\.\d+)?\/\d+(\.\d+)?$/)]).optional(),
   }),
   z.strictObject({
@@ -119,6 +119,11 @@ export const targetSchema = z
 
 const target = targetSchema.optional();
 
+const image = z
+  .string()
+  .optional()
+  .describe("Field that holds the image of each example; found by its shape unless told.");
+
 /** Where a dataset comes from. */
 export const sourceSchema = z.union([
   z.strictObject({
@@ -142,9 +147,37 @@ export const sourceSchema = z.union([
     ),
   }),
   z.strictObject({
+    parquet: z
+      .union([path, z.array(path).min(1)])
+      .describe("Parquet file, or files that follow each other with the same columns."),
+    image: z
+      .string()
+      .optional()
+      .describe(
+        "Column with image files (PNG or JPEG bytes, or { bytes, path }); found unless told.",
+      ),
+    target,
+  }),
+  z.strictObject({
     npy: z
       .record(z.string(), path)
       .describe("Field name to .npy file; the first axis is the example."),
+    image,
+    target,
+  }),
+  z.strictObject({
+    npz: path.describe("NumPy archive (.npz) with an array for each field."),
+    fields: z
+      .record(z.string(), z.string())
+      .describe("Field name to the name of its array; the first axis is the example."),
+    image,
+    target,
+  }),
+  z.strictObject({
+    idx: z
+      .record(z.string(), path)
+      .describe("Field name to IDX file (MNIST's format), .gz too; the first axis is the example."),
+    image,
     target,
   }),
 ]);

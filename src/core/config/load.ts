@@ -138,7 +138,16 @@ export function sourceFiles(source: Config["data"][string]): string[] {
   if ("jsonl" in source) {
     return [source.jsonl];
   }
-  return "images" in source ? [source.images] : Object.values(source.npy);
+  if ("parquet" in source) {
+    return typeof source.parquet === "string" ? [source.parquet] : source.parquet;
+  }
+  if ("npz" in source) {
+    return [source.npz];
+  }
+  if ("images" in source) {
+    return [source.images];
+  }
+  return Object.values("npy" in source ? source.npy : source.idx);
 }
 
 /** Builds plain values without `__proto__` becoming a prototype. */

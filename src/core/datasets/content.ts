@@ -56,6 +56,11 @@ export function isImageFolder(dataset: Dataset): boolean {
   return image !== undefined && image === file;
 }
 
+/** Whether examples stand on lines of a text file: not those of arrays, Parquet files and folders of images. */
+export function hasLines(dataset: Dataset): boolean {
+  return dataset.length > 0 && dataset.locator(0).lineCount > 0;
+}
+
 /** The examples of an open dataset by their content. */
 export class ContentIndex {
   private constructor(private readonly places: ReadonlyMap<string, readonly number[]>) {}

@@ -2,18 +2,21 @@
 export interface Locator {
   /** File relative to the workspace, with forward slashes: the data file, or the manifest of images. */
   readonly file: string;
-  /** First line of the example, counted from 0 as VS Code counts lines; 0 for files without lines. */
+  /**
+   * First line of the example, counted from 0 as VS Code counts lines. In a file without lines (`lineCount` 0), the row
+   * counted from 0; 0 for an image file.
+   */
   readonly line: number;
   /** Lines that the example spans; a quoted field may hold line ends. */
   readonly lineCount: number;
-  /** Byte range [start, end) in the file, line end excluded; the whole file for one image. */
+  /** Byte range [start, end) in the file, line end excluded; the whole file for one image; rows of a Parquet file. */
   readonly start: number;
   readonly end: number;
   /** For image examples, the image file relative to the workspace. */
   readonly image?: string;
 }
 
-/** A field's value as the file holds it. JSONL gives nested values; CSV gives text; NPY gives numbers. */
+/** A field's value as the file holds it. JSONL and Parquet give nested values; CSV gives text; arrays give numbers. */
 export type FieldValue =
   | string
   | number
@@ -58,13 +61,18 @@ export interface Dataset {
   cells?(start: number, end: number): Promise<readonly (readonly string[])[]>;
   /** {@link rowHash} of the text of the rows [start, end), for datasets whose examples stand on lines. */
   rowHashes?(start: number, end: number): Promise<Float64Array>;
-  /** The encoded bytes (PNG, JPEG) of an example's image, for `kind: "images"`. */
+  /**
+   * The encoded bytes (PNG, JPEG) of an example's image: for `kind: "images"`, tables with a column of images, and
+   * arrays that hold images, for which they are made.
+   */
   imageBytes?(index: number): Promise<Uint8Array>;
+  /** The samples of an example's image, where an array holds them. Throws kind `data` unless they are 8-bit. */
+  samples?(index: number): Promise<DecodedImage>;
   /** Workspace path of an example's mask, for targets that are masks. */
   maskFile?(index: number): string;
   /** The encoded bytes of an example's mask. */
   readMask?(index: number): Promise<Uint8Array>;
-  /** The array rows [start, end) of an NPY field as flat numbers, for `kind: "arrays"`. */
+  /** The array rows [start, end) of a field as flat numbers, for `kind: "arrays"`. */
   array?(
     field: string,
     start: number,

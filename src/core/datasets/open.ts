@@ -1,15 +1,20 @@
 import { stat } from "node:fs/promises";
 import { resolve } from "node:path";
 import type { SourceConfig, TargetConfig } from "../config/config.ts";
+import { sourceFiles } from "../config/load.ts";
 import { TracInError } from "../errors.ts";
 import { type InsidePath, resolveExisting } from "../paths.ts";
 import type { Dataset } from "./dataset.ts";
 import { requireColumn } from "./field.ts";
-import { ArraysDataset } from "./readers/arrays.ts";
+import { type ArrayFields, ArraysDataset } from "./readers/arrays.ts";
 import { CsvDataset } from "./readers/csv.ts";
+import { openIdx } from "./readers/idx.ts";
 import { ImageFolder } from "./readers/image-folder.ts";
 import { ImageManifest, type MaskPlace } from "./readers/image-manifest.ts";
 import { JsonlDataset } from "./readers/jsonl.ts";
+import { NpyFile } from "./readers/npy.ts";
+import { NpzArchive } from "./readers/npz.ts";
+import { ParquetDataset } from "./readers/parquet/dataset.ts";
 
 /**
  * Opens one entry of `data` in `tracin.json`.
@@ -47,8 +52,17 @@ async function openSource(name: string, source: SourceConfig, root: string): Pro
       targetColumns(source.target),
     );
   }
-  if ("npy" in source) {
-    return ArraysDataset.open(name, root, source.npy, targetColumns(source.target));
+  if ("parquet" in source) {
+    return ParquetDataset.open(
+      name,
+      root,
+      sourceFiles(source),
+      targetColumns(source.target),
+      source.image,
+    );
+  }
+  if ("npy" in source || "npz" in source || "idx" in source) {
+    return ArraysDataset.open(name, await arrayFields(source, root), targetColumns(source.target));
   }
   const path = await resolveExisting(root, source.images);
   const target = targetColumns(source.target ?? "label");
@@ -64,6 +78,34 @@ async function openSource(name: string, source: SourceConfig, root: string): Pro
     await table.close();
     throw error;
   }
+}
+
+async function arrayFields(
+  source: Extract<
+    SourceConfig,
+    { image?: string | undefined } & ({ npy: object } | { npz: string } | { idx: object })
+  >,
+  root: string,
+): Promise<ArrayFields> {
+  const { image } = source;
+  if ("npz" in source) {
+    const archive = await NpzArchive.open(await resolveExisting(root, source.npz));
+    return {
+      places: source.fields,
+      image,
+      open: (field, array) => archive.array(field, array),
+      close: () => archive.close(),
+    };
+  }
+  const open = "npy" in source ? NpyFile.open : openIdx;
+  return {
+    places: "npy" in source ? source.npy : source.idx,
+    image,
+    open: async (_, path) => {
+      const inside = await resolveExisting(root, path);
+      return open(inside.absolute, inside.relative);
+    },
+  };
 }
 
 async function openManifest(

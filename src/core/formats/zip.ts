@@ -2,6 +2,7 @@ import { promisify } from "node:util";
 import { inflateRaw } from "node:zlib";
 import { type Entry, openPromise, type ZipFile } from "yauzl";
 import { TracInError } from "../errors.ts";
+import { crc32 } from "./crc32.ts";
 import type { FileSource } from "./source.ts";
 
 const inflate = promisify(inflateRaw);
@@ -151,23 +152,6 @@ export class ZipArchive {
     this.unpacked = { name: entry.fileName, bytes };
     return bytes;
   }
-}
-
-const crcTable = Uint32Array.from({ length: 256 }, (_, byte) => {
-  let value = byte;
-  for (let bit = 0; bit < 8; bit++) {
-    value = value & 1 ? 0xedb88320 ^ (value >>> 1) : value >>> 1;
-  }
-  return value;
-});
-
-/** The checksum of zip; Node's own came with 20.15 only. */
-function crc32(bytes: Uint8Array): number {
-  let value = 0xffffffff;
-  for (const byte of bytes) {
-    value = (crcTable[(value ^ byte) & 0xff] ?? 0) ^ (value >>> 8);
-  }
-  return (value ^ 0xffffffff) >>> 0;
 }
 
 function checkEntry(source: FileSource, entry: Entry): void {

@@ -42,7 +42,7 @@ describe("NumPy arrays", () => {
     });
     expect(dataset.locator(1)).toEqual({
       file: "little-f4-C.npy",
-      line: 0,
+      line: 1,
       lineCount: 0,
       start: 128 + 24,
       end: 128 + 48,
@@ -106,7 +106,7 @@ describe("NumPy arrays", () => {
     const error = await errorOf(
       openDataset("train", { npy: { x: "x.npy", y: "y.npy" }, target: "y" }, root),
     );
-    expect(error.message).toBe("The array has 5 examples, but x.npy has 4.");
+    expect(error.message).toBe('The array has 5 examples, but "x" has 4.');
     expect(error.place.file).toBe("y.npy");
   });
 

@@ -2,9 +2,11 @@ import { access, stat } from "node:fs/promises";
 import { join, posix } from "node:path";
 import type { Dataset, Example } from "../../datasets/dataset.ts";
 import { openDataset } from "../../datasets/open.ts";
+import { ParquetDataset } from "../../datasets/readers/parquet/dataset.ts";
 import { TracInError } from "../../errors.ts";
 import type { SourceConfig, TargetConfig } from "../config.ts";
-import { labelFolders, maskedFolders, type WorkspaceFiles } from "./files.ts";
+import { arrayPairs, lookAtArrays } from "./arrays.ts";
+import { labelFolders, maskedFolders, splitOf, type WorkspaceFiles } from "./files.ts";
 
 /** Data that could be a dataset, with a look at its first examples. */
 export interface DataCandidate {
@@ -19,6 +21,8 @@ export interface DataCandidate {
   readonly imageColumn?: string;
   /** Shapes of array fields without the example axis. */
   readonly shapes?: Readonly<Record<string, readonly number[]>>;
+  /** Whether the array "x" holds images of 8-bit samples. */
+  readonly samples?: boolean;
   /** Folder with a mask for each image. */
   readonly masks?: string;
   /** The entry of `data`, once the target is known. */
@@ -33,8 +37,12 @@ const looked = 500;
 /** Finds tables, image manifests, folders of labels and arrays. What cannot be read is left out. */
 export async function findDatasets(root: string, files: WorkspaceFiles): Promise<DataCandidate[]> {
   const found: DataCandidate[] = [];
-  for (const path of files.tables.slice(0, maximumCandidates)) {
+  const isParquet = (path: string) => /\.parquet$/i.test(path);
+  for (const path of files.tables.filter((file) => !isParquet(file)).slice(0, maximumCandidates)) {
     found.push(...(await attempt(() => lookAtTable(root, path))));
+  }
+  for (const shards of joinShards(files.tables.filter(isParquet)).slice(0, maximumCandidates)) {
+    found.push(...(await attempt(() => lookAtParquet(root, shards))));
   }
   for (const path of labelFolders(files.images).slice(0, maximumCandidates)) {
     found.push(...(await attempt(() => lookAtFolder(root, path))));
@@ -42,7 +50,7 @@ export async function findDatasets(root: string, files: WorkspaceFiles): Promise
   for (const pair of maskedFolders(files.images).slice(0, maximumCandidates)) {
     found.push(...(await attempt(() => lookAtMasks(root, pair))));
   }
-  for (const pair of arrayPairs(files.arrays).slice(0, maximumCandidates)) {
+  for (const pair of (await arrayPairs(root, files)).slice(0, maximumCandidates)) {
     found.push(...(await attempt(() => lookAtArrays(root, pair))));
   }
   return found;
@@ -88,6 +96,37 @@ async function lookAtTable(root: string, path: string): Promise<DataCandidate | 
   };
 }
 
+/** Files of one Parquet dataset: Hugging Face datasets number them, `train-00000-of-00002.parquet`. */
+function joinShards(files: readonly string[]): string[][] {
+  const groups = new Map<string, string[]>();
+  for (const file of files) {
+    const key = file.replace(/-\d+-of-(\d+)\.parquet$/i, "-of-$1.parquet");
+    groups.set(key, [...(groups.get(key) ?? []), file].sort());
+  }
+  return [...groups.values()];
+}
+
+async function lookAtParquet(root: string, shards: string[]): Promise<DataCandidate> {
+  const [path = ""] = shards;
+  const parquet = shards.length === 1 ? path : shards;
+  const source = (target: TargetConfig): SourceConfig => ({ parquet, target });
+  const dataset = await openDataset("look", source([]), root);
+  try {
+    const seen = {
+      columns: dataset.columns,
+      examples: await spread(dataset, looked),
+      length: dataset.length,
+    };
+    const image = dataset instanceof ParquetDataset ? dataset.image?.name : undefined;
+    const split = splitOf(path);
+    return image === undefined
+      ? { path, kind: "table", split, ...seen, source }
+      : { path, kind: "images", split, ...seen, imageColumn: image, source };
+  } finally {
+    await dataset.close();
+  }
+}
+
 async function lookAtFolder(root: string, path: string): Promise<DataCandidate> {
   const source = (): SourceConfig => ({ images: path });
   const seen = await look(root, source());
@@ -105,32 +144,6 @@ async function lookAtMasks(
   });
   const seen = await look(root, source({ masks }));
   return { path: images, kind: "images", split: splitOf(images), ...seen, masks, source };
-}
-
-interface ArrayPair {
-  readonly inputs: string;
-  readonly targets: string;
-}
-
-async function lookAtArrays(root: string, pair: ArrayPair): Promise<DataCandidate> {
-  const npy = { x: pair.inputs, y: pair.targets };
-  const dataset = await openDataset("look", { npy, target: "y" }, root);
-  try {
-    const x = await dataset.array?.("x", 0, 1);
-    const y = await dataset.array?.("y", 0, 1);
-    return {
-      path: pair.inputs,
-      kind: "arrays",
-      split: splitOf(pair.inputs),
-      columns: dataset.columns,
-      examples: [],
-      length: dataset.length,
-      shapes: { x: x?.shape.slice(1) ?? [], y: y?.shape.slice(1) ?? [] },
-      source: () => ({ npy, target: "y" }),
-    };
-  } finally {
-    await dataset.close();
-  }
 }
 
 async function look(root: string, source: SourceConfig) {
@@ -182,29 +195,4 @@ async function exists(path: string): Promise<boolean> {
     () => true,
     () => false,
   );
-}
-
-/** `x_train.npy` with `y_train.npy`, `images.npy` with `labels.npy`, and so on. */
-function arrayPairs(arrays: readonly string[]): ArrayPair[] {
-  const role = /(^|[_.-])(x|features?|images?|data|inputs?)(?=$|[_.-])/i;
-  return arrays.flatMap((inputs) => {
-    const [folder, name] = [posix.dirname(inputs), posix.basename(inputs, ".npy")];
-    if (!role.test(name)) {
-      return [];
-    }
-    const targets = ["y", "labels", "label", "targets", "target"]
-      .map((word) => posix.join(folder, `${name.replace(role, `$1${word}`)}.npy`))
-      .find((file) => arrays.some((other) => other.toLowerCase() === file.toLowerCase()));
-    const actual = arrays.find((other) => other.toLowerCase() === targets?.toLowerCase());
-    return actual === undefined ? [] : [{ inputs, targets: actual }];
-  });
-}
-
-function splitOf(path: string): "train" | "test" | undefined {
-  if (/(^|[/._-])train/i.test(path) || /[_-](train|training)\b/i.test(path)) {
-    return "train";
-  }
-  return /(^|[/._-])(test|val|valid|validation|dev|eval|holdout)(?=$|[/._-])/i.test(path)
-    ? "test"
-    : undefined;
 }

@@ -40,7 +40,7 @@ export function planFeatures(
         : data.kind === "images"
           ? imageFeature(input)
           : data.kind === "arrays"
-            ? arrayFeature(shape, data)
+            ? arrayFeature(input, data)
             : input.dtype.includes("int")
               ? tokenFeature(shape, facts, tokenizers, modelFile)
               : undefined;
@@ -110,15 +110,22 @@ function imageFeature(input: ValueInfo): FeatureConfig | undefined {
   };
 }
 
-function arrayFeature(
-  shape: readonly (number | string)[],
-  data: DataCandidate,
-): FeatureConfig | undefined {
+/** Images of 8-bit samples go through the image feature where the input has channels; numbers are taken as they lie. */
+function arrayFeature(input: ValueInfo, data: DataCandidate): FeatureConfig | undefined {
   const found = data.shapes?.["x"] ?? [];
+  const shape = input.shape.slice(1);
+  if (data.samples) {
+    const image = imageFeature(input);
+    if (image !== undefined) {
+      return image;
+    }
+  }
+  const flat = found.reduce((product, size) => product * size, 1);
   const fits =
     found.length === shape.length &&
     shape.every((size, axis) => typeof size !== "number" || size === found[axis]);
-  return fits ? { array: "x" } : undefined;
+  const fitsFlat = data.samples && shape.length === 1 && shape[0] === flat;
+  return fits || fitsFlat ? { array: "x", ...(data.samples ? { scale: "1/255" } : {}) } : undefined;
 }
 
 function tokenFeature(

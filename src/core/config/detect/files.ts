@@ -8,6 +8,10 @@ export interface WorkspaceFiles {
   readonly checkpoints: readonly string[];
   readonly tables: readonly string[];
   readonly arrays: readonly string[];
+  /** NumPy archives, which may hold data. */
+  readonly archives: readonly string[];
+  /** Files of MNIST's format. */
+  readonly idx: readonly string[];
   readonly images: readonly string[];
   readonly tokenizers: readonly string[];
 }
@@ -18,10 +22,11 @@ const natural = new Intl.Collator("en", { numeric: true });
 export async function scanWorkspace(root: string): Promise<WorkspaceFiles> {
   const files = await glob(
     [
-      "**/*.{onnx,keras,h5,hdf5,pt,pth,ckpt,bin,safetensors,csv,tsv,jsonl,ndjson,npy,png,jpg,jpeg}",
+      "**/*.{onnx,keras,h5,hdf5,pt,pth,ckpt,bin,safetensors,csv,tsv,jsonl,ndjson,parquet,npy,npz,png,jpg,jpeg}",
       "**/*tokenizer*.json",
       "**/model.json",
       "**/*.{safetensors,bin}.index.json",
+      "**/*[-.]idx[1-4]-ubyte{,.gz}",
     ],
     {
       cwd: root,
@@ -43,8 +48,10 @@ export async function scanWorkspace(root: string): Promise<WorkspaceFiles> {
     checkpoints: ending(
       /(\.(pt|pth|ckpt|bin|safetensors|keras|h5|hdf5|(safetensors|bin)\.index\.json)|(^|\/)model\.json)$/i,
     ).filter((file) => !isPart(file)),
-    tables: ending(/\.(csv|tsv|jsonl|ndjson)$/i),
+    tables: ending(/\.(csv|tsv|jsonl|ndjson|parquet)$/i),
     arrays: ending(/\.npy$/i),
+    archives: ending(/\.npz$/i),
+    idx: ending(/[-.]idx[1-4]-ubyte(\.gz)?$/i),
     images: ending(/\.(png|jpe?g)$/i),
     tokenizers: ending(/tokenizer[^/]*\.json$/i).filter((file) => !/config/i.test(file)),
   };
@@ -129,4 +136,14 @@ function numbersToStars(file: string): string {
   }
   const [parent, last] = [posix.dirname(folder), posix.basename(folder)];
   return posix.join(parent, last.replace(/\d+/g, "*"), name);
+}
+
+/** The part of the data that a path names. */
+export function splitOf(path: string): "train" | "test" | undefined {
+  if (/(^|[/._-])train/i.test(path) || /[_-](train|training)\b/i.test(path)) {
+    return "train";
+  }
+  return /(^|[/._-])(test|val|valid|validation|dev|eval|holdout|t10k)(?=$|[/._-])/i.test(path)
+    ? "test"
+    : undefined;
 }

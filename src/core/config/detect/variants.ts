@@ -58,6 +58,24 @@ export async function pickVariant(
 
 /** How pixels may have been scaled. */
 export function pixelVariants(config: Config): Variant[] {
+  const array = Object.entries(config.features).find(
+    ([, feature]) => "array" in feature && feature.scale !== undefined,
+  );
+  if (array && "array" in array[1]) {
+    const [input, { array: field, scale = "1/255" }] = array;
+    return [
+      {
+        value: "unit",
+        label: "Pixels from 0 to 1",
+        config: withFeature(config, input, { array: field, scale }),
+      },
+      {
+        value: "raw",
+        label: "Pixels from 0 to 255",
+        config: withFeature(config, input, { array: field }),
+      },
+    ];
+  }
   const entry = Object.entries(config.features).find(([, feature]) => "image" in feature);
   if (!entry || !("image" in entry[1])) {
     return [];

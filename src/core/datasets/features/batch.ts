@@ -76,7 +76,7 @@ export class Batch {
         "config",
         `The field "${field}" is no array: the dataset "${dataset.name}" comes from ${dataset.file}.`,
         { file: "tracin.json" },
-        'Use "array" with "npy" sources, "columns" with tables.',
+        'Use "array" with "npy", "npz" and "idx" sources, "columns" with tables.',
       );
     }
     const parts: Float32Array[] = [];
@@ -101,17 +101,21 @@ export class Batch {
 
   async image(position: number): Promise<DecodedImage> {
     const { dataset } = this;
+    if (dataset.samples) {
+      return dataset.samples(this.index(position));
+    }
     if (!dataset.imageBytes) {
       throw new TracInError(
         "config",
         `The dataset "${dataset.name}" (${dataset.file}) has no images.`,
         { file: "tracin.json" },
-        'Give it as "images": a manifest, or a folder with one folder per label.',
+        'Give it as "images": a manifest, or a folder with one folder per label; or name the field with "image".',
       );
     }
     const index = this.index(position);
     const bytes = await dataset.imageBytes(index);
-    return decodeImage(bytes, dataset.locator(index).image ?? dataset.file);
+    const { file, image, line } = dataset.locator(index);
+    return decodeImage(bytes, image ?? `${file} [${line}]`);
   }
 
   /** The mask of an example: workspace path of its file, without reading it. */

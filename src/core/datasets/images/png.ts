@@ -1,4 +1,5 @@
 import { inflateSync } from "node:zlib";
+import { crc32 } from "../../formats/crc32.ts";
 import type { DecodedImage } from "../dataset.ts";
 import { maxPixels } from "./limits.ts";
 import { type LineLayout, lineBytes, readLines } from "./png-lines.ts";
@@ -151,16 +152,4 @@ function lookUp(indices: Uint8Array | Uint16Array, chunks: readonly Chunk[]): Ui
     data[pixel * 3 + 2] = palette[index * 3 + 2] ?? 0;
   }
   return data;
-}
-
-/** CRC-32 of a small chunk, bit by bit. */
-function crc32(bytes: Uint8Array): number {
-  let sum = 0xffffffff;
-  for (const byte of bytes) {
-    sum ^= byte;
-    for (let bit = 0; bit < 8; bit++) {
-      sum = sum & 1 ? (sum >>> 1) ^ 0xedb88320 : sum >>> 1;
-    }
-  }
-  return (sum ^ 0xffffffff) >>> 0;
 }

@@ -1,34 +1,55 @@
 import { TracInError } from "../../errors.ts";
-import { resolveExisting } from "../../paths.ts";
-import type { Dataset, Example, FieldValue, Locator } from "../dataset.ts";
-import { NpyFile } from "./npy.ts";
+import type { Dataset, DecodedImage, Example, FieldValue, Locator } from "../dataset.ts";
+import { requireColumn } from "../field.ts";
+import { ArrayImages } from "./array-images.ts";
+import type { NpyFile } from "./npy.ts";
 
-/** NumPy arrays side by side: field name to .npy file, the first axis is the example. */
+/** What a dataset of arrays is opened from. */
+export interface ArrayFields {
+  /** Opens one field. */
+  readonly open: (field: string, place: string) => Promise<NpyFile>;
+  /** Field name to its file, or its name in an archive. */
+  readonly places: Readonly<Record<string, string>>;
+  /** Field that holds the image of each example; found by its shape unless told. */
+  readonly image: string | undefined;
+  /** Releases what the fields share. */
+  readonly close?: () => Promise<void>;
+}
+
+/** Arrays side by side (NPY, NPZ, IDX): the first axis of each is the example. */
 export class ArraysDataset implements Dataset {
   readonly kind = "arrays";
   readonly columns: readonly string[];
+
+  /** Images as PNG files and as samples, where a field holds them. */
+  readonly imageBytes?: (index: number) => Promise<Uint8Array>;
+  readonly samples?: (index: number) => Promise<DecodedImage>;
 
   private constructor(
     readonly name: string,
     private readonly fields: ReadonlyMap<string, NpyFile>,
     private readonly first: NpyFile,
     readonly target: readonly string[],
+    images: ArrayImages | undefined,
+    private readonly release: () => Promise<void>,
   ) {
     this.columns = [...this.fields.keys()];
+    if (images !== undefined) {
+      this.imageBytes = (index) => images.png(index);
+      this.samples = (index) => images.samples(index);
+    }
   }
 
   /** Throws kind `data` when a file is damaged or the first axes differ. */
   static async open(
     name: string,
-    root: string,
-    files: Readonly<Record<string, string>>,
+    { open, places, image, close = async () => undefined }: ArrayFields,
     target: readonly string[],
   ): Promise<ArraysDataset> {
     const fields = new Map<string, NpyFile>();
     try {
-      for (const [field, path] of Object.entries(files)) {
-        const inside = await resolveExisting(root, path);
-        fields.set(field, await NpyFile.open(inside.absolute, inside.relative));
+      for (const [field, place] of Object.entries(places)) {
+        fields.set(field, await open(field, place));
       }
       const [first] = fields.values();
       if (first === undefined || first.length === 0) {
@@ -36,22 +57,28 @@ export class ArraysDataset implements Dataset {
           "data",
           `The dataset "${name}" has no examples.`,
           first === undefined ? {} : { file: first.file },
-          'Name .npy files under "npy" in tracin.json.',
+          "Name arrays with at least one row in tracin.json.",
         );
       }
-      for (const other of fields.values()) {
+      for (const [field, other] of fields) {
         if (other.length !== first.length) {
           throw new TracInError(
             "data",
-            `The array has ${other.length} examples, but ${first.file} has ${first.length}.`,
-            { file: other.file },
+            `The array has ${other.length} examples, but "${[...fields.keys()][0]}" has ${first.length}.`,
+            { file: other.file, column: field },
             "All arrays of a dataset have the same first axis.",
           );
         }
       }
-      return new ArraysDataset(name, fields, first, target);
+      const images = ArrayImages.find(fields, target, image);
+      const dataset = new ArraysDataset(name, fields, first, target, images, close);
+      if (image !== undefined) {
+        requireColumn(dataset, image);
+      }
+      return dataset;
     } catch (error) {
       await closeAll(fields);
+      await close();
       throw error;
     }
   }
@@ -65,7 +92,7 @@ export class ArraysDataset implements Dataset {
   }
 
   locator(index: number): Locator {
-    return { file: this.file, line: 0, lineCount: 0, ...this.first.rowBytes(index) };
+    return { file: this.file, line: index, lineCount: 0, ...this.first.rowBytes(index) };
   }
 
   at(): undefined {
@@ -102,8 +129,9 @@ export class ArraysDataset implements Dataset {
     return examples;
   }
 
-  close(): Promise<void> {
-    return closeAll(this.fields);
+  async close(): Promise<void> {
+    await closeAll(this.fields);
+    await this.release();
   }
 }
 

@@ -9,7 +9,9 @@ import {
 import { FileSource } from "../../formats/source.ts";
 import { bytesPerElement } from "../../graph/tensor.ts";
 
-/** A NumPy array whose first axis is the example: a .npy file, or an entry of an archive. Rows are read by range. */
+/**
+ * An array whose first axis is the example: a .npy file, an entry of an archive, or an IDX file. Rows are read by range.
+ */
 export class NpyFile {
   private constructor(
     readonly file: string,
@@ -51,6 +53,16 @@ export class NpyFile {
     if (header.shape.length === 0) {
       throw fail("The array is a single number: it has no axis of examples.", saveArrays);
     }
+    return new NpyFile(file, bytes, release, header);
+  }
+
+  /** An array whose header was read, and checked against the bytes, elsewhere. */
+  static withHeader(
+    bytes: ByteRange,
+    file: string,
+    release: () => Promise<void>,
+    header: NpyHeader,
+  ): NpyFile {
     return new NpyFile(file, bytes, release, header);
   }
 

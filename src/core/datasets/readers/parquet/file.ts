@@ -1,0 +1,125 @@
+import type { DuckDBType, DuckDBValue } from "@duckdb/node-api";
+import { TracInError } from "../../../errors.ts";
+import type { InsidePath } from "../../../paths.ts";
+import { Database, quote } from "../../../store/duckdb.ts";
+
+/** Bytes that DuckDB may hold for one file: a few decompressed pages of each column. */
+const memoryLimit = 512 << 20;
+
+export interface ParquetColumn {
+  readonly name: string;
+  readonly type: DuckDBType;
+}
+
+/**
+ * One Parquet file, read by row ranges through DuckDB, which may touch nothing but this file. Row groups before the
+ * range are left out by their statistics; nothing is loaded as a whole.
+ */
+export class ParquetFile {
+  /** One question at a time: a connection answers no others meanwhile. */
+  private last: Promise<unknown> = Promise.resolve();
+
+  private constructor(
+    readonly file: string,
+    private readonly database: Database,
+    private readonly table: string,
+    /** Rows that its footer promises. */
+    readonly length: number,
+    readonly columns: readonly ParquetColumn[],
+  ) {}
+
+  /** Reads the footer. Throws kind `data` when the file is no Parquet file, damaged or encrypted. */
+  static async open({ absolute, relative }: InsidePath): Promise<ParquetFile> {
+    if (/[*?[\]]/.test(absolute)) {
+      throw new TracInError(
+        "data",
+        "The path of a Parquet file must have no *, ?, [ or ]: they stand for other files there.",
+        { file: relative },
+        "Rename the file or its folder.",
+      );
+    }
+    const database = await Database.open({ files: [absolute], memoryLimit });
+    const from = `read_parquet(${quote(absolute)}, file_row_number = true, hive_partitioning = false)`;
+    try {
+      const shape = await database.connection.runAndReadAll(`SELECT * FROM ${from} LIMIT 0`);
+      const types = shape.columnTypes();
+      const columns = shape.columnNames().flatMap((name, index) => {
+        const type = types[index];
+        return type === undefined || name === rowNumber ? [] : [{ name, type }];
+      });
+      const counted = await database.connection.runAndReadAll(`SELECT count(*) FROM ${from}`);
+      const length = Number(counted.getRows()[0]?.[0]);
+      if (!Number.isSafeInteger(length) || length < 0) {
+        throw new Error(`it claims ${length} rows`);
+      }
+      return new ParquetFile(relative, database, from, length, columns);
+    } catch (error) {
+      database.close();
+      throw damaged(relative, error);
+    }
+  }
+
+  get module() {
+    return this.database.module;
+  }
+
+  /**
+   * Expressions over the columns for the rows [start, end), in file order.
+   * Throws kind `data` when the file is damaged there or holds fewer rows than it promises.
+   */
+  rows(expressions: readonly string[], start: number, end: number): Promise<DuckDBValue[][]> {
+    const question = this.last.then(() => this.ask(expressions, start, end));
+    this.last = question.catch(() => undefined);
+    return question;
+  }
+
+  async close(): Promise<void> {
+    await this.last;
+    this.database.close();
+  }
+
+  private async ask(
+    expressions: readonly string[],
+    start: number,
+    end: number,
+  ): Promise<DuckDBValue[][]> {
+    if (start >= end) {
+      return [];
+    }
+    const where = `${rowNumber} >= ${start} AND ${rowNumber} < ${end}`;
+    const sql = `SELECT ${[rowNumber, ...expressions].join(", ")} FROM ${this.table} WHERE ${where}`;
+    let rows: DuckDBValue[][];
+    try {
+      rows = (await this.database.connection.runAndReadAll(sql)).getRows();
+    } catch (error) {
+      throw damaged(this.file, error, start);
+    }
+    if (rows.length !== end - start || rows.some(([row], at) => Number(row) !== start + at)) {
+      throw damaged(
+        this.file,
+        new Error(`it gives ${rows.length} of the ${end - start} rows that it promises`),
+        start,
+      );
+    }
+    return rows.map((row) => row.slice(1));
+  }
+}
+
+const rowNumber = "file_row_number";
+
+function damaged(file: string, error: unknown, row?: number): TracInError {
+  if (error instanceof TracInError) {
+    return error;
+  }
+  const reason = (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";
+  const isMemory = /out of memory/i.test(reason);
+  return new TracInError(
+    "data",
+    isMemory
+      ? "The rows of the Parquet file take more than 512 MiB at once."
+      : `The Parquet file cannot be read: ${reason.slice(0, 300)}.`,
+    { file, ...(row === undefined ? {} : { row }) },
+    isMemory ? "Write it again with smaller row groups." : "Copy it again, or write it anew.",
+    { cause: error },
+  );
+}

@@ -1,0 +1,426 @@
+import { readFile, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { describe, expect, it } from "vitest";
+import type { SourceConfig } from "../../../src/core/config/config.ts";
+import { detectWorkspace } from "../../../src/core/config/detect.ts";
+import { hasLines } from "../../../src/core/datasets/content.ts";
+import { fitEncoder } from "../../../src/core/datasets/fit.ts";
+import { decodePng } from "../../../src/core/datasets/images/png.ts";
+import { openDataset } from "../../../src/core/datasets/open.ts";
+import { previewExample } from "../../../src/core/datasets/preview.ts";
+import { closing, errorOf, workspace } from "./workspace.ts";
+
+const goldens = fileURLToPath(new URL("../golden/readers/", import.meta.url));
+
+interface Expected {
+  readonly table: readonly Readonly<Record<string, unknown>>[];
+  readonly pictures: string;
+  readonly npz: Readonly<Record<string, { shape: readonly number[]; values: readonly number[] }>>;
+  readonly idx: Readonly<Record<string, readonly number[]>>;
+}
+const expected: Expected = JSON.parse(await readFile(join(goldens, "expected.json"), "utf8"));
+const pictures = Buffer.from(expected.pictures, "base64");
+const pictureSize = 6 * 5 * 3;
+const picture = (index: number) => [
+  ...pictures.subarray(index * pictureSize, (index + 1) * pictureSize),
+];
+
+function open(source: SourceConfig, root = goldens) {
+  return closing(openDataset("train", source, root));
+}
+
+describe("Parquet", () => {
+  it.each([["table.parquet"], [["part-0.parquet", "part-1.parquet"]]])(
+    "%s gives the rows that pyarrow wrote, over the borders of row groups and files",
+    async (parquet) => {
+      const dataset = await open({ parquet, target: "label" });
+      expect(dataset.length).toBe(25);
+      const rows = await dataset.read(0, 25);
+      expect(rows.map(({ fields }) => ({ ...fields }))).toEqual(expected.table);
+      const part = await dataset.read(5, 16);
+      expect(part.map(({ index }) => index)).toEqual(Array.from({ length: 11 }, (_, i) => i + 5));
+      expect({ ...part[4]?.fields }).toEqual(expected.table[9]);
+    },
+  );
+
+  it("names file and row of an example", async () => {
+    const dataset = await open({ parquet: ["part-0.parquet", "part-1.parquet"], target: "label" });
+    expect(dataset.locator(12)).toEqual({
+      file: "part-1.parquet",
+      line: 2,
+      lineCount: 0,
+      start: 2,
+      end: 3,
+    });
+    expect(dataset.at({ line: 2 })).toBeUndefined();
+    // What edits files as text must leave these alone.
+    expect(hasLines(dataset)).toBe(false);
+  });
+
+  it("answers many questions at once, each with its own rows", async () => {
+    const dataset = await open({ parquet: "table.parquet", target: "label" });
+    const rows = await Promise.all(Array.from({ length: 25 }, (_, i) => dataset.read(i, i + 1)));
+    expect(rows.map(([row]) => row?.fields["text"])).toEqual(
+      expected.table.map((row) => row["text"]),
+    );
+  });
+
+  it("encodes numbers, categories and token lists", async () => {
+    const train = await open({ parquet: "table.parquet", target: "label" });
+    const encoder = await fitEncoder({
+      features: {
+        x: { columns: ["double", "long", "flag", "kind"], oneHot: { kind: "auto" } },
+        ids: { tokens: { column: "ids", length: 4 } },
+      },
+      loss: { type: "softmax-cross-entropy" },
+      labels: undefined,
+      target: "label",
+      output: ["batch", 3],
+      inputs: [
+        { name: "x", dtype: "float64", shape: [6] },
+        { name: "ids", dtype: "int64", shape: [4] },
+      ],
+      train,
+      root: goldens,
+    });
+    const { inputs, targets } = await encoder.encode(train, 6, 9);
+    expect([...(inputs.get("x")?.data ?? [])]).toEqual(
+      expected.table
+        .slice(6, 9)
+        .flatMap((row, at) => [
+          row["double"],
+          row["long"],
+          Number(row["flag"]),
+          ...[0, 1, 2].map((kind) => Number(at === kind)),
+        ]),
+    );
+    expect([...(inputs.get("ids")?.data ?? [])].map(Number)).toEqual([
+      ...[0, 0, 0, 0],
+      ...[0, 1, 0, 0],
+      ...[0, 1, 2, 0],
+    ]);
+    expect([...targets.data].map(Number)).toEqual([0, 1, 2]);
+  });
+
+  it.each([
+    ["images.parquet", "image", "3.png"],
+    ["blobs.parquet", "png", undefined],
+  ])("%s: images are found, decoded and shown", async (parquet, column, name) => {
+    const dataset = await open({ parquet, target: "label" });
+    for (const index of [0, 3, 31, 32, 39]) {
+      const bytes = await dataset.imageBytes?.(index);
+      expect([...decodePng(bytes ?? new Uint8Array()).data]).toEqual(picture(index));
+    }
+    expect(await previewExample(dataset, 3)).toMatchObject({ kind: "image", mime: "image/png" });
+    const [row] = await dataset.read(3, 4);
+    expect(row?.fields[column]).toEqual(name ?? expect.stringMatching(/^\d+ bytes$/));
+  });
+
+  it("refuses columns without images, other columns in a second file, and names that stand for other files", async () => {
+    expect(
+      await errorOf(open({ parquet: "table.parquet", image: "text", target: "label" })),
+    ).toMatchObject({
+      kind: "data",
+      place: { file: "table.parquet", column: "text" },
+    });
+    const other = await errorOf(
+      open({ parquet: ["table.parquet", "other.parquet"], target: "label" }),
+    );
+    expect(other.message).toMatch(/other columns than table.parquet/);
+    const root = await workspace({
+      "a[1].parquet": await readFile(join(goldens, "table.parquet")),
+    });
+    const glob = await errorOf(open({ parquet: "a[1].parquet", target: "label" }, root));
+    expect(glob.message).toMatch(/stand for other files/);
+    const missing = await errorOf(open({ parquet: "table.parquet", target: "nothing" }));
+    expect(missing).toMatchObject({ kind: "data", place: { column: "nothing" } });
+  });
+
+  it("refuses damaged files, whatever byte is wrong, or gives rows", async () => {
+    const whole = await readFile(join(goldens, "table.parquet"));
+    const root = await workspace({ "empty.parquet": "", "text.parquet": "PAR1 no PAR1" });
+    for (const parquet of ["empty.parquet", "text.parquet"]) {
+      expect(await errorOf(open({ parquet, target: "label" }, root))).toMatchObject({
+        kind: "data",
+        place: { file: parquet },
+      });
+    }
+    for (let turn = 0; turn < 60; turn++) {
+      const bytes = Buffer.from(whole);
+      const cut = turn % 3 === 0;
+      const at = Math.floor((turn / 60) * bytes.length);
+      bytes[at] = (bytes[at] ?? 0) ^ 0xff;
+      await writeFile(join(root, "bad.parquet"), cut ? whole.subarray(0, at) : bytes);
+      try {
+        const dataset = await openDataset(
+          "train",
+          { parquet: "bad.parquet", target: "label" },
+          root,
+        );
+        try {
+          await dataset.read(0, Math.min(dataset.length, 25));
+          expect(cut).toBe(false);
+        } finally {
+          await dataset.close();
+        }
+      } catch (error) {
+        expect(error).toMatchObject({ kind: "data", place: { file: "bad.parquet" } });
+      }
+    }
+  });
+});
+
+describe("NPZ", () => {
+  it.each(["stored.npz", "packed.npz"])("%s holds several datasets", async (npz) => {
+    for (const part of ["train", "test"]) {
+      const fields = { x: `x_${part}`, y: `y_${part}` };
+      const dataset = await open({ npz, fields, target: "y" });
+      for (const [field, name] of Object.entries(fields)) {
+        const { shape, values } = expected.npz[name] ?? { shape: [], values: [] };
+        const all = await dataset.array?.(field, 0, dataset.length);
+        expect(all?.shape).toEqual(shape);
+        expect([...(all?.data ?? [])]).toEqual(values);
+      }
+      expect(dataset.locator(3)).toMatchObject({ file: npz, line: 3, lineCount: 0 });
+    }
+  });
+
+  it("refuses an array that is not there, and arrays of different lengths", async () => {
+    const missing = await errorOf(
+      open({ npz: "stored.npz", fields: { x: "nothing" }, target: "x" }),
+    );
+    expect(missing).toMatchObject({ kind: "data", place: { file: "stored.npz", column: "x" } });
+    expect(missing.message).toMatch(/no array "nothing"; it has "x_train"/);
+    const lengths = await errorOf(
+      open({ npz: "stored.npz", fields: { x: "x_train", y: "y_test" }, target: "y" }),
+    );
+    expect(lengths.message).toMatch(/4 examples, but "x" has 9/);
+  });
+
+  it.each(["stored.npz", "packed.npz"])("refuses %s cut off or with lying sizes", async (npz) => {
+    const whole = await readFile(join(goldens, npz));
+    const root = await workspace({});
+    for (let turn = 0; turn < 40; turn++) {
+      const at = Math.floor((turn / 40) * whole.length);
+      await writeFile(join(root, "bad.npz"), whole.subarray(0, at));
+      const error = await errorOf(
+        open({ npz: "bad.npz", fields: { x: "x_train" }, target: "x" }, root),
+      );
+      expect(error).toMatchObject({ kind: "data", place: { file: "bad.npz" } });
+    }
+    // The shape of the first array: more rows than there are bytes for.
+    const lying = Buffer.from(whole);
+    const shape = lying.indexOf("(9, 6, 5)");
+    if (npz === "stored.npz") {
+      lying.write("(9, 9, 9)", shape);
+      await writeFile(join(root, "bad.npz"), lying);
+      const error = await errorOf(
+        open({ npz: "bad.npz", fields: { x: "x_train" }, target: "x" }, root),
+      );
+      expect(error.message).toMatch(/promises 729 bytes of data, but the file holds 270/);
+    }
+  });
+});
+
+describe("IDX", () => {
+  it.each(Object.keys(expected.idx))("reads %s", async (code) => {
+    const dataset = await open({ idx: { x: `${code}.idx` }, target: "x" });
+    const all = await dataset.array?.("x", 0, 3);
+    expect(all?.shape).toEqual([3, 2, 2]);
+    expect([...(all?.data ?? [])]).toEqual(expected.idx[code]);
+  });
+
+  it.each(["", ".gz"])("reads images and labels of MNIST's files%s", async (ending) => {
+    const idx = {
+      x: `train-images-idx3-ubyte${ending}`,
+      y: `train-labels-idx1-ubyte${ending}`,
+    };
+    const dataset = await open({ idx, target: "y" });
+    expect([...((await dataset.array?.("x", 0, 9))?.data ?? [])]).toEqual(
+      expected.npz["x_train"]?.values,
+    );
+    expect([...((await dataset.array?.("y", 0, 9))?.data ?? [])]).toEqual(
+      expected.npz["y_train"]?.values,
+    );
+  });
+
+  it("refuses what is cut off, claims too much, or is no IDX file", async () => {
+    const whole = await readFile(join(goldens, "train-images-idx3-ubyte"));
+    const lying = Buffer.from(whole);
+    lying.writeUInt32BE(0xffffffff, 4);
+    const cases: [Uint8Array, RegExp][] = [
+      [whole.subarray(0, 3), /does not begin as an IDX file/],
+      [whole.subarray(0, 10), /header is longer than the file/],
+      [whole.subarray(0, 100), /promises 270 bytes of data .* holds 84/],
+      [lying, /promises 128849018850 bytes/],
+      [Buffer.from([0, 0, 8, 255, 0, 0, 0, 1]), /header is longer than the file/],
+      [Buffer.from([0, 0, 7, 1, 0, 0, 0, 1, 1]), /does not begin as an IDX file/],
+      [gzipSync(whole).subarray(0, 60), /cannot be unpacked as gzip/],
+    ];
+    for (const [bytes, message] of cases) {
+      const root = await workspace({ "bad.idx": bytes });
+      const error = await errorOf(open({ idx: { x: "bad.idx" }, target: "x" }, root));
+      expect(error).toMatchObject({ kind: "data", place: { file: "bad.idx" } });
+      expect(error.message).toMatch(message);
+    }
+  });
+});
+
+describe("images in arrays", () => {
+  const labelled = (field: string): SourceConfig => ({
+    npz: "packed.npz",
+    fields: { x: field, y: "y_train" },
+    target: "y",
+  });
+
+  it.each(["x_train", "planar"])("%s: samples and previews", async (field) => {
+    const dataset = await open(labelled(field));
+    const { shape = [], values = [] } = expected.npz[field] ?? {};
+    const channels = shape.length === 4 ? 3 : 1;
+    for (const index of [0, 8]) {
+      const row = values.slice(index * 30 * channels, (index + 1) * 30 * channels);
+      // [channels, pixels] becomes [pixels, channels].
+      const samples = Array.from(
+        { length: 30 * channels },
+        (_, at) => row[(at % channels) * 30 + Math.floor(at / channels)],
+      );
+      const image = await dataset.samples?.(index);
+      expect(image).toMatchObject({ height: 6, width: 5, channels });
+      expect([...(image?.data ?? [])]).toEqual(samples);
+      const preview = await previewExample(dataset, index);
+      expect(preview.kind).toBe("image");
+      const shown = preview.kind === "image" ? decodePng(preview.bytes) : undefined;
+      expect([...(shown?.data ?? [])]).toEqual(samples);
+    }
+  });
+
+  it("numbers from 0 to 1 are shown, but are no samples for the image feature", async () => {
+    const dataset = await open(labelled("unit"));
+    const preview = await previewExample(dataset, 1);
+    const shown = preview.kind === "image" ? decodePng(preview.bytes) : undefined;
+    expect([...(shown?.data ?? [])]).toEqual(
+      expected.npz["unit"]?.values.slice(64, 128).map((value) => Math.round(value * 255)),
+    );
+    const error = await errorOf(dataset.samples?.(0) ?? Promise.resolve());
+    expect(error.remedy).toMatch(/feature "array"/);
+  });
+
+  it("refuses a named field that holds no images", async () => {
+    const error = await errorOf(open({ npz: "packed.npz", fields: { x: "y_train" }, image: "x" }));
+    expect(error).toMatchObject({ kind: "config", place: { column: "x" } });
+  });
+});
+
+/** The digits sample's first images, as MNIST's files. */
+async function digitsAsIdx(count: number): Promise<string> {
+  const sample = fileURLToPath(new URL("../../../samples/digits/", import.meta.url));
+  const png = await openDataset("train", { images: "train/labels.csv" }, sample);
+  const images = Buffer.alloc(16 + count * 784);
+  const labels = Buffer.alloc(8 + count);
+  images.set([0, 0, 8, 3]);
+  labels.set([0, 0, 8, 1]);
+  for (const [at, size] of [count, 28, 28].entries()) {
+    images.writeUInt32BE(size, 4 + at * 4);
+  }
+  labels.writeUInt32BE(count, 4);
+  for (const { index, fields } of await png.read(0, count)) {
+    const bytes = await png.imageBytes?.(index);
+    images.set(decodePng(bytes ?? new Uint8Array()).data, 16 + index * 784);
+    labels[8 + index] = Number(fields["label"]);
+  }
+  await png.close();
+  const root = await workspace({
+    "data/train-images-idx3-ubyte.gz": gzipSync(images),
+    "data/train-labels-idx1-ubyte.gz": gzipSync(labels),
+    "data/t10k-images-idx3-ubyte": images,
+    "data/t10k-labels-idx1-ubyte": labels,
+    "model.onnx": await readFile(join(sample, "cnn/model.onnx")),
+  });
+  return root;
+}
+
+describe("MNIST's files in a workspace", () => {
+  it("are encoded as the same images in PNG files", async () => {
+    const root = await digitsAsIdx(60);
+    const sample = fileURLToPath(new URL("../../../samples/digits/", import.meta.url));
+    const idx = {
+      x: "data/train-images-idx3-ubyte.gz",
+      y: "data/train-labels-idx1-ubyte.gz",
+    };
+    const sources: [SourceConfig, string][] = [
+      [{ idx, target: "y" }, root],
+      [{ images: "train/labels.csv" }, sample],
+    ];
+    const batches = [];
+    for (const [source, folder] of sources) {
+      const train = await open(source, folder);
+      const encoder = await fitEncoder({
+        features: {
+          image: {
+            image: { size: [14, 14], channels: 1, scale: "1/255", mean: 0.1307, std: 0.3081 },
+          },
+        },
+        loss: { type: "softmax-cross-entropy" },
+        labels: Array.from({ length: 10 }, (_, label) => String(label)),
+        target: "target" in source ? source.target : undefined,
+        output: ["batch", 10],
+        inputs: [{ name: "image", dtype: "float32", shape: [1, 14, 14] }],
+        train,
+        root: folder,
+      });
+      const { inputs, targets } = await encoder.encode(train, 0, 60);
+      batches.push({ inputs, targets });
+    }
+    expect(batches[0]).toEqual(batches[1]);
+  });
+
+  it("are found by Set Up Workspace", async () => {
+    const { proposal, candidates } = await detectWorkspace(await digitsAsIdx(60));
+    expect(candidates.datasets.map(({ path }) => path)).toEqual([
+      "data/t10k-images-idx3-ubyte",
+      "data/train-images-idx3-ubyte.gz",
+    ]);
+    expect(proposal.data).toEqual({
+      train: {
+        idx: { x: "data/train-images-idx3-ubyte.gz", y: "data/train-labels-idx1-ubyte.gz" },
+        target: "y",
+      },
+      test: {
+        idx: { x: "data/t10k-images-idx3-ubyte", y: "data/t10k-labels-idx1-ubyte" },
+        target: "y",
+      },
+    });
+    expect(proposal.features).toMatchObject({ image: { image: { size: [28, 28], channels: 1 } } });
+  });
+
+  it("so are the archives of Keras and the Parquet files of Hugging Face", async () => {
+    const sample = fileURLToPath(new URL("../../../samples/digits/", import.meta.url));
+    const parquet = await readFile(join(goldens, "images.parquet"));
+    const root = await workspace({
+      "model.onnx": await readFile(join(sample, "cnn/model.onnx")),
+      "mnist.npz": await readFile(join(goldens, "packed.npz")),
+      "data/train-00000-of-00002.parquet": parquet,
+      "data/train-00001-of-00002.parquet": parquet,
+      "data/test-00000-of-00001.parquet": parquet,
+    });
+    const { candidates } = await detectWorkspace(root);
+    expect(candidates.datasets).toEqual([
+      { path: "data/test-00000-of-00001.parquet", columns: ["image", "label"] },
+      { path: "data/train-00000-of-00002.parquet", columns: ["image", "label"] },
+      { path: "mnist.npz: x_train", columns: ["x", "y"] },
+      { path: "mnist.npz: x_test", columns: ["x", "y"] },
+    ]);
+    const parts = await detectWorkspace(root, { train: "data/train-00000-of-00002.parquet" });
+    expect(parts.proposal.data?.["train"]).toEqual({
+      parquet: ["data/train-00000-of-00002.parquet", "data/train-00001-of-00002.parquet"],
+      target: "label",
+    });
+    const arrays = await detectWorkspace(root, { train: "mnist.npz: x_train" });
+    expect(arrays.proposal.data).toEqual({
+      train: { npz: "mnist.npz", fields: { x: "x_train", y: "y_train" }, target: "y" },
+      test: { npz: "mnist.npz", fields: { x: "x_test", y: "y_test" }, target: "y" },
+    });
+  });
+});
