@@ -159,6 +159,20 @@ describe("the marks on rows", () => {
     dispose();
   });
 
+  it("belong to the run's folder, not to a file of the same name in another one", async () => {
+    const { rows, documents, dispose } = open(Promise.resolve([mark(3)]));
+    const { editor } = editorOn(10, [0, 9]);
+    const other = { ...editor.document, uri: Uri.file("/other/train.csv") };
+    const beside = { ...editor.document, uri: Uri.file("/w2/train.csv") };
+    const diff = { ...editor.document, uri: { ...editor.document.uri, scheme: "git" } };
+    for (const document of [other, beside, diff]) {
+      expect(await documents.rows(document as never)).toEqual([]);
+    }
+    await rows.goTo(editor as never, 1);
+    expect(opened).toEqual([3]);
+    dispose();
+  });
+
   it("cost nothing but the visible rows when a file of 300,000 lines is scrolled", async () => {
     const places = Array.from({ length: 60 }, (_, index) => 5000 * index + 1);
     const { dispose } = open(Promise.resolve(places.map((line) => mark(line))));
