@@ -93,9 +93,9 @@ export class Helper {
     this.opened.catch(() => undefined);
   }
 
-  /** True while the process can take another job. */
+  /** True while the process can take another job: one that was told to end is not asked again while it does. */
   get isAlive(): boolean {
-    return this.child.exitCode === null && this.child.signalCode === null;
+    return !this.isClosed && this.child.exitCode === null && this.child.signalCode === null;
   }
 
   /**
@@ -134,7 +134,7 @@ export class Helper {
       await Promise.race([answer, this.died]);
     } catch (error) {
       const failure = TracInError.from(error);
-      const isConnection = failure.kind === "engine" && this.isAlive && !this.isClosed;
+      const isConnection = failure.kind === "engine" && this.isAlive;
       throw isConnection
         ? await Promise.race([this.died, later(failure)]).catch((reason: unknown) => reason)
         : failure;
