@@ -197,6 +197,15 @@ def bidirectional_states(K):
 # Embeddings and masks
 
 
+@case(2, 3, ids=lambda rng: ids(rng, 5), places=lambda rng: np.tile(np.arange(5, dtype="int32"), (N, 1)))
+def add_with_one_mask(K):
+    """Token and position embeddings: Keras 2 keeps the mask of the one that has it, Keras 3 none."""
+    L = K.layers
+    x, places = K.Input((5,), name="ids", dtype="int32"), K.Input((5,), name="places", dtype="int32")
+    h = L.Add()([L.Embedding(10, 4, mask_zero=True)(x), L.Embedding(5, 4)(places)])
+    return K.Model([x, places], L.Dense(CLASSES)(L.GlobalAveragePooling1D()(L.Dense(3, activation="tanh")(h))))
+
+
 @case(2, 3, ids=lambda rng: ids(rng, 4, "none"))
 def embedding(K):
     L = K.layers

@@ -72,7 +72,9 @@ function merge(context: LayerContext, op: string): KerasTensor {
       ...input.shape.slice(1),
     ]),
   );
-  const mask = masks.length === inputs.length ? combined(context, masks) : undefined;
+  // Keras 3 takes no mask where an input has none, Keras 2 those that there are.
+  const isMasked = context.version === 3 ? masks.length === inputs.length : masks.length > 0;
+  const mask = isMasked ? combined(context, masks) : undefined;
   return context.tensor(value, shape, { order, mask, dtype: first.dtype });
 }
 
