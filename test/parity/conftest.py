@@ -7,6 +7,9 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+# Before anything imports TensorFlow.
+os.environ |= {"TF_CPP_MIN_LOG_LEVEL": "3", "CUDA_VISIBLE_DEVICES": ""}
+
 import numpy as np
 import pytest
 import torch
