@@ -69,7 +69,7 @@ export function useVSCode(name: string): Session {
     async explain(index, seen) {
       const window = present(editor);
       await window.command("TracIn: Explain Prediction");
-      await window.quickRow(/^\s*test\b/).click(); // not what the palette may still list
+      await window.quickRow(/^\s*test\s*\d+ examples/).click(); // no row that the palette still lists
       await window.quickInput.locator("input.input").fill(String(index));
       await window.quickRow(seen).waitFor();
       await window.page.keyboard.press("Enter");
