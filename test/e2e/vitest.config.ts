@@ -10,6 +10,7 @@ export default defineConfig({
     fileParallelism: false,
     // A workbench under a software renderer may miss a deadline; what fails twice is broken.
     retry: 1,
+    expect: { poll: { timeout: 20_000 } },
     testTimeout: 120_000,
     hookTimeout: 180_000,
   },
