@@ -1,6 +1,3 @@
-import type { RankedView, SuspectOrder } from "../src/protocol/compute.ts";
-import type { PageCache } from "./page-cache.ts";
-
 /** Chromium cannot lay out elements much higher than 33 million pixels. */
 const highestList = 30_000_000;
 
@@ -33,16 +30,4 @@ export function rowRange(
     rows.push(active);
   }
   return rows;
-}
-
-/** The value that fills a bar: the largest score of the list; suspects are sorted, their first is the largest. */
-export function scaleOf(
-  cache: Pick<PageCache, "scale" | "first">,
-  view: RankedView,
-  order: SuspectOrder,
-): number {
-  if (view !== "suspects") {
-    return cache.scale;
-  }
-  return (order === "loss" ? cache.first?.loss : cache.first?.selfInfluence) ?? 0;
 }

@@ -1,6 +1,15 @@
 import { HOST_EXTENSION } from "vscode-messenger-common";
 import { Messenger } from "vscode-messenger-webview";
-import type { ExplainedLabel, Place, RowsReply, RowsRequest } from "../src/protocol/compute.ts";
+import type {
+  ExplainedLabel,
+  FilterCheck,
+  FilterCheckRequest,
+  Histogram,
+  HistogramRequest,
+  Place,
+  RowsReply,
+  RowsRequest,
+} from "../src/protocol/compute.ts";
 import * as panel from "../src/protocol/panel.ts";
 import { strings } from "./strings.ts";
 import { parseViewState, type ViewState } from "./view-state.ts";
@@ -24,11 +33,27 @@ export function listen(listener: (state: panel.PanelState) => void): void {
 }
 
 /** Asks for a page of a ranked list; never rejects: what fails comes back as `ok: false`. */
-export async function getRows(
-  request: Omit<RowsRequest, "root">,
-): Promise<panel.PanelReply<RowsReply>> {
+export function getRows(request: Omit<RowsRequest, "root">): Promise<panel.PanelReply<RowsReply>> {
+  return answered(messenger.sendRequest(panel.getRows, HOST_EXTENSION, request));
+}
+
+/** Asks what a typed filter is and which columns it may name; never rejects. */
+export function checkFilter(
+  request: Omit<FilterCheckRequest, "root">,
+): Promise<panel.PanelReply<FilterCheck>> {
+  return answered(messenger.sendRequest(panel.checkFilter, HOST_EXTENSION, request));
+}
+
+/** Asks for the distribution of a column in a list; never rejects. */
+export function getHistogram(
+  request: Omit<HistogramRequest, "root">,
+): Promise<panel.PanelReply<Histogram>> {
+  return answered(messenger.sendRequest(panel.getHistogram, HOST_EXTENSION, request));
+}
+
+async function answered<T>(asked: Promise<panel.PanelReply<T>>): Promise<panel.PanelReply<T>> {
   try {
-    return await messenger.sendRequest(panel.getRows, HOST_EXTENSION, request);
+    return await asked;
   } catch (error) {
     return { ok: false, message: messageOf(error), remedy: undefined };
   }

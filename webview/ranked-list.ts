@@ -8,9 +8,10 @@ import {
 import { html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import type { RankedView, Reading, SuspectOrder } from "../src/protocol/compute.ts";
+import type { RankedView, Reading, RowSort, SuspectOrder } from "../src/protocol/compute.ts";
+import { nextSort } from "./filter-model.ts";
 import { formatCount } from "./format.ts";
-import { layoutOf, listedRows, rowRange, scaleOf } from "./list-model.ts";
+import { layoutOf, listedRows, rowRange } from "./list-model.ts";
 import { listStyles } from "./list-styles.ts";
 import { reveal } from "./messages.ts";
 import { rowAfterKey } from "./navigation.ts";
@@ -20,11 +21,18 @@ import { RowElement, type RowLayout } from "./row.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 
+/** The columns by whose names suspects are ranked. */
+const columnOf = { selfInfluence: "self_influence", loss: "loss" } as const;
+
 /** A ranked list: a grid whose rows exist only while they are near the window. */
 @customElement("tracin-ranked-list")
 export class RankedList extends LitElement {
   @property() view: RankedView = "proponents";
   @property() order: SuspectOrder = "selfInfluence";
+  /** Whether the run has a query; without one, all examples are shown as suspects are. */
+  @property({ type: Boolean }) scored = true;
+  @property({ type: Boolean }) filtered = false;
+  @property({ attribute: false }) sort: RowSort | undefined;
   @property() reading: Reading = "probabilities";
   @property({ attribute: false }) cache: PageCache | undefined;
   /** Changes when the cache has changed. */
@@ -177,14 +185,14 @@ export class RankedList extends LitElement {
       return html`<p class="notice muted" role="status">${strings.list.loading}</p>`;
     }
     if (cache.total === 0) {
-      return html`<p class="notice muted">${strings.list.empty[this.view]}</p>`;
+      return html`<p class="notice muted">${this.filtered ? strings.filter.nothing : strings.list.empty[this.view]}</p>`;
     }
     const kind = cache.first?.preview.kind ?? "text";
     const digits = Math.max(2, formatCount((virtualizer.range?.endIndex ?? 0) + 1).length);
     const { rowCount } = this;
     return html`
       <div
-        class="grid ${kind} ${this.view === "suspects" ? "suspects" : ""}"
+        class="grid ${kind} ${this.rowView === "suspects" ? "suspects" : ""}"
         role="treegrid"
         aria-label=${strings.views[this.view]}
         aria-rowcount=${cache.total}
@@ -211,20 +219,26 @@ export class RankedList extends LitElement {
     `;
   }
 
+  /** How rows are drawn. */
+  private get rowView(): RankedView {
+    return this.view === "all" && !this.scored ? "suspects" : this.view;
+  }
+
   private renderHeader(kind: string) {
     const { columns, columnTitles, orders } = strings.list;
-    const suspects = this.view === "suspects";
+    const suspects = this.rowView === "suspects";
     const other = this.order === "loss" ? "selfInfluence" : "loss";
+    const scoreColumn = suspects ? columnOf[this.order] : "score";
     const score = suspects ? orders[this.order] : columns.score;
     const scoreTitle = suspects ? strings.list.orderTitles[this.order] : columnTitles.score;
     return html`<div class="header muted" role="row" .style=${`top: ${this.covered}px`}>
       <span class="rank" role="columnheader" title=${columnTitles.rank}>${columns.rank}</span>
-      <span class="label" role="columnheader" title=${columnTitles.target}>${columns.target}</span>
+      <span class="label" role="columnheader" title=${columnTitles.target} aria-sort=${this.sortOf("target")}>${this.sortButton("target", columns.target, "text")}</span>
       ${kind === "image" ? null : html`<span class="text" role="columnheader">${columns.example}</span>`}
-      <span class="score-head" role="columnheader" title=${scoreTitle}>${score}</span>
+      <span class="score-head" role="columnheader" title=${scoreTitle} aria-sort=${this.sortOf(scoreColumn)}>${this.sortButton(scoreColumn, score, "number")}</span>
       ${
         suspects
-          ? html`<span class="other" role="columnheader" title=${strings.list.orderTitles[other]}>${orders[other]}</span>`
+          ? html`<span class="other" role="columnheader" title=${strings.list.orderTitles[other]} aria-sort=${this.sortOf(columnOf[other])}>${this.sortButton(columnOf[other], orders[other], "number")}</span>`
           : null
       }
       <span
@@ -233,8 +247,26 @@ export class RankedList extends LitElement {
         title=${suspects ? columnTitles.selfLine : columnTitles.line}
         >${columns.line}</span
       >
-      <span class="place" role="columnheader">${columns.place}</span>
+      <span class="place" role="columnheader" aria-sort=${this.sortOf("example")}>${this.sortButton("example", columns.place, "number")}</span>
     </div>`;
+  }
+
+  private sortOf(column: string): "ascending" | "descending" | "none" {
+    const { sort } = this;
+    return sort?.column !== column ? "none" : sort.descending ? "descending" : "ascending";
+  }
+
+  private sortButton(column: string, text: string, kind: "number" | "text") {
+    const arrow = { ascending: " ↑", descending: " ↓", none: "" }[this.sortOf(column)];
+    const tell = () =>
+      this.dispatchEvent(
+        new CustomEvent("sort-changed", {
+          detail: nextSort(this.sort, column, kind),
+          bubbles: true,
+          composed: true,
+        }),
+      );
+    return html`<button class="plain" title=${strings.list.sortBy(text)} @click=${tell}>${text}${arrow}</button>`;
   }
 
   private renderRow(index: number, top: number, kind: string) {
@@ -252,11 +284,11 @@ export class RankedList extends LitElement {
       .style=${`transform: translateY(${top}px)`}
       .row=${cache?.row(index)}
       .index=${index}
-      view=${this.view}
+      view=${this.rowView}
       layout=${this.layout}
       .order=${this.order}
       .reading=${this.reading}
-      .scale=${cache ? scaleOf(cache, this.view, this.order) : 0}
+      .scale=${cache?.scale ?? 0}
       .expanded=${open}
       .active=${index === this.active}
       .checkpoints=${this.checkpoints}

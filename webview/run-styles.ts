@@ -102,10 +102,11 @@ export const runStyles = css`
   @media (max-width: 240px) {
     vscode-panels::part(tablist) {
       column-gap: 4px;
-      padding: 0 5px;
+      padding: 0 2px;
     }
     vscode-panel-tab {
-      font-size: 0.86em;
+      padding-inline: 0;
+      font-size: 0.8em;
     }
   }
 `;

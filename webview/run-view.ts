@@ -1,7 +1,16 @@
 import { html, LitElement, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { keyed } from "lit/directives/keyed.js";
-import type { RankedView, RunSummary, SuspectOrder } from "../src/protocol/compute.ts";
+import type {
+  ListRequest,
+  RankedView,
+  RowFilter,
+  RowSort,
+  RunSummary,
+  SuspectOrder,
+} from "../src/protocol/compute.ts";
+import "./filter-bar.ts";
+import { isEmpty } from "./filter-model.ts";
 import { chevron, chevronLeft } from "./icons.ts";
 import { getRows, loadViewState, saveViewState } from "./messages.ts";
 import { PageCache } from "./page-cache.ts";
@@ -15,6 +24,9 @@ import { listKey, stateForRun, toggleExpanded, type ViewState } from "./view-sta
 
 /** From this width on, proponents and opponents stand side by side. */
 const sideBySide = 900;
+
+/** Lists whose rows are kept. */
+const mostLists = 8;
 
 type TabName = RankedView | "influence";
 
@@ -51,7 +63,11 @@ export class RunView extends LitElement {
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     const before = changed.get("run");
-    if (changed.has("run") && this.run && before?.id !== this.run.id) {
+    if (
+      changed.has("run") &&
+      this.run &&
+      (before?.id !== this.run.id || before.kind !== this.run.kind)
+    ) {
       this.forgetLists();
       const { run } = this;
       this.shown = stateForRun(this.shown, run.id, viewsOf(run), run.queries.length);
@@ -100,13 +116,21 @@ export class RunView extends LitElement {
           .labels=${this.labels}
           .details=${this.shown.details}
         ></tracin-run-header>
+        <tracin-filter-bar
+          .list=${this.listOf(run.id, this.shown.view)}
+          histogram=${this.shown.histogram}
+          @filter-changed=${(event: CustomEvent<RowFilter>) => this.relist({ filter: event.detail })}
+          @sort-changed=${this.onSort}
+          @histogram-changed=${(event: CustomEvent<string>) => this.change({ histogram: event.detail })}
+        ></tracin-filter-bar>
       </div>
       <div
         class="lists"
         @toggle-expanded=${this.onToggleExpanded}
         @list-ready=${this.onListReady}
+        @sort-changed=${this.onSort}
       >
-        ${run.kind === "suspects" ? this.renderList(run, "suspects", 0) : this.renderTabs(run)}
+        ${this.renderTabs(run)}
       </div>
     `;
   }
@@ -123,13 +147,13 @@ export class RunView extends LitElement {
   }
 
   private renderTabs(run: RunSummary): TemplateResult {
-    const tabs: readonly TabName[] = this.wide
-      ? ["influence", "suspects"]
-      : ["proponents", "opponents", "suspects"];
+    const views = viewsOf(run);
+    const paired = this.wide && views.includes("proponents");
+    const tabs: readonly TabName[] = paired ? ["influence", "suspects", "all"] : views;
     const { view } = this.shown;
-    const active: TabName = this.wide && view !== "suspects" ? "influence" : view;
+    const active: TabName = paired && view !== "suspects" && view !== "all" ? "influence" : view;
     return html`${keyed(
-      this.wide,
+      tabs.join(),
       html`<vscode-panels activeid=${`tab-${active}`} @change=${this.onTab}>
         ${tabs.map((tab) => html`<vscode-panel-tab id=${`tab-${tab}`} title=${strings.viewTitles[tab]}>${strings.views[tab]}</vscode-panel-tab>`)}
         ${tabs.map(
@@ -150,8 +174,8 @@ export class RunView extends LitElement {
   }
 
   private renderList(run: RunSummary, view: RankedView, covered: number): TemplateResult {
-    const { query, order } = this.shown;
-    const key = listKey(view, query, order);
+    const { query, order, filter, sort } = this.shown;
+    const key = listKey(view, query, order, filter, sort);
     return html`<div class="list">
       ${this.renderCaption(run, view)}
       ${keyed(
@@ -160,7 +184,10 @@ export class RunView extends LitElement {
           .view=${view}
           .order=${order}
           .reading=${run.reading}
-          .cache=${this.cacheOf(run.id, view, query, order)}
+          .scored=${run.kind === "explain"}
+          .filtered=${!isEmpty(filter)}
+          .sort=${sort}
+          .cache=${this.cacheOf(run.id, view, key)}
           .revision=${this.revision}
           .scroller=${this.scroller}
           .above=${this.above}
@@ -175,6 +202,9 @@ export class RunView extends LitElement {
   private renderCaption(run: RunSummary, view: RankedView): TemplateResult {
     const { list } = strings;
     const label = run.queries[this.shown.query]?.explained;
+    if (view === "all") {
+      return html`<p class="caption muted small">${list.allExamples}</p>`;
+    }
     if (view !== "suspects") {
       const text = view === "proponents" ? list.towards(label) : list.away(label);
       return html`<p class="caption muted small" title=${strings.viewTitles[view]}>
@@ -185,7 +215,7 @@ export class RunView extends LitElement {
     return html`<div class="caption">
       <div class="order" title=${list.orderTitles[this.shown.order]}>
         <label>${list.order}</label>
-        <vscode-dropdown aria-label=${list.order} current-value=${this.shown.order} @change=${this.onOrder}>
+        <vscode-dropdown position="below" aria-label=${list.order} current-value=${this.shown.order} @change=${this.onOrder}>
           ${orders.map((order) => html`<vscode-option value=${order} title=${list.orderTitles[order]} ?selected=${order === this.shown.order}>${list.orders[order]}</vscode-option>`)}
         </vscode-dropdown>
       </div>
@@ -193,11 +223,22 @@ export class RunView extends LitElement {
     </div>`;
   }
 
-  private cacheOf(runId: string, view: RankedView, query: number, order: SuspectOrder): PageCache {
-    const key = listKey(view, query, order);
+  private listOf(runId: string, view: RankedView): Omit<ListRequest, "root"> {
+    const { query, order, filter, sort } = this.shown;
+    return {
+      runId,
+      view,
+      query,
+      ...(view === "suspects" ? { order } : {}),
+      ...(isEmpty(filter) ? {} : { filter }),
+      ...(sort === undefined ? {} : { sort }),
+    };
+  }
+
+  private cacheOf(runId: string, view: RankedView, key: string): PageCache {
     let cache = this.caches.get(key);
     if (!cache) {
-      const what = view === "suspects" ? { runId, view, query, order } : { runId, view, query };
+      const what = this.listOf(runId, view);
       cache = new PageCache(
         (offset, limit) => getRows({ ...what, offset, limit }),
         () => {
@@ -205,6 +246,10 @@ export class RunView extends LitElement {
         },
       );
       this.caches.set(key, cache);
+      for (const [oldest, forgotten] of [...this.caches].slice(0, -mostLists)) {
+        forgotten.dispose();
+        this.caches.delete(oldest);
+      }
     }
     return cache;
   }
@@ -221,6 +266,18 @@ export class RunView extends LitElement {
     saveViewState(this.shown);
   }
 
+  /** Another filter or order: the lists start at their top. */
+  private relist(change: Pick<Partial<ViewState>, "filter" | "sort">): void {
+    this.change({ ...change, scroll: {} });
+    if ((this.scroller?.scrollTop ?? 0) > this.above) {
+      this.scroller?.scrollTo({ top: this.above });
+    }
+  }
+
+  private onSort(event: CustomEvent<RowSort | undefined>): void {
+    this.relist({ sort: event.detail ?? undefined });
+  }
+
   private keepScroll(): void {
     const { view, scroll } = this.shown;
     this.change({ scroll: { ...scroll, [view]: this.scroller?.scrollTop ?? 0 } });
@@ -231,7 +288,7 @@ export class RunView extends LitElement {
     const tab = detail instanceof HTMLElement ? detail.id.replace(/^tab-/, "") : undefined;
     const view = tab === "influence" ? "proponents" : tab;
     if (
-      (view !== "proponents" && view !== "opponents" && view !== "suspects") ||
+      (view !== "proponents" && view !== "opponents" && view !== "suspects" && view !== "all") ||
       view === this.shown.view ||
       (tab === "influence" && this.shown.view === "opponents")
     ) {
@@ -255,7 +312,8 @@ export class RunView extends LitElement {
 
   private onToggleExpanded(event: CustomEvent<{ view: RankedView; index: number }>): void {
     const { view, index } = event.detail;
-    const key = listKey(view, this.shown.query, this.shown.order);
+    const { query, order, filter, sort } = this.shown;
+    const key = listKey(view, query, order, filter, sort);
     this.change(toggleExpanded(this.shown, key, index));
   }
 
@@ -277,7 +335,9 @@ export class RunView extends LitElement {
 }
 
 function viewsOf(run: RunSummary): readonly RankedView[] {
-  return run.kind === "suspects" ? ["suspects"] : ["proponents", "opponents", "suspects"];
+  return run.kind === "suspects"
+    ? ["suspects", "all"]
+    : ["proponents", "opponents", "suspects", "all"];
 }
 
 function baseName(path: string): string {

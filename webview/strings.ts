@@ -100,6 +100,7 @@ export const strings = {
     opponents: "Opponents",
     suspects: "Suspects",
     influence: "Influence",
+    all: "All",
   } satisfies Record<RankedView | "influence", string>,
 
   viewTitles: {
@@ -108,9 +109,37 @@ export const strings = {
     opponents: "Training examples with a negative score: training on them raised the query's loss.",
     suspects: "Training examples whose labels look wrong.",
     influence: "Training examples that lowered or raised the query's loss.",
+    all: "All training examples, in file order.",
   } satisfies Record<RankedView | "influence", string>,
 
+  filter: {
+    label: "Filter",
+    placeholder: "Filter: words, or score < 0",
+    title:
+      "Words that an example holds, or an SQL condition on its columns, such as target = 'spam' and score < 0",
+    clear: "Clear the filter",
+    columns: "Columns",
+    sort: "Order of the list",
+    ownOrder: "Ranked",
+    fileOrder: "File order",
+    by: (column: string) => `By ${column}`,
+    ascending: "Smallest first; click for largest first",
+    descending: "Largest first; click for smallest first",
+    histogram: "Histogram",
+    noHistogram: "No histogram",
+    histogramOf: (column: string) => `Histogram of ${column}`,
+    histogramTitle:
+      "Heights are logarithmic. Click a bar, or drag over several, to show only these examples.",
+    bar: (from: string, to: string, count: string) => `${from} to ${to}: ${count}`,
+    noValues: "There are no values.",
+    range: (column: string, from: string, to: string) => `${column} ${from} to ${to}`,
+    remove: (range: string) => `Remove ${range}`,
+    nothing: "No training example meets the filter.",
+  },
+
   list: {
+    sortBy: (column: string) => `Sort by ${column}`,
+    allExamples: "All training examples, in file order unless sorted",
     towards: (label: string | undefined) =>
       label === undefined ? "Lowered the query's loss" : `Pushed the model towards ${label}`,
     away: (label: string | undefined) =>
@@ -148,6 +177,7 @@ export const strings = {
       proponents: "No training example has a positive score.",
       opponents: "No training example has a negative score.",
       suspects: "There are no training examples.",
+      all: "There are no training examples.",
     } satisfies Record<RankedView, string>,
     truncated: (shown: number, total: number) =>
       `The first ${formatCount(shown)} of ${formatCount(total)} rows are listed; the run's folder holds all.`,

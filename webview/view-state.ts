@@ -1,4 +1,5 @@
-import type { RankedView, SuspectOrder } from "../src/protocol/compute.ts";
+import type { RankedView, RowFilter, RowSort, SuspectOrder } from "../src/protocol/compute.ts";
+import { isEmpty, parseFilter, parseSort } from "./filter-model.ts";
 
 /** Expanded rows that are remembered per list; more are forgotten, oldest first. */
 const maxExpanded = 200;
@@ -11,6 +12,11 @@ export interface ViewState {
   readonly order: SuspectOrder;
   /** Which query of the run. */
   readonly query: number;
+  /** What narrows the lists, and an order other than their own. */
+  readonly filter: RowFilter;
+  readonly sort: RowSort | undefined;
+  /** Column whose histogram is shown; empty for none. */
+  readonly histogram: string;
   /** Whether the card shows all labels and the checkpoints. */
   readonly allLabels: boolean;
   readonly details: boolean;
@@ -25,6 +31,9 @@ export const initialViewState: ViewState = {
   view: "proponents",
   order: "selfInfluence",
   query: 0,
+  filter: {},
+  sort: undefined,
+  histogram: "",
   allLabels: false,
   details: false,
   scroll: {},
@@ -32,8 +41,15 @@ export const initialViewState: ViewState = {
 };
 
 /** Names a ranked list of a run: its rows depend on nothing else. */
-export function listKey(view: RankedView, query: number, order: SuspectOrder): string {
-  return view === "suspects" ? `${view}/${order}` : `${view}/${query}`;
+export function listKey(
+  view: RankedView,
+  query: number,
+  order: SuspectOrder,
+  filter: RowFilter = {},
+  sort?: RowSort,
+): string {
+  const list = view === "suspects" ? `${view}/${order}` : `${view}/${query}`;
+  return isEmpty(filter) && sort === undefined ? list : `${list}/${JSON.stringify([filter, sort])}`;
 }
 
 /** Reads a saved state; what is missing or malformed takes its initial value. */
@@ -41,12 +57,16 @@ export function parseViewState(saved: unknown): ViewState {
   if (!isRecord(saved)) {
     return initialViewState;
   }
-  const { runId, view, order, query, allLabels, details, scroll, expanded } = saved;
+  const { runId, view, order, query, filter, sort, histogram } = saved;
+  const { allLabels, details, scroll, expanded } = saved;
   return {
     runId: typeof runId === "string" ? runId : undefined,
-    view: view === "opponents" || view === "suspects" ? view : "proponents",
+    view: view === "opponents" || view === "suspects" || view === "all" ? view : "proponents",
     order: order === "loss" ? "loss" : "selfInfluence",
     query: isCount(query) ? query : 0,
+    filter: parseFilter(filter),
+    sort: parseSort(sort),
+    histogram: typeof histogram === "string" ? histogram : "",
     allLabels: allLabels === true,
     details: details === true,
     scroll: parseScroll(scroll),
@@ -61,7 +81,10 @@ export function stateForRun(
   views: readonly RankedView[],
   queries: number,
 ): ViewState {
-  const kept = state.runId === runId ? state : { ...state, query: 0, scroll: {}, expanded: {} };
+  const kept =
+    state.runId === runId
+      ? state
+      : { ...state, query: 0, filter: {}, sort: undefined, scroll: {}, expanded: {} };
   return {
     ...kept,
     runId,
@@ -82,7 +105,7 @@ export function toggleExpanded(state: ViewState, key: string, index: number): Vi
 function parseScroll(value: unknown): ViewState["scroll"] {
   const scroll: Partial<Record<RankedView, number>> = {};
   if (isRecord(value)) {
-    for (const view of ["proponents", "opponents", "suspects"] as const) {
+    for (const view of ["proponents", "opponents", "suspects", "all"] as const) {
       const offset = value[view];
       if (typeof offset === "number" && Number.isFinite(offset) && offset >= 0) {
         scroll[view] = offset;

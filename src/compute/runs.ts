@@ -1,7 +1,8 @@
+import type { ReadTexts } from "../core/store/ranked-table.ts";
 import { type Ranking, RunReader, type RunRow } from "../core/store/reader.ts";
 import { outputsText, positionsText } from "../core/store/readings.ts";
 import { type RunQuery, readingOfRun } from "../core/store/record.ts";
-import type { Mark, RankedRow, RowsReply, RowsRequest } from "../protocol/compute.ts";
+import type { ListRequest, Mark, RankedRow, RowsReply, RowsRequest } from "../protocol/compute.ts";
 import { toPlace } from "./summaries.ts";
 
 /** Readers that are kept open: a panel asks for page after page of the same run. */
@@ -47,19 +48,29 @@ export class OpenRuns {
 /** Largest page that is answered; previews of more would block for long. */
 const largestPage = 500;
 
-/** One page of a ranked list, with previews. */
+/** The list that a request is about. */
+export function rankingOf({ view, query, order, filter, sort }: ListRequest): Ranking {
+  return {
+    view,
+    query,
+    ...(order === undefined ? {} : { order }),
+    ...(filter === undefined ? {} : { filter }),
+    ...(sort === undefined ? {} : { sort }),
+  };
+}
+
+/** One page of a list, with previews. */
 export async function pageOf(
   reader: RunReader,
   request: RowsRequest,
   preview: (index: number) => Promise<RankedRow["preview"]>,
+  texts: ReadTexts,
+  signal?: AbortSignal,
 ): Promise<RowsReply> {
-  const ranking: Ranking = {
-    view: request.view,
-    query: request.query,
-    ...(request.order === undefined ? {} : { order: request.order }),
-  };
   const offset = Math.max(0, request.offset);
-  const page = await reader.page(ranking, offset, Math.min(request.limit, largestPage));
+  const table = await reader.ranked();
+  const limit = Math.min(request.limit, largestPage);
+  const page = await table.page(rankingOf(request), offset, limit, texts, signal);
   return {
     total: page.total,
     scale: page.scale,

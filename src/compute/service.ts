@@ -1,9 +1,12 @@
 import { parseConfig } from "../core/config/load.ts";
 import { datasetOf, type Project } from "../core/config/project.ts";
 import { writeConfig } from "../core/config/write.ts";
+import { searchTexts } from "../core/datasets/search-text.ts";
 import { chooseEngine } from "../core/engines/choose.ts";
+import { TracInError } from "../core/errors.ts";
 import { exportRanking } from "../core/store/export.ts";
 import { Fingerprints } from "../core/store/inputs.ts";
+import type { ReadTexts } from "../core/store/ranked-table.ts";
 import { deleteRun, listRuns, readRecord } from "../core/store/reader.ts";
 import type { RunRecord } from "../core/store/record.ts";
 import type { ComputeApi, ExampleRef, Preview, Progress, RunSummary } from "../protocol/compute.ts";
@@ -13,7 +16,7 @@ import { estimate } from "./estimate.ts";
 import { describeExamples, placeOf, previewOf } from "./examples.ts";
 import { type Question, runJob, withMessage } from "./job.ts";
 import { decide, noteExcluded, reviewsOf, undoReview } from "./reviews.ts";
-import { marksOf, OpenRuns, pageOf } from "./runs.ts";
+import { marksOf, OpenRuns, pageOf, rankingOf } from "./runs.ts";
 import { type ComputeSettings, engineSetting } from "./settings.ts";
 import { Setup } from "./setup.ts";
 import {
@@ -38,6 +41,11 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     summarizeRun(root, record, fingerprints, (query) =>
       previewQuery(root, query, (action) => workspaces.useProject(root, action)),
     );
+
+  const ranked = async (root: string, runId: string) => {
+    const reader = await runs.reader(root, runId);
+    return { record: reader.record, table: await reader.ranked() };
+  };
 
   const compute = (root: string, question: Question, { signal, report }: CallContext<Progress>) => {
     const started = performance.now();
@@ -76,11 +84,31 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
       runs.forget(root, runId);
       await deleteRun(root, runId);
     },
-    rows: async (request) => {
+    rows: async (request, { signal }) => {
       const reader = await runs.reader(request.root, request.runId);
-      return pageOf(reader, request, (index) =>
-        previewTraining(workspaces, request.root, reader.record, index),
+      return pageOf(
+        reader,
+        request,
+        (index) => previewTraining(workspaces, request.root, reader.record, index),
+        textsOf(workspaces, request.root, reader.record),
+        signal,
       );
+    },
+    checkFilter: async ({ root, runId, query, text }, { signal }) => {
+      const { record, table } = await ranked(root, runId);
+      const { kind, problem } = await table.check(
+        query,
+        text,
+        textsOf(workspaces, root, record),
+        signal,
+      );
+      return { kind, problem, columns: table.columns(query) };
+    },
+    histogram: async (request, { signal }) => {
+      const { root, runId, column, bins } = request;
+      const { record, table } = await ranked(root, runId);
+      const texts = textsOf(workspaces, root, record);
+      return table.histogram(rankingOf(request), column, bins, texts, signal);
     },
     marks: async ({ root, runId, limit, file }) =>
       marksOf(await runs.reader(root, runId), limit, file),
@@ -146,6 +174,23 @@ async function previewTraining(
   } catch (error) {
     return { kind: "text", text: error instanceof Error ? error.message : String(error) };
   }
+}
+
+/** Reads the texts of a run's training examples. */
+function textsOf(workspaces: Workspaces, root: string, record: RunRecord): ReadTexts {
+  return (start, end) =>
+    workspaces.useProject(root, async (project) => {
+      const dataset = datasetOf(project, "train");
+      if (dataset.length !== record.examples) {
+        throw new TracInError(
+          "store",
+          "The training data has changed since the run, so its texts cannot be searched.",
+          {},
+          "Compute the run again, or use a condition on other columns.",
+        );
+      }
+      return searchTexts(dataset, start, end);
+    });
 }
 
 /** Lets one computation run at a time: two would share cores and memory that are counted for one. */

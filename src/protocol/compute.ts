@@ -180,21 +180,81 @@ export interface RunSummary {
   readonly changes: readonly string[];
 }
 
-/** The ranked lists of a run. */
-export type RankedView = "proponents" | "opponents" | "suspects";
+/** The lists of a run: ranked, or all examples in file order. */
+export type RankedView = "proponents" | "opponents" | "suspects" | "all";
 
 /** Numbers by which suspects can be ranked. */
 export type SuspectOrder = "selfInfluence" | "loss";
 
-export interface RowsRequest {
+/** Values from `from` up to and including `to`. */
+export interface NumberRange {
+  readonly column: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+/** What narrows a list: typed text (plain words, or an SQL condition), and ranges of numbers. */
+export interface RowFilter {
+  readonly text?: string;
+  readonly ranges?: readonly NumberRange[];
+}
+
+export interface RowSort {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+/** Names a list of a run. */
+export interface ListRequest {
   readonly root: string;
   readonly runId: string;
   readonly view: RankedView;
   /** Which query of the run, for proponents and opponents. */
   readonly query: number;
   readonly order?: SuspectOrder;
+  readonly filter?: RowFilter;
+  /** Another order than that of the view. */
+  readonly sort?: RowSort;
+}
+
+export interface RowsRequest extends ListRequest {
   readonly offset: number;
   readonly limit: number;
+}
+
+/** A column by which rows can be filtered and sorted. */
+export interface TableColumn {
+  readonly name: string;
+  readonly kind: "number" | "text";
+}
+
+/** What a typed filter is, the columns that it may name, and what is wrong with it at the characters [from, to). */
+export interface FilterCheck {
+  readonly kind: "none" | "words" | "condition";
+  readonly columns: readonly TableColumn[];
+  readonly problem:
+    | { readonly message: string; readonly from: number; readonly to: number }
+    | undefined;
+}
+
+export interface FilterCheckRequest {
+  readonly root: string;
+  readonly runId: string;
+  readonly query: number;
+  readonly text: string;
+}
+
+export interface HistogramRequest extends ListRequest {
+  /** A column of numbers. */
+  readonly column: string;
+  readonly bins: number;
+}
+
+/** Counts of bins of equal width in [from, to]; no bins where there are no values. */
+export interface Histogram {
+  readonly from: number;
+  readonly to: number;
+  readonly counts: readonly number[];
 }
 
 /** One training example in a ranked list. */
@@ -379,6 +439,10 @@ export interface ComputeApi {
   deleteRun(params: { readonly root: string; readonly runId: string }): void;
   /** One page of a ranked list. */
   rows(params: RowsRequest): RowsReply;
+  /** Reads a typed filter without using it. */
+  checkFilter(params: FilterCheckRequest): FilterCheck;
+  /** How the numbers of a column are distributed in a list; its own ranges do not narrow it. */
+  histogram(params: HistogramRequest): Histogram;
   /** Marks of the top `limit` of each list of a run, in one data file or (without `file`) in all. */
   marks(params: {
     readonly root: string;

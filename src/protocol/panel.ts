@@ -1,6 +1,10 @@
 import type { NotificationType, RequestType } from "vscode-messenger-common";
 import type {
   ExplainedLabel,
+  FilterCheck,
+  FilterCheckRequest,
+  Histogram,
+  HistogramRequest,
   Place,
   Preview,
   Progress,
@@ -27,6 +31,14 @@ export const stateChanged: NotificationType<PanelState> = { method: "stateChange
 /** Panel -> host: a page of a ranked list of the shown run. */
 export const getRows: RequestType<Omit<RowsRequest, "root">, PanelReply<RowsReply>> = {
   method: "getRows",
+};
+/** Panel -> host: read a typed filter. */
+export const checkFilter: RequestType<Omit<FilterCheckRequest, "root">, PanelReply<FilterCheck>> = {
+  method: "checkFilter",
+};
+/** Panel -> host: the distribution of a column in a list of the shown run. */
+export const getHistogram: RequestType<Omit<HistogramRequest, "root">, PanelReply<Histogram>> = {
+  method: "getHistogram",
 };
 /** Panel -> host: open the data file at the row, or the image. */
 export const reveal: NotificationType<{ readonly place: Place; readonly what: "row" | "image" }> = {

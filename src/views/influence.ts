@@ -16,7 +16,9 @@ import { showError } from "../project/messages.ts";
 import type { Session } from "../project/session.ts";
 import {
   cancel,
+  checkFilter,
   explainLabel,
+  getHistogram,
   getRows,
   type PanelCommand,
   type PanelReply,
@@ -108,15 +110,32 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
   }
 
   private listen(): void {
+    const rootOf = (runId: string): string => {
+      const run = this.session.run;
+      if (run?.runId !== runId) {
+        throw new TracInError("cancelled", "Another run is shown by now.");
+      }
+      return run.root;
+    };
     this.own(
       this.messenger.onRequest(getRows, (request) =>
-        reply(async () => {
-          const run = this.session.run;
-          if (run?.runId !== request.runId) {
-            throw new TracInError("cancelled", "Another run is shown by now.");
-          }
-          return this.compute.request("rows", { ...request, root: run.root });
-        }),
+        reply(async () =>
+          this.compute.request("rows", { ...request, root: rootOf(request.runId) }),
+        ),
+      ),
+    );
+    this.own(
+      this.messenger.onRequest(checkFilter, (request) =>
+        reply(async () =>
+          this.compute.request("checkFilter", { ...request, root: rootOf(request.runId) }),
+        ),
+      ),
+    );
+    this.own(
+      this.messenger.onRequest(getHistogram, (request) =>
+        reply(async () =>
+          this.compute.request("histogram", { ...request, root: rootOf(request.runId) }),
+        ),
       ),
     );
     this.own(

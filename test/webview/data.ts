@@ -2,6 +2,10 @@
 import { encode } from "fast-png";
 import type {
   CheckpointSummary,
+  FilterCheck,
+  FilterCheckRequest,
+  Histogram,
+  HistogramRequest,
   LabelValue,
   Place,
   PositionsReading,
@@ -12,6 +16,7 @@ import type {
   RowsReply,
   RowsRequest,
   RunSummary,
+  TableColumn,
 } from "../../src/protocol/compute.ts";
 
 export type Sample = "digits" | "mail" | "iris" | "house" | "tags";
@@ -235,13 +240,57 @@ export function makeRows(request: Omit<RowsRequest, "root">): RowsReply {
   const [name, count] = request.runId.split("/");
   const sample = name as Sample;
   const examples = Number(count);
-  const total = request.view === "suspects" ? examples : Math.ceil(examples / 2);
+  const whole = request.view === "suspects" || request.view === "all";
+  const narrowed = request.filter?.text || request.filter?.ranges?.length ? 10 : 1;
+  const total = Math.ceil((whole ? examples : examples / 2) / narrowed);
   const end = Math.min(total, request.offset + request.limit);
   const rows: RankedRow[] = [];
   for (let at = request.offset; at < end; at++) {
     rows.push(makeRow(sample, request, at, examples));
   }
-  return { total, scale: 0.213, rows };
+  const scale = request.view !== "suspects" ? 0.213 : request.order === "loss" ? 6.12 : 24.7;
+  return { total, scale, rows };
+}
+
+/** Columns of a generated run. */
+const columns: readonly TableColumn[] = [
+  ...["score", "example", "line", "loss", "self_influence"].map((name) => ({
+    name,
+    kind: "number" as const,
+  })),
+  ...["file", "target", "predicted", "suggested", "text"].map((name) => ({
+    name,
+    kind: "text" as const,
+  })),
+];
+
+/** Stands in for the parser: a condition that names `label` is wrong there. */
+export function makeCheck({ text }: Omit<FilterCheckRequest, "root">): FilterCheck {
+  const from = text.indexOf("label");
+  const isCondition = /[=<>]/.test(text);
+  return {
+    kind: text === "" ? "none" : isCondition ? "condition" : "words",
+    columns,
+    problem:
+      isCondition && from >= 0
+        ? {
+            message: "There is no column \"label\". Texts stand in single quotes: 'label'.",
+            from,
+            to: from + 5,
+          }
+        : undefined,
+  };
+}
+
+/** A bell of values from -0.2 to 0.2. */
+export function makeHistogram({ bins }: Omit<HistogramRequest, "root">): Histogram {
+  return {
+    from: -0.2,
+    to: 0.2,
+    counts: Array.from({ length: bins }, (_, bin) =>
+      Math.round(500 * Math.exp(-(((bin - bins / 2) / 4) ** 2))),
+    ),
+  };
 }
 
 function makeRow(

@@ -2,9 +2,8 @@
  * Stands in for VS Code in a plain page: `acquireVsCodeApi`, the host's half of the messages, and the theme.
  * Loaded before the panel's bundle; `window.harness` drives it.
  */
-import type { RowsRequest } from "../../src/protocol/compute.ts";
 import type { PanelState } from "../../src/protocol/panel.ts";
-import { labelsOf, makeRows, makeRun, type Sample } from "./data.ts";
+import { labelsOf, makeCheck, makeHistogram, makeRows, makeRun, type Sample } from "./data.ts";
 import { fontVariables, type ThemeName, themes } from "./themes.ts";
 
 interface Message {
@@ -31,15 +30,23 @@ function publish(): void {
   }
 }
 
+const answers: Readonly<Record<string, (params: never) => unknown>> = {
+  getRows: makeRows,
+  checkFilter: makeCheck,
+  getHistogram: makeHistogram,
+};
+
 function receive(message: Message): void {
   sent.push(structuredClone(message));
   if (message.method === "ready") {
     isReady = true;
     publish();
-  } else if (message.method === "getRows") {
-    const result = failure
-      ? { ok: false, ...failure }
-      : { ok: true, value: makeRows(message.params as Omit<RowsRequest, "root">) };
+  } else if (message.method && message.method in answers) {
+    const answer = answers[message.method];
+    const result =
+      failure && message.method === "getRows"
+        ? { ok: false, ...failure }
+        : { ok: true, value: answer?.(message.params as never) };
     setTimeout(
       () =>
         post({

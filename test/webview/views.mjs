@@ -22,6 +22,7 @@ const views = {
   digits: (h) => h.showRun("digits", "explain"),
   "digits-stale": (h) => h.showRun("digits", "explain", { stale: true, queries: 3 }),
   expanded: (h) => h.showRun("digits", "explain"),
+  filter: (h) => h.showRun("mail", "explain"),
   mail: (h) => h.showRun("mail", "explain"),
   iris: (h) => h.showRun("iris", "explain"),
   house: (h) => h.showRun("house", "explain"),
@@ -51,6 +52,12 @@ export async function openView(panel, name, { width, height = 720, theme = "dark
   await page.evaluate((value) => window.harness.theme(value), theme);
   await page.evaluate(`(${views[name]})(window.harness, ${JSON.stringify(progress)})`);
   await page.waitForTimeout(350);
+  if (name === "filter") {
+    await page.getByLabel("Histogram", { exact: true }).selectOption("score");
+    await page.locator("[data-bin]").nth(4).click();
+    await page.getByRole("combobox", { name: "Filter" }).fill("label = 'spam' and score < 0");
+    await page.getByRole("alert").waitFor();
+  }
   if (name === "expanded") {
     const row = page.locator("tracin-row").first();
     await row.getByRole("button", { name: "Show the whole example" }).click();

@@ -13,6 +13,8 @@ export interface DatabaseOptions {
   readonly files?: readonly string[];
   /** A folder in which files may be read and written. */
   readonly folder?: string;
+  /** Errors as JSON with the position in the statement, for statements that hold what a person typed. */
+  readonly errorsAsJson?: boolean;
 }
 
 /** An in-memory database that can touch nothing but the files that were named, and load no extensions. */
@@ -40,6 +42,9 @@ export class Database {
       await database.run(`SET allowed_paths = [${(options.files ?? []).map(quote).join(", ")}]`);
       if (options.folder !== undefined) {
         await database.run(`SET allowed_directories = [${quote(options.folder)}]`);
+      }
+      if (options.errorsAsJson === true) {
+        await database.run("SET errors_as_json = true");
       }
       await database.run("SET enable_external_access = false");
       await database.run("SET lock_configuration = true");

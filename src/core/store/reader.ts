@@ -4,12 +4,17 @@ import { join } from "node:path";
 import { TracInError } from "../errors.ts";
 import { resolveInside } from "../paths.ts";
 import { Database, quote, storeError } from "./duckdb.ts";
+import type { RowFilter, RowSort } from "./filter.ts";
 import { readSmallFile, runFolder, tracinFolder } from "./folder.ts";
+import { RankedTable } from "./ranked-table.ts";
 import { type RunRecord, recordSchema } from "./record.ts";
+import { count, hasQuery, number, type RunRow, rowColumns, text, toRow } from "./rows.ts";
 import { recordFile, tableFile } from "./writer.ts";
 
-/** The ranked lists of a run. */
-export type RunView = "proponents" | "opponents" | "suspects";
+export type { RunRow } from "./rows.ts";
+
+/** The lists of a run: ranked, or all examples in file order. */
+export type RunView = "proponents" | "opponents" | "suspects" | "all";
 
 /** What to rank. */
 export interface Ranking {
@@ -18,30 +23,9 @@ export interface Ranking {
   readonly query: number;
   /** Number by which suspects are ranked; `selfInfluence` unless told. */
   readonly order?: "selfInfluence" | "loss";
-}
-
-/** One training example of a run. */
-export interface RunRow {
-  readonly index: number;
-  readonly file: string;
-  /** First line, counted from 0. */
-  readonly line: number;
-  readonly lineCount: number;
-  readonly image: string | undefined;
-  /** Hash of everything but the target; undefined in runs of older versions. */
-  readonly content: string | undefined;
-  /** Hash of the row's text when it was scored; undefined for examples on no line and for older runs. */
-  readonly rowHash: number | undefined;
-  readonly target: string;
-  readonly predicted: string;
-  readonly predictedProbability: number | undefined;
-  readonly suggested: { readonly label: string; readonly value: number } | undefined;
-  /** Score on the query; 0 in a run without query. */
-  readonly score: number;
-  /** Part of each checkpoint in the score; without query, in self-influence. */
-  readonly parts: readonly number[];
-  readonly selfInfluence: number;
-  readonly loss: number;
+  readonly filter?: RowFilter;
+  /** Another order than that of the view. */
+  readonly sort?: RowSort;
 }
 
 export interface RunPage {
@@ -110,6 +94,7 @@ export class RunReader {
   /** Pages being read; the database is closed after the last one. */
   private running = 0;
   private isClosed = false;
+  private opening: Promise<RankedTable> | undefined;
 
   private constructor(
     readonly record: RunRecord,
@@ -118,6 +103,7 @@ export class RunReader {
     private readonly file: string,
     /** Names of the table's columns; older versions wrote fewer. */
     private readonly tableColumns: ReadonlySet<string>,
+    private readonly path: string,
   ) {}
 
   /** Throws kind `store` when the run is missing or damaged. */
@@ -131,7 +117,7 @@ export class RunReader {
     const database = await Database.open({ files: [path] });
     const table = `read_parquet(${quote(path)})`;
     const columns = new Set<string>();
-    const reader = new RunReader(record, database, table, file, columns);
+    const reader = new RunReader(record, database, table, file, columns, path);
     try {
       for (const [name] of await reader.rows(`SELECT column_name FROM (DESCRIBE FROM ${table})`)) {
         columns.add(text(name));
@@ -145,6 +131,20 @@ export class RunReader {
       throw error;
     }
     return reader;
+  }
+
+  /** The rows in memory, for lists that are filtered, sorted and counted; made when first asked for. */
+  async ranked(): Promise<RankedTable> {
+    if (this.isClosed) {
+      throw new TracInError("store", "The run was closed.", { file: this.file }, "Open it again.");
+    }
+    this.opening ??= RankedTable.open(this.path, this.file, this.record);
+    try {
+      return await this.opening;
+    } catch (error) {
+      this.opening = undefined;
+      throw error;
+    }
   }
 
   /** Rows [offset, offset + limit) of a ranked list; equal values are in file order. */
@@ -183,6 +183,10 @@ export class RunReader {
   /** Frees the database, once the pages under way are read. */
   close(): void {
     this.isClosed = true;
+    void this.opening?.then(
+      (table) => table.close(),
+      () => undefined,
+    );
     this.closeUnused();
   }
 
@@ -217,6 +221,9 @@ export class RunReader {
       const value = order === "loss" ? "loss" : "self_influence";
       return { value, where: `NOT isnan(${value})`, direction: "DESC" };
     }
+    if (view === "all") {
+      return { value: "example", where: "true", direction: "ASC" };
+    }
     if (!this.hasQuery(query)) {
       throw new TracInError("store", `The run has no query ${query}.`, { file: this.file });
     }
@@ -227,12 +234,10 @@ export class RunReader {
   }
 
   private columns({ query }: Ranking): string {
-    const score = this.hasQuery(query)
-      ? `score_${query}::DOUBLE, parts_${query}::DOUBLE[]`
-      : "0::DOUBLE, self_parts::DOUBLE[]";
-    return `example, file, line, line_count, image, target, predicted, predicted_probability::DOUBLE, suggested,
-      suggested_probability::DOUBLE, loss::DOUBLE, self_influence::DOUBLE, ${score},
-      ${this.optional("content", "VARCHAR")}, ${this.optional("row_hash", "DOUBLE")}`;
+    const optional = (name: string, type: string) => this.optional(name, type);
+    return this.hasQuery(query)
+      ? rowColumns(`score_${query}`, `parts_${query}`, optional)
+      : rowColumns("0", "self_parts", optional);
   }
 
   /** A column, or NULL where the run was written by a version that did not have it. */
@@ -241,10 +246,7 @@ export class RunReader {
   }
 
   private hasQuery(query: number): boolean {
-    const queries = this.record.aggregate
-      ? Math.min(1, this.record.queries.length)
-      : this.record.queries.length;
-    return Number.isSafeInteger(query) && query >= 0 && query < queries;
+    return hasQuery(this.record, query);
   }
 
   private async rows(sql: string): Promise<unknown[][]> {
@@ -256,45 +258,6 @@ export class RunReader {
       throw damaged(this.file, failure.message, error);
     }
   }
-}
-
-function toRow(row: readonly unknown[]): RunRow {
-  const suggested = optionalText(row[8]);
-  const parts = row[13];
-  return {
-    index: number(row[0]),
-    file: text(row[1]),
-    line: number(row[2]) - 1,
-    lineCount: number(row[3]),
-    image: optionalText(row[4]),
-    content: optionalText(row[14]),
-    rowHash: typeof row[15] === "number" ? row[15] : undefined,
-    target: text(row[5]),
-    predicted: text(row[6]),
-    predictedProbability: typeof row[7] === "number" ? row[7] : undefined,
-    suggested: suggested === undefined ? undefined : { label: suggested, value: number(row[9]) },
-    loss: number(row[10]),
-    selfInfluence: number(row[11]),
-    score: number(row[12]),
-    parts: Array.isArray(parts) ? parts.map(number) : [],
-  };
-}
-
-function number(value: unknown): number {
-  return typeof value === "number" ? value : 0;
-}
-
-function text(value: unknown): string {
-  return typeof value === "string" ? value : "";
-}
-
-function optionalText(value: unknown): string | undefined {
-  return typeof value === "string" ? value : undefined;
-}
-
-/** A page position that is safe to write into a statement. */
-function count(value: number): number {
-  return Number.isSafeInteger(value) && value > 0 ? value : 0;
 }
 
 function damaged(file: string, why: string, cause?: unknown): TracInError {

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { layoutOf, listedRows, rowRange, scaleOf } from "../../../webview/list-model.ts";
+import { layoutOf, listedRows, rowRange } from "../../../webview/list-model.ts";
 import { rowAfterKey } from "../../../webview/navigation.ts";
 
 describe("rowAfterKey", () => {
@@ -52,27 +52,5 @@ describe("layoutOf", () => {
     [640, "wide"],
   ])("%d pixels are %s", (width, layout) => {
     expect(layoutOf(width)).toBe(layout);
-  });
-});
-
-describe("scaleOf", () => {
-  const first = {
-    rank: 1,
-    index: 0,
-    place: { file: "a.csv", line: 0, lineCount: 1 },
-    preview: { kind: "text", text: "" },
-    target: "",
-    predicted: "",
-    score: 0,
-    parts: [],
-    selfInfluence: 24,
-    loss: 6,
-    suggested: undefined,
-  } as const;
-  it("is the list's largest score, for suspects the first row's number", () => {
-    expect(scaleOf({ scale: 0.2, first }, "opponents", "loss")).toBe(0.2);
-    expect(scaleOf({ scale: 0.2, first }, "suspects", "loss")).toBe(6);
-    expect(scaleOf({ scale: 0.2, first }, "suspects", "selfInfluence")).toBe(24);
-    expect(scaleOf({ scale: 0.2, first: undefined }, "suspects", "loss")).toBe(0);
   });
 });

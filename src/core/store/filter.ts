@@ -1,0 +1,59 @@
+import { quote } from "./duckdb.ts";
+
+/** What narrows a list: typed text, and ranges of numbers that were picked in a histogram. */
+export interface RowFilter {
+  /** Plain words, or an SQL condition. */
+  readonly text?: string;
+  readonly ranges?: readonly NumberRange[];
+}
+
+/** Values from `from` up to and including `to`. */
+export interface NumberRange {
+  readonly column: string;
+  readonly from: number;
+  readonly to: number;
+}
+
+export interface RowSort {
+  readonly column: string;
+  readonly descending: boolean;
+}
+
+/** A column by which rows can be filtered and sorted. */
+export interface TableColumn {
+  readonly name: string;
+  readonly kind: "number" | "text";
+}
+
+/**
+ * Whether a typed text is a condition: it compares something, or a column stands before an operator that is a word.
+ * Anything else is words to look for.
+ */
+export function isCondition(text: string, columns: readonly string[]): boolean {
+  if (/[=<>]/.test(text)) {
+    return true;
+  }
+  const names = columns.join("|");
+  return new RegExp(
+    `(^|[\\s(])(${names})\\)?\\s+(not\\s+)?(is|in|like|ilike|between)\\b`,
+    "i",
+  ).test(text);
+}
+
+/** Condition that a row holds every word somewhere in what is shown of it, whatever its case. */
+export function wordsCondition(text: string): string | undefined {
+  const words = text.toLowerCase().match(/"[^"]+"|\S+/g) ?? [];
+  const conditions = words.map(
+    (word) => `contains(words, ${quote(/^".+"$/.test(word) ? word.slice(1, -1) : word)})`,
+  );
+  return conditions.length === 0 ? undefined : conditions.join(" AND ");
+}
+
+/** Condition that a number lies in a range; the range is written with all its digits. */
+export function rangeCondition({ column, from, to }: NumberRange): string {
+  return `${column} BETWEEN ${literal(from)} AND ${literal(to)}`;
+}
+
+function literal(value: number): string {
+  return `${Number.isFinite(value) ? value : 0}::DOUBLE`;
+}

@@ -1,0 +1,83 @@
+import type { RunRecord } from "./record.ts";
+
+/** One training example of a run. */
+export interface RunRow {
+  readonly index: number;
+  readonly file: string;
+  /** First line, counted from 0. */
+  readonly line: number;
+  readonly lineCount: number;
+  readonly image: string | undefined;
+  /** Hash of everything but the target; undefined in runs of older versions. */
+  readonly content: string | undefined;
+  /** Hash of the row's text when it was scored; undefined for examples on no line and for older runs. */
+  readonly rowHash: number | undefined;
+  readonly target: string;
+  readonly predicted: string;
+  readonly predictedProbability: number | undefined;
+  readonly suggested: { readonly label: string; readonly value: number } | undefined;
+  /** Score on the query; 0 in a run without query. */
+  readonly score: number;
+  /** Part of each checkpoint in the score; without query, in self-influence. */
+  readonly parts: readonly number[];
+  readonly selfInfluence: number;
+  readonly loss: number;
+}
+
+/** Whether a run has a query of this number; the queries of an aggregate are one. */
+export function hasQuery(record: RunRecord, query: number): boolean {
+  const queries = record.aggregate ? Math.min(1, record.queries.length) : record.queries.length;
+  return Number.isSafeInteger(query) && query >= 0 && query < queries;
+}
+
+/** The columns that {@link toRow} reads, in its order, with the expressions of score and parts. */
+export function rowColumns(
+  score: string,
+  parts: string,
+  /** A column that older versions did not write, or NULL. */
+  optional: (name: string, type: string) => string,
+): string {
+  return `example, file, line, line_count, image, target, predicted, predicted_probability::DOUBLE, suggested,
+      suggested_probability::DOUBLE, loss::DOUBLE, self_influence::DOUBLE, ${score}::DOUBLE, ${parts}::DOUBLE[],
+      ${optional("content", "VARCHAR")}, ${optional("row_hash", "DOUBLE")}`;
+}
+
+/** A row of the columns of {@link rowColumns}. */
+export function toRow(row: readonly unknown[]): RunRow {
+  const suggested = optionalText(row[8]);
+  const parts = row[13];
+  return {
+    index: number(row[0]),
+    file: text(row[1]),
+    line: number(row[2]) - 1,
+    lineCount: number(row[3]),
+    image: optionalText(row[4]),
+    content: optionalText(row[14]),
+    rowHash: typeof row[15] === "number" ? row[15] : undefined,
+    target: text(row[5]),
+    predicted: text(row[6]),
+    predictedProbability: typeof row[7] === "number" ? row[7] : undefined,
+    suggested: suggested === undefined ? undefined : { label: suggested, value: number(row[9]) },
+    loss: number(row[10]),
+    selfInfluence: number(row[11]),
+    score: number(row[12]),
+    parts: Array.isArray(parts) ? parts.map(number) : [],
+  };
+}
+
+export function number(value: unknown): number {
+  return typeof value === "number" ? value : 0;
+}
+
+export function text(value: unknown): string {
+  return typeof value === "string" ? value : "";
+}
+
+function optionalText(value: unknown): string | undefined {
+  return typeof value === "string" ? value : undefined;
+}
+
+/** A page position that is safe to write into a statement. */
+export function count(value: number): number {
+  return Number.isSafeInteger(value) && value > 0 ? value : 0;
+}
