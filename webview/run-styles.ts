@@ -99,6 +99,15 @@ export const runStyles = css`
     min-width: 0;
     max-width: 200px;
   }
+  @media (max-width: 310px) {
+    vscode-panels::part(tablist) {
+      column-gap: 6px;
+      padding: 0 4px;
+    }
+    vscode-panel-tab {
+      padding-inline: 0;
+    }
+  }
   @media (max-width: 240px) {
     vscode-panels::part(tablist) {
       column-gap: 4px;
