@@ -1,4 +1,4 @@
-import type { Attribute, Attributes, Node } from "../graph/graph.ts";
+import type { Attribute, Attributes, Graph, Node } from "../graph/graph.ts";
 import { float32, int64, type Tensor } from "../graph/tensor.ts";
 
 /** What the conversion of one node to our operator set may ask and add. */
@@ -21,6 +21,7 @@ export type Convert = (conversion: Conversion) => readonly Node[];
 /** Several nodes in the place of one. */
 export class Replacement {
   private readonly nodes: Node[] = [];
+  private readonly constants = new Map<string, string>();
 
   constructor(private readonly conversion: Conversion) {}
 
@@ -32,11 +33,22 @@ export class Replacement {
   }
 
   scalar(suffix: string, value: number): string {
-    return this.conversion.add(suffix, float32([], [value]));
+    return this.once(`${suffix}: ${value}`, suffix, () => float32([], [value]));
   }
 
   ints(suffix: string, values: readonly number[]): string {
-    return this.conversion.add(suffix, int64([values.length], values));
+    return this.once(`${suffix}: [${values}]`, suffix, () => int64([values.length], values));
+  }
+
+  private once(key: string, suffix: string, make: () => Tensor): string {
+    const name = this.constants.get(key) ?? this.conversion.add(suffix, make());
+    this.constants.set(key, name);
+    return name;
+  }
+
+  /** The nodes so far. */
+  made(): readonly Node[] {
+    return [...this.nodes];
   }
 
   /** All nodes, with a last one that has the name and the outputs of the node that they replace. */
@@ -59,4 +71,24 @@ export function ints(value: readonly number[]): Attribute {
 /** Attributes with some left out. */
 export function without(attributes: Attributes, ...names: readonly string[]): Attributes {
   return Object.fromEntries(Object.entries(attributes).filter(([name]) => !names.includes(name)));
+}
+
+/** Gives names that no value of the graph has, nor any that it gave before. */
+export function namer(graph: Graph): (wish: string) => string {
+  const taken = new Set([
+    ...graph.initializers.keys(),
+    ...graph.inputs.map((input) => input.name),
+    ...graph.nodes.flatMap((node) => node.outputs),
+  ]);
+  const counts = new Map<string, number>();
+  return (wish) => {
+    let name = wish;
+    let count = counts.get(wish) ?? 0;
+    for (; taken.has(name); name = `${wish}_${count}`) {
+      count++;
+    }
+    counts.set(wish, count);
+    taken.add(name);
+    return name;
+  };
 }

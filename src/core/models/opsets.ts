@@ -9,7 +9,7 @@ import {
 } from "../graph/graph.ts";
 import { float32, int64, toNumbers } from "../graph/tensor.ts";
 import { composites, wrapPad } from "./composites.ts";
-import { type Conversion, type Convert, without } from "./conversion.ts";
+import { type Conversion, type Convert, int, namer, without } from "./conversion.ts";
 
 /** The operator sets that `toOurOpset` understands. */
 export const oldestOpset = 9;
@@ -34,20 +34,9 @@ export function toOurOpset(graph: Graph, file: string): Graph {
     );
   }
   const initializers = new Map(graph.initializers);
-  const taken = new Set([
-    ...initializers.keys(),
-    ...graph.inputs.map((input) => input.name),
-    ...graph.nodes.flatMap((node) => node.outputs),
-  ]);
+  const names = namer(graph);
   const nodes = graph.nodes.flatMap((node) => {
-    const value = (suffix: string): string => {
-      let name = `${node.name}/${suffix}`;
-      while (taken.has(name)) {
-        name = `${name}_`;
-      }
-      taken.add(name);
-      return name;
-    };
+    const value = (suffix: string): string => names(`${node.name}/${suffix}`);
     return (
       conversions[node.op]?.({
         node,
@@ -217,10 +206,10 @@ const conversions: Readonly<Record<string, Convert | undefined>> = {
   Scatter: ({ node }) => [{ ...node, op: "ScatterElements" }],
 
   TopK: (conversion) => onlySince(10, conversion),
-  GroupNormalization: ({ node, from, fail }) =>
-    from >= 21
-      ? fail("GroupNormalization of operator set 21 cannot be converted.", reexport)
-      : [node],
+  /** From 21 on scale and bias have an entry for each channel instead of each group; see `groupNormalization`. */
+  GroupNormalization: ({ node, from }) => [
+    from >= 21 ? { ...node, attributes: { ...node.attributes, per_channel: int(1) } } : node,
+  ],
 };
 
 const reexport = `Export the model with torch.onnx.export(..., dynamo=False, opset_version=${opset}).`;

@@ -2,6 +2,7 @@ import type { Engine, Program, Values } from "../engines/engine.ts";
 import { TracInError } from "../errors.ts";
 import type { Graph, ValueInfo, ValueType } from "../graph/graph.ts";
 import type { DataType, Shape, Tensor } from "../graph/tensor.ts";
+import { expandModel } from "./expand.ts";
 import { foldGraph } from "./fold.ts";
 import type { Model } from "./model.ts";
 import type { Observation, Pair } from "./observation.ts";
@@ -33,10 +34,11 @@ export async function probeModel(
   feeds: (batch: number) => Values,
 ): Promise<ProbedModel> {
   const [two, three] = [feeds(2), feeds(3)];
-  const model = given.sized?.(new Map([...two].map(([name, { shape }]) => [name, shape]))) ?? given;
-  for (const input of model.graph.inputs) {
-    checkInput(model, input, two.get(input.name)?.shape, three.get(input.name)?.shape);
+  const sized = given.sized?.(new Map([...two].map(([name, { shape }]) => [name, shape]))) ?? given;
+  for (const input of sized.graph.inputs) {
+    checkInput(sized, input, two.get(input.name)?.shape, three.get(input.name)?.shape);
   }
+  const model = await expandModel(sized, engine, two, three);
   const observation = await observe(model, engine, two, three);
   const { graph: folded, values } = foldGraph(model, observation);
   const types = new Map([...values].map(([name, pair]) => [name, pairType(pair)]));

@@ -1,0 +1,136 @@
+import type { Engine, Values } from "../engines/engine.ts";
+import { TracInError } from "../errors.ts";
+import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
+import { placeOfNode } from "../graph/place.ts";
+import { pruneGraph } from "../graph/prune.ts";
+import type { Shape } from "../graph/tensor.ts";
+import { namer } from "./conversion.ts";
+import { einsum } from "./expansions/einsum.ts";
+import type { Expansion, Size } from "./expansions/expansion.ts";
+import { negativeLogLikelihoodLoss, softmaxCrossEntropyLoss } from "./expansions/losses.ts";
+import { groupNormalization, instanceNormalization } from "./expansions/normalisation.ts";
+import { recurrent } from "./expansions/recurrent.ts";
+import type { Model } from "./model.ts";
+
+/** Operators that are written with simpler ones once the shapes of their inputs are known. */
+const expansions: Readonly<
+  Record<string, ((expansion: Expansion) => readonly Node[]) | undefined>
+> = {
+  ...recurrent,
+  Einsum: einsum,
+  InstanceNormalization: instanceNormalization,
+  GroupNormalization: groupNormalization,
+  SoftmaxCrossEntropyLoss: softmaxCrossEntropyLoss,
+  NegativeLogLikelihoodLoss: negativeLogLikelihoodLoss,
+};
+
+/** Operators that `expandModel` replaces; no engine needs to know them. */
+export const expandedOperators: ReadonlySet<string> = new Set(Object.keys(expansions));
+
+/**
+ * The model with every operator of the table replaced: recurrent layers unrolled over the time steps of the data, Einsum by
+ * products, and so on. Shapes come from running what lies before such a node, at two batch sizes; where one such node depends on
+ * another, in as many rounds.
+ *
+ * Throws kind `model` naming the node where its form is not supported, or the model cannot be run.
+ */
+export async function expandModel(
+  model: Model,
+  engine: Engine,
+  two: Values,
+  three: Values,
+): Promise<Model> {
+  let { graph } = model;
+  while (graph.nodes.some((node) => expandedOperators.has(node.op))) {
+    const ready = readyNodes(graph);
+    const needed = [...ready].flatMap((node) => node.inputs.filter((input) => input !== ""));
+    const shapes = await shapesOf(graph, engine, [...new Set(needed)], two, three);
+    graph = expandNodes(graph, ready, shapes, model.file);
+  }
+  return graph === model.graph ? model : { ...model, graph };
+}
+
+/** Nodes of the table that depend on no other. */
+function readyNodes(graph: Graph): ReadonlySet<Node> {
+  const blocked = new Set<string>();
+  const ready = new Set<Node>();
+  for (const node of graph.nodes) {
+    const waits = node.inputs.some((input) => blocked.has(input));
+    const isExpanded = expandedOperators.has(node.op);
+    if (isExpanded && !waits) {
+      ready.add(node);
+    }
+    for (const output of waits || isExpanded ? node.outputs : []) {
+      blocked.add(output);
+    }
+  }
+  return ready;
+}
+
+async function shapesOf(
+  graph: Graph,
+  engine: Engine,
+  values: readonly string[],
+  two: Values,
+  three: Values,
+): Promise<ReadonlyMap<string, readonly [Shape, Shape]>> {
+  const shapes = new Map<string, readonly [Shape, Shape]>();
+  const made = new Set(graph.nodes.flatMap((node) => node.outputs));
+  const asked = values.filter((value) => made.has(value));
+  for (const value of values) {
+    const known = graph.initializers.get(value)?.shape;
+    const [atTwo, atThree] = [two.get(value)?.shape ?? known, three.get(value)?.shape ?? known];
+    if (atTwo && atThree) {
+      shapes.set(value, [atTwo, atThree]);
+    }
+  }
+  if (asked.length > 0) {
+    const outputs = asked.map((name): ValueInfo => ({ name, dtype: "float32", shape: [] }));
+    const program = await engine.compile(pruneGraph({ ...graph, outputs }), { optimise: false });
+    try {
+      const [atTwo, atThree] = [await program.run(two), await program.run(three)];
+      for (const value of asked) {
+        shapes.set(value, [atTwo.get(value)?.shape ?? [], atThree.get(value)?.shape ?? []]);
+      }
+    } finally {
+      await program.dispose();
+    }
+  }
+  return shapes;
+}
+
+function expandNodes(
+  graph: Graph,
+  ready: ReadonlySet<Node>,
+  shapes: ReadonlyMap<string, readonly [Shape, Shape]>,
+  file: string,
+): Graph {
+  const initializers = new Map(graph.initializers);
+  const names = namer(graph);
+  const nodes = graph.nodes.flatMap((node) => {
+    const expand = ready.has(node) ? expansions[node.op] : undefined;
+    if (expand === undefined) {
+      return [node];
+    }
+    const value = (suffix: string): string => names(`${node.name}/${suffix}`);
+    return expand({
+      node,
+      from: graph.opset,
+      constant: (name) => initializers.get(name),
+      value,
+      add(suffix, tensor) {
+        const name = value(suffix);
+        initializers.set(name, tensor);
+        return name;
+      },
+      sizes(name) {
+        const [atTwo = [], atThree = []] = shapes.get(name) ?? [];
+        return atTwo.map((size, axis): Size => (size === atThree[axis] ? size : undefined));
+      },
+      fail(message, remedy) {
+        throw new TracInError("model", message, { ...placeOfNode(node), file }, remedy);
+      },
+    });
+  });
+  return { ...graph, nodes, initializers };
+}

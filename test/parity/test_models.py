@@ -1,0 +1,173 @@
+"""Models of many kinds, exported by both exporters of PyTorch, against float64 autograd."""
+
+import inspect
+import json
+import os
+import subprocess
+import warnings
+
+import numpy as np
+import pytest
+import torch
+import zoo
+from conftest import CLI
+from influence import influence
+from losses import CrossEntropy, Distance, Sigmoid
+from safetensors.torch import save_file
+from torch import nn
+
+TRAIN, RATES = 6, [0.1, 0.05]
+TOLERANCE = 2e-5
+# A value passes through the same weights once for each step, and softmax over positions subtracts large numbers.
+DEEP_TOLERANCE = 1e-4
+OPSETS = {"TorchScript": 17, "dynamo": None}
+
+
+class InGraph:
+    """The loss is an output of the model."""
+
+    def __init__(self, output, names):
+        self.index = names.index(output)
+
+    def __call__(self, output, target):
+        return (output if torch.is_tensor(output) else output[self.index]).sum()
+
+    def predict(self, output, target):
+        return torch.zeros(1, 1, dtype=torch.float64)
+
+
+def loss_of(model):
+    config = dict(getattr(model, "loss", {"type": "softmax-cross-entropy"}))
+    kind = config["type"]
+    reduction = config.get("reduction", "sum")
+    if kind == "output":
+        return InGraph(config["output"], model.outputs)
+    if kind == "sigmoid-cross-entropy":
+        return Sigmoid(reduction)
+    if kind != "softmax-cross-entropy":
+        return Distance(kind, reduction, **{key: value for key, value in config.items() if key == "delta"})
+    if not hasattr(model, "targets"):
+        return "softmax-cross-entropy"
+    # [batch, classes, ...] for pixels, [batch, positions, classes] for tokens; told by the shapes in `class_axis`.
+    return CrossEntropy(None, reduction, config.get("ignoreIndex", -100))
+
+
+def class_axis(output, target):
+    return next(axis for axis in (output.dim() - 1, 1) if list(output.shape[:axis] + output.shape[axis + 1 :]) == list(target.shape))
+
+
+def randomise(model):
+    """Other weights and running statistics, around the sizes that training would have."""
+    for name, parameter in model.named_parameters():
+        width = parameter[0].numel() if parameter.dim() > 1 else 4
+        if parameter.requires_grad or parameter.dim() > 0:
+            scale = width**-0.5
+            with torch.no_grad():
+                parameter.copy_(torch.randn_like(parameter) * scale + (1 if parameter.dim() == 1 and "bias" not in name else 0))
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            nn.init.normal_(module.running_mean, std=0.5)
+            nn.init.uniform_(module.running_var, 0.5, 2)
+
+
+def export(model, inputs, path, exporter, opset):
+    outputs = list(getattr(model, "outputs", ("output",)))
+    example = tuple(tensor[:2] for tensor in inputs.values())
+    options = {} if opset is None else {"opset_version": opset}
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        if exporter == "dynamo":
+            shapes = {name: {0: torch.export.Dim.DYNAMIC} for name in inputs}
+            torch.onnx.export(
+                model, example, str(path), dynamo=True, input_names=list(inputs), output_names=outputs, dynamic_shapes=shapes, verbose=False, **options
+            )
+        else:
+            torch.onnx.export(
+                model,
+                example,
+                str(path),
+                dynamo=False,
+                training=torch.onnx.TrainingMode.PRESERVE,
+                do_constant_folding=False,
+                input_names=list(inputs),
+                output_names=outputs,
+                dynamic_axes={name: {0: "batch"} for name in [*inputs, *outputs]},
+                **options,
+            )
+
+
+def workspace(model, inputs, target, folder, exporter, opset):
+    """Model, checkpoints, data and tracin.json; returns the states."""
+    states = []
+    export(model, inputs, folder / "model.onnx", exporter, opset)
+    for index in range(len(RATES)):
+        randomise(model)
+        states.append({key: value.clone() for key, value in model.state_dict().items()})
+        torch.save(states[-1], folder / f"checkpoint-{index + 1}.pt")
+    features = {name: {"array": name} for name in inputs}
+    fields = dict(inputs)
+    data = {}
+    if target is not None:
+        fields["target"] = target
+    for name, part in (("train", slice(0, TRAIN)), ("query", slice(TRAIN, None))):
+        for key, value in fields.items():
+            np.save(folder / f"{name}-{key}.npy", value[part].numpy())
+        data[name] = {"npy": {key: f"{name}-{key}.npy" for key in fields}} | ({} if target is None else {"target": "target"})
+    config = {
+        "model": "model.onnx",
+        "checkpoints": {"files": "checkpoint-*.pt", "learningRate": RATES},
+        "data": data,
+        "features": features,
+        "loss": getattr(model, "loss", "softmax-cross-entropy"),
+    }
+    if hasattr(model, "frozen"):
+        config["frozen"] = list(model.frozen)
+    (folder / "tracin.json").write_text(json.dumps(config, indent=1))
+    return states
+
+
+def tracin(folder, *arguments):
+    out = folder / f"{arguments[0]}.npy"
+    done = subprocess.run(["node", CLI, *arguments, "--out", out.name, "--quiet"], cwd=folder, capture_output=True, text=True, timeout=300)
+    if done.returncode != 0:
+        raise AssertionError((done.stderr or done.stdout).strip())
+    return np.load(out)
+
+
+def differences(name, exporter, folder, opset=None):
+    """Largest differences of scores and self-influence, relative to the largest of each query."""
+    torch.manual_seed(sum(map(ord, name)))
+    model = zoo.MODELS[name]().eval()
+    inputs = model.inputs()
+    make = getattr(model, "targets", None)
+    config = getattr(model, "loss", {})
+    target = None if config.get("type") == "output" else make() if make else torch.randint(0, zoo.CLASSES, (zoo.EXAMPLES,))
+    states = workspace(model, inputs, target, folder, exporter, opset or OPSETS[exporter])
+    loss = loss_of(model)
+    targets = torch.zeros(zoo.EXAMPLES) if target is None else target
+    if isinstance(loss, CrossEntropy):
+        model.load_state_dict(states[0])
+        with torch.no_grad():
+            loss.axis = class_axis(model(*(value[:2] for value in inputs.values())), targets[:2])
+    for parameter_name in getattr(model, "frozen", ()):
+        model.get_parameter(parameter_name).requires_grad_(False)
+
+    def part(rows):
+        return [value[rows] for value in inputs.values()], targets[rows]
+
+    expected = influence(model, states, RATES, part(slice(0, TRAIN)), part(slice(TRAIN, None)), loss)
+    scores = expected["scores"].sum(0).numpy().T
+    own = expected["self"].sum(0).numpy()
+    found = tracin(folder, "scores", "--queries", f"query:0-{zoo.EXAMPLES - TRAIN - 1}")
+    found_own = tracin(folder, "self-influence")
+    assert np.abs(scores).max() > 0
+    return np.abs(found - scores).max() / np.abs(scores).max(1).min(), np.abs(found_own - own).max() / own.max()
+
+
+@pytest.mark.parametrize("exporter", ["TorchScript", "dynamo"])
+@pytest.mark.parametrize("name", zoo.MODELS)
+def test_model(name, exporter, tmp_path, record_compatibility):
+    cell = record_compatibility("PyTorch", f"{exporter} exporter; .pt", name)
+    difference = max(differences(name, exporter, tmp_path))
+    cell.passed(difference)
+    assert difference <= DEEP_TOLERANCE
