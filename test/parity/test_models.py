@@ -20,6 +20,7 @@ TRAIN, RATES = 6, [0.1, 0.05]
 TOLERANCE = 2e-5
 # A value passes through the same weights once for each step, and softmax over positions subtracts large numbers.
 DEEP_TOLERANCE = 1e-4
+OPTIMIZE = True
 OPSETS = {"TorchScript": 17, "dynamo": None}
 
 
@@ -79,7 +80,7 @@ def export(model, inputs, path, exporter, opset):
         if exporter == "dynamo":
             shapes = {name: {0: torch.export.Dim.DYNAMIC} for name in inputs}
             torch.onnx.export(
-                model, example, str(path), dynamo=True, input_names=list(inputs), output_names=outputs, dynamic_shapes=shapes, verbose=False, **options
+                model, example, str(path), dynamo=True, input_names=list(inputs), output_names=outputs, dynamic_shapes=shapes, verbose=False, optimize=OPTIMIZE, **options
             )
         else:
             torch.onnx.export(

@@ -162,7 +162,7 @@ function twinOf(
 }
 
 /** Names that PyTorch modules cannot give: made by an exporter for a value of the graph. */
-const exporterName = /[/:]|^(val|const|constant|_val|_const)_?\d*$|^\d+$|^$/i;
+const exporterName = /[/:]|^(val|const|constant|_val|_const|scalar_tensor_default)_?\d*$|^\d+$|^$/i;
 
 function isConstant(
   weight: ModelWeight,

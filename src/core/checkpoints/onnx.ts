@@ -1,5 +1,6 @@
 import { TracInError } from "../errors.ts";
 import { FileSource } from "../formats/source.ts";
+import { externalData } from "../graph/onnx-external.ts";
 import { bytesPerElement, type Tensor } from "../graph/tensor.ts";
 import { importOnnx } from "../models/onnx.ts";
 import type { Checkpoint, CheckpointTensor } from "./checkpoint.ts";
@@ -19,7 +20,11 @@ export async function openOnnxCheckpoint(path: string, file: string): Promise<Ch
     if (source.size > maximumSize) {
       throw source.error("An ONNX file cannot be larger than 2 GB.");
     }
-    const { graph, weights } = importOnnx(await source.read(0, source.size), file);
+    const { graph, weights } = importOnnx(
+      await source.read(0, source.size),
+      file,
+      externalData(path),
+    );
     const stored = new Map<string, Tensor>();
     const tensors = new Map<string, CheckpointTensor>();
     for (const { name } of weights) {

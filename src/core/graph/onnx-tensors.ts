@@ -1,5 +1,6 @@
 import onnxProto, { type onnx } from "onnx-proto";
 import { type ErrorPlace, TracInError } from "../errors.ts";
+import type { ReadExternal } from "./onnx-external.ts";
 import {
   arrayClass,
   bytesPerElement,
@@ -82,24 +83,18 @@ export function encodeTensor(tensor: Tensor, name = ""): onnx.ITensorProto {
 
 /**
  * The tensor of a `TensorProto`, with data of its own. Throws kind `model` for element types that the graph does
- * not know, data in another file, and sizes that disagree with the data (so that nothing is allocated on the word
+ * not know, data in another file that `external` cannot read, and sizes that disagree with the data (so that nothing is allocated on the word
  * of the file alone).
  */
-export function decodeTensor(proto: onnx.ITensorProto, place: ErrorPlace): Tensor {
+export function decodeTensor(
+  proto: onnx.ITensorProto,
+  place: ErrorPlace,
+  external?: ReadExternal,
+): Tensor {
   const fail = (message: string, remedy?: string): never => {
     throw new TracInError("model", message, place, remedy);
   };
   const dtype = decodeType(proto.dataType ?? 0, place);
-  if (
-    proto.dataLocation === onnxProto.onnx.TensorProto.DataLocation.EXTERNAL ||
-    (proto.externalData ?? []).length > 0
-  ) {
-    const location = (proto.externalData ?? []).find(({ key }) => key === "location")?.value;
-    fail(
-      `The data of this tensor lies in another file${location ? ` ("${location}")` : ""}.`,
-      "Export the model in one file: torch.onnx.export(..., dynamo=False), or load it with onnx.load and write it with onnx.save(model, path, save_as_external_data=False).",
-    );
-  }
   if (proto.segment) {
     fail("Tensors in segments are not supported.", "Export the model again.");
   }
@@ -110,6 +105,13 @@ export function decodeTensor(proto: onnx.ITensorProto, place: ErrorPlace): Tenso
       : fail(`The tensor has an impossible size ${size}.`, "The file is damaged.");
   });
   const count = sizeOf(shape);
+  if (
+    proto.dataLocation === onnxProto.onnx.TensorProto.DataLocation.EXTERNAL ||
+    (proto.externalData ?? []).length > 0
+  ) {
+    const length = count * bytesPerElement[dtype];
+    return decodeRaw(dtype, shape, externalBytes(proto, length, place, external));
+  }
   const raw = proto.rawData;
   if (raw && raw.length > 0) {
     if (raw.length !== count * bytesPerElement[dtype]) {
@@ -128,6 +130,36 @@ export function decodeTensor(proto: onnx.ITensorProto, place: ErrorPlace): Tenso
     );
   }
   return decodeList(dtype, shape, listed);
+}
+
+/** The bytes of a tensor whose data lies in another file. */
+function externalBytes(
+  proto: onnx.ITensorProto,
+  length: number,
+  place: ErrorPlace,
+  external: ReadExternal | undefined,
+): Uint8Array {
+  const entries = new Map((proto.externalData ?? []).map(({ key, value }) => [key, value]));
+  const location = entries.get("location") ?? "";
+  const number = (key: string, fallback: number): number => Number(entries.get(key) || fallback);
+  const [offset, stated] = [number("offset", 0), number("length", length)];
+  if (!external || location === "") {
+    throw new TracInError(
+      "model",
+      `The data of this tensor lies in another file${location ? ` ("${location}")` : ""}.`,
+      place,
+      "Write the model in one file: onnx.save(onnx.load(path), path, save_as_external_data=False).",
+    );
+  }
+  if (!Number.isSafeInteger(offset) || stated !== length) {
+    throw new TracInError(
+      "model",
+      `The tensor is ${length} bytes long, but bytes ${offset} to ${offset + stated} of "${location}" are named.`,
+      place,
+      "The file is damaged.",
+    );
+  }
+  return external(location, offset, length, place);
 }
 
 function decodeRaw(dtype: DataType, shape: readonly number[], raw: Uint8Array): Tensor {

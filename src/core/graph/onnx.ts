@@ -2,6 +2,7 @@ import onnxProto, { type onnx } from "onnx-proto";
 import { type ErrorPlace, TracInError } from "../errors.ts";
 import type { Graph, Node, ValueInfo } from "./graph.ts";
 import { decodeAttributes, encodeAttribute } from "./onnx-attributes.ts";
+import type { ReadExternal } from "./onnx-external.ts";
 import {
   decodeTensor,
   decodeType,
@@ -57,10 +58,15 @@ export function encodeGraph(graph: Graph, options: EncodeOptions = {}): Uint8Arr
  * one, get a name of their own. An unnamed dimension gets the symbol `<value>.<axis>`; an output whose shape the
  * file does not tell has shape `[]` here until the model is probed.
  *
- * Throws kind `model`, naming `file` and the tensor or node: damaged or truncated bytes, data in other files,
+ * Throws kind `model`, naming `file` and the tensor or node: damaged or truncated bytes, data in other files that
+ * `external` cannot read,
  * operators of other domains, functions, subgraphs, values that are used before they are made.
  */
-export function decodeModel(bytes: Uint8Array, file: string): DecodedModel {
+export function decodeModel(
+  bytes: Uint8Array,
+  file: string,
+  external?: ReadExternal,
+): DecodedModel {
   const model = decodeBytes(bytes, file);
   const proto = model.graph;
   if (!proto || (proto.node ?? []).length === 0) {
@@ -83,7 +89,7 @@ export function decodeModel(bytes: Uint8Array, file: string): DecodedModel {
     const tensor = proto.sparseInitializer?.[0]?.values?.name ?? "";
     throw new TracInError("model", "Sparse weights are not supported.", { file, tensor });
   }
-  const initializers = decodeInitializers(proto.initializer ?? [], file);
+  const initializers = decodeInitializers(proto.initializer ?? [], file, external);
   const graph: Graph = {
     inputs: (proto.input ?? [])
       .filter(({ name }) => !initializers.has(name ?? ""))
@@ -130,6 +136,7 @@ function unsupportedFunction(message: string, place: ErrorPlace): TracInError {
 function decodeInitializers(
   protos: readonly onnx.ITensorProto[],
   file: string,
+  external: ReadExternal | undefined,
 ): Map<string, Tensor> {
   const initializers = new Map<string, Tensor>();
   for (const proto of protos) {
@@ -138,7 +145,7 @@ function decodeInitializers(
       const message = name === "" ? "A weight has no name." : "Two weights have the same name.";
       throw new TracInError("model", message, { file, tensor: name }, damaged);
     }
-    initializers.set(name, decodeTensor(proto, { file, tensor: name }));
+    initializers.set(name, decodeTensor(proto, { file, tensor: name }, external));
   }
   return initializers;
 }

@@ -1,6 +1,7 @@
 import { TracInError } from "../errors.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { decodeModel } from "../graph/onnx.ts";
+import type { ReadExternal } from "../graph/onnx-external.ts";
 import { float32, int64, isFloat, sizeOf, type Tensor } from "../graph/tensor.ts";
 import { readMetadata } from "./metadata.ts";
 import type { Model, ModelWeight } from "./model.ts";
@@ -18,10 +19,12 @@ import { toOurOpset } from "./opsets.ts";
  *   (`onnx::MatMul_12`), which stay candidates, so that a checkpoint without them is an error instead of a silent gap.
  *   All others: `parameter`, until the checkpoints are compared.
  *
+ * @param external reads data that lies in files beside the model (see `externalData`)
+ *
  * Throws kind `model` with `file`: see `decodeModel` and `toOurOpset`; also weights that are not float32.
  */
-export function importOnnx(bytes: Uint8Array, file: string): Model {
-  const { graph: decoded, metadata } = decodeModel(bytes, file);
+export function importOnnx(bytes: Uint8Array, file: string, external?: ReadExternal): Model {
+  const { graph: decoded, metadata } = decodeModel(bytes, file, external);
   const { graph: lifted, constants } = liftConstants(decoded, file);
   const graph = toOurOpset(lifted, file);
   const recorded = readMetadata(metadata, lifted.initializers, file);

@@ -3,6 +3,7 @@ import { TracInError } from "../errors.ts";
 import { isJsonObject, objectAt, parseJsonObject, textAt } from "../formats/json.ts";
 import { readKerasArchitecture } from "../formats/keras.ts";
 import { readTfjsModel } from "../formats/tfjs.ts";
+import { externalData } from "../graph/onnx-external.ts";
 import { importKeras } from "./keras/import.ts";
 import type { Model } from "./model.ts";
 import { importOnnx } from "./onnx.ts";
@@ -30,7 +31,7 @@ export async function importModel(path: string, file: string): Promise<Model> {
         return await importJson(path, file);
       case "onnx": {
         await checkSize(path, file, largestModel);
-        return importOnnx(await readFile(path), file);
+        return importOnnx(await readFile(path), file, externalData(path));
       }
     }
   } catch (error) {
