@@ -5,7 +5,8 @@ Fill in the two lines marked with FILL IN, then run this script where your train
     python export_to_tracin.py checkpoints/*.pt
 
 It writes model.onnx and needs PyTorch alone (for .safetensors files also the package safetensors).
-The exit code is 0 when every checkpoint fits the model.
+The exit code is 0 when every checkpoint fits the model and, where the package onnxruntime is
+installed, the file computes what the model does.
 """
 
 import argparse
@@ -43,10 +44,10 @@ def main():
     if files and fits:
         # With the last weights, the exported file is a usable model of its own.
         load_weights(files[-1])
-    export(arguments.output)
+    faithful = export(arguments.output)
     if not files:
         print("No checkpoint was given, so none was compared.")
-    sys.exit(0 if fits else 1)
+    sys.exit(0 if fits and faithful else 1)
 
 
 def export(path):
@@ -54,19 +55,51 @@ def export(path):
     model.eval()
     inputs = example if isinstance(example, tuple) else (example,)
     names = list(inspect.signature(model.forward).parameters)[: len(inputs)]
-    options = dict(
-        input_names=names,
-        output_names=["output"],
+    options = dict(input_names=names, output_names=["output"])
+    traced = dict(
         dynamic_axes={name: {0: "batch"} for name in [*names, "output"]},
         training=torch.onnx.TrainingMode.PRESERVE,  # EVAL would fuse batch norm into convolutions
         do_constant_folding=False,  # folding would rename weights
         opset_version=17,
     )
-    if "dynamo" in inspect.signature(torch.onnx.export).parameters:
-        options["dynamo"] = False  # the newer exporter renames weights
-    torch.onnx.export(model, inputs, path, **options)
+    has_newer = "dynamo" in inspect.signature(torch.onnx.export).parameters
+    try:
+        torch.onnx.export(model, inputs, path, **options, **traced, **({"dynamo": False} if has_newer else {}))
+    except Exception as error:
+        if not has_newer:
+            raise
+        print(f"The older exporter cannot write this model ({str(error).strip().splitlines()[-1]}); trying the newer one, which needs the package onnxscript.")
+        shapes = tuple({0: torch.export.Dim.DYNAMIC} for _ in inputs)
+        # Optimising would fold weights into others; external data would be a second file.
+        torch.onnx.export(model, inputs, path, **options, dynamo=True, optimize=False, external_data=False, dynamic_shapes=shapes)
     print(f"Wrote {path} with the inputs {', '.join(names)}.")
     record(path, model)
+    return same_outputs(path, names, inputs)
+
+
+def same_outputs(path, names, inputs):
+    """Runs the file and the model on the example: exporters may leave out what ONNX has no word for (divisor_override of a pool)."""
+    try:
+        import onnxruntime
+    except ImportError:
+        print("WARNING: whether the file computes what the model does was not checked. For that: pip install onnxruntime")
+        return True
+    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+    known = {value.name for value in session.get_inputs()}
+    found = session.run(None, {name: tensor.numpy() for name, tensor in zip(names, inputs) if name in known})
+    with torch.no_grad():
+        expected = model(*inputs)
+    expected = [value for value in (expected if isinstance(expected, (tuple, list)) else [expected]) if torch.is_tensor(value)]
+    for ours, theirs in zip(found, expected):
+        theirs = theirs.double()
+        ours = torch.as_tensor(ours).double()
+        size = max(1.0, theirs.abs().max().item())
+        # Not-a-number fails too.
+        if ours.shape != theirs.shape or not (ours - theirs).abs().max().item() <= 1e-3 * size:
+            print("ERROR: the file does not compute what the model does; its scores would be wrong. Rewrite what ONNX cannot say, such as divisor_override.")
+            return False
+    print("The file computes what the model does.")
+    return True
 
 
 def record(path, model):

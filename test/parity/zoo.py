@@ -681,11 +681,11 @@ class Decoder(nn.Module):
         self.encode = nn.Conv2d(3, 8, 2, 2)
         self.decoder = nn.TransformerDecoder(nn.TransformerDecoderLayer(8, 2, 12, batch_first=True), 1)
         self.head = nn.Linear(8, 9)
-        self.register_buffer("mask", nn.Transformer.generate_square_subsequent_mask(5))
+        self.register_buffer("causal", nn.Transformer.generate_square_subsequent_mask(5))
 
     def forward(self, image, ids):
         memory = self.encode(image).flatten(2).transpose(1, 2)
-        return self.head(self.decoder(self.embed(ids), memory, tgt_mask=self.mask.to(memory.dtype)))
+        return self.head(self.decoder(self.embed(ids), memory, tgt_mask=self.causal.to(memory.dtype)))
 
 
 class MultiheadAttention(nn.Module):
@@ -1026,14 +1026,14 @@ class Relative(nn.Module):
         self.table = nn.Parameter(torch.zeros(9, 2))
         place = torch.stack(torch.meshgrid(torch.arange(2), torch.arange(2), indexing="ij")).flatten(1)
         offset = (place[:, :, None] - place[:, None]).permute(1, 2, 0) + 1
-        self.register_buffer("index", offset[..., 0] * 3 + offset[..., 1])
+        self.register_buffer("relative_position_index", offset[..., 0] * 3 + offset[..., 1])
         self.qkv, self.proj = nn.Linear(8, 24), nn.Linear(8, 8)
         self.head = nn.Linear(8, CLASSES)
 
     def forward(self, x):
         b, n, c = x.shape
         q, k, v = self.qkv(x).reshape(b, n, 3, 2, 4).permute(2, 0, 3, 1, 4).unbind(0)
-        bias = self.table[self.index.view(-1)].view(n, n, 2).permute(2, 0, 1)
+        bias = self.table[self.relative_position_index.view(-1)].view(n, n, 2).permute(2, 0, 1)
         attention = (q * 0.5) @ k.transpose(-2, -1) + bias.unsqueeze(0)
         x = (attention.softmax(-1) @ v).transpose(1, 2).reshape(b, n, c)
         return self.head(torch.roll(self.proj(x), 1, 1).mean(1))

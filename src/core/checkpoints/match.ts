@@ -243,7 +243,9 @@ function missingError(
     );
   }
   const renamed =
-    first !== undefined && first.aliases === undefined && exporterName.test(first.name);
+    first !== undefined &&
+    first.aliases === undefined &&
+    (first.computed === true || exporterName.test(first.name));
   const tied = checkpoint.ties?.get(naming.prefix + first?.name);
   return new TracInError(
     "checkpoint",
@@ -252,7 +254,7 @@ function missingError(
     tied !== undefined
       ? `The file says that it is tied to "${tied}", but the model has two weights: export the model again, with the weights tied.`
       : renamed
-        ? 'The exporter renamed this weight or computed it from others: export the model again with the script of TracIn: Export PyTorch Model, which keeps the weights apart; if it is a constant, name it under "frozen" in tracin.json.'
+        ? 'The exporter renamed this weight or computed it from others: export the model again with the script of TracIn: Export PyTorch Model, which keeps the weights apart (or with torch.onnx.export(..., dynamo=True, optimize=False)); if it is a constant, name it under "frozen" in tracin.json.'
         : "Export the model from the same code that wrote the checkpoint.",
   );
 }

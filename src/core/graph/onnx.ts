@@ -3,6 +3,7 @@ import { type ErrorPlace, TracInError } from "../errors.ts";
 import type { Graph, Node, ValueInfo } from "./graph.ts";
 import { decodeAttributes, encodeAttribute } from "./onnx-attributes.ts";
 import type { ReadExternal } from "./onnx-external.ts";
+import { type Origins, readOrigins } from "./onnx-origins.ts";
 import {
   decodeTensor,
   decodeType,
@@ -29,6 +30,8 @@ export interface DecodedModel {
   readonly graph: Graph;
   /** `metadata_props` of the file. */
   readonly metadata: ReadonlyMap<string, string>;
+  /** What the newer exporter of PyTorch says of values and nodes. */
+  readonly origins: Origins;
 }
 
 /** The graph as the bytes of an ONNX `ModelProto`; weights are copied once, as raw little-endian bytes. */
@@ -89,13 +92,14 @@ export function decodeModel(
     const tensor = proto.sparseInitializer?.[0]?.values?.name ?? "";
     throw new TracInError("model", "Sparse weights are not supported.", { file, tensor });
   }
+  const origins = readOrigins(bytes);
   const initializers = decodeInitializers(proto.initializer ?? [], file, external);
   const graph: Graph = {
     inputs: (proto.input ?? [])
       .filter(({ name }) => !initializers.has(name ?? ""))
       .map((info) => decodeValueInfo(info, "input", file)),
     outputs: (proto.output ?? []).map((info) => decodeValueInfo(info, "output", file)),
-    nodes: decodeNodes(proto.node ?? [], file),
+    nodes: decodeNodes(proto.node ?? [], file, origins),
     initializers,
     opset: toSafeNumber(version),
   };
@@ -103,7 +107,7 @@ export function decodeModel(
   const metadata = new Map(
     (model.metadataProps ?? []).map(({ key, value }) => [key ?? "", value ?? ""]),
   );
-  return { graph, metadata };
+  return { graph, metadata, origins };
 }
 
 const damaged = "The file is damaged or is not an ONNX model. Export it again.";
@@ -160,11 +164,18 @@ function encodeNode(node: Node): onnx.INodeProto {
   };
 }
 
-function decodeNodes(protos: readonly onnx.INodeProto[], file: string): Node[] {
+function decodeNodes(
+  protos: readonly onnx.INodeProto[],
+  file: string,
+  { modules }: Origins,
+): Node[] {
   const taken = new Set<string>();
   return protos.map((proto, index) => {
     const op = proto.opType ?? "";
-    let name = proto.name || `${op}_${index}`;
+    const given = proto.name || `${op}_${index}`;
+    const module = modules.get(proto.output?.[0] ?? "");
+    // As the older exporter names nodes, so that messages tell the module.
+    let name = module === undefined ? given : `/${module.replaceAll(".", "/")}/${given}`;
     while (taken.has(name)) {
       name = `${name}_${index}`;
     }

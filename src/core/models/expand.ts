@@ -10,6 +10,7 @@ import type { Expansion, Size } from "./expansions/expansion.ts";
 import { negativeLogLikelihoodLoss, softmaxCrossEntropyLoss } from "./expansions/losses.ts";
 import { groupNormalization, instanceNormalization } from "./expansions/normalisation.ts";
 import { recurrent } from "./expansions/recurrent.ts";
+import { sequences } from "./expansions/sequences.ts";
 import type { Model } from "./model.ts";
 
 /** Operators that are written with simpler ones once the shapes of their inputs are known. */
@@ -17,6 +18,7 @@ const expansions: Readonly<
   Record<string, ((expansion: Expansion) => readonly Node[]) | undefined>
 > = {
   ...recurrent,
+  ...sequences,
   Einsum: einsum,
   InstanceNormalization: instanceNormalization,
   GroupNormalization: groupNormalization,
@@ -107,6 +109,9 @@ function expandNodes(
 ): Graph {
   const initializers = new Map(graph.initializers);
   const names = namer(graph);
+  const makers = new Map(
+    graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node])),
+  );
   const nodes = graph.nodes.flatMap((node) => {
     const expand = ready.has(node) ? expansions[node.op] : undefined;
     if (expand === undefined) {
@@ -127,6 +132,7 @@ function expandNodes(
         const [atTwo = [], atThree = []] = shapes.get(name) ?? [];
         return atTwo.map((size, axis): Size => (size === atThree[axis] ? size : undefined));
       },
+      producer: (name) => makers.get(name),
       fail(message, remedy) {
         throw new TracInError("model", message, { ...placeOfNode(node), file }, remedy);
       },

@@ -15,6 +15,8 @@ export interface ModelWeight {
    * (running statistics, positional encodings, frozen weights). `constant`: part of the architecture; never in a checkpoint.
    */
   readonly role: "parameter" | "buffer" | "constant";
+  /** Whether the file says that it is none of the module's own tensors: its exporter computed it from others. */
+  readonly computed?: boolean;
   /** Further names under which a checkpoint may hold it, the likeliest first (each kind of Keras file has its own). */
   readonly aliases?: readonly string[];
 }

@@ -2,6 +2,7 @@ import { TracInError } from "../errors.ts";
 import type { Graph, Node } from "../graph/graph.ts";
 import { decodeModel } from "../graph/onnx.ts";
 import type { ReadExternal } from "../graph/onnx-external.ts";
+import type { Origins } from "../graph/onnx-origins.ts";
 import { float32, int64, isFloat, sizeOf, type Tensor } from "../graph/tensor.ts";
 import { readMetadata } from "./metadata.ts";
 import type { Model, ModelWeight } from "./model.ts";
@@ -13,9 +14,10 @@ import { toOurOpset } from "./opsets.ts";
  * - PyTorch's exporter merges initializers that are equal at export (fresh biases, batch-norm gammas) and writes
  *   `Identity` nodes named like the merged parameters: each becomes an initializer of its own again, so that later
  *   checkpoints find it.
+ * - Buffers that are not in the state_dict, and lifted constants, as the newer exporter marks them: `constant`.
  * - `Constant` nodes become initializers.
- * - Roles of the floating initializers: read only as running mean or variance of batch normalisation, or recorded in
- *   the file's metadata as buffer or frozen (see `readMetadata`): `buffer`. From a `Constant` node: `constant`. Names do not tell: constant folding renames and precomputes weights
+ * - Roles of the floating initializers: read only as running mean or variance of batch normalisation, or marked in the
+ *   file's metadata as buffer or frozen (see `readMetadata` and `readOrigins`): `buffer`. From a `Constant` node: `constant`. Names do not tell: constant folding renames and precomputes weights
  *   (`onnx::MatMul_12`), which stay candidates, so that a checkpoint without them is an error instead of a silent gap.
  *   All others: `parameter`, until the checkpoints are compared.
  *
@@ -24,11 +26,16 @@ import { toOurOpset } from "./opsets.ts";
  * Throws kind `model` with `file`: see `decodeModel` and `toOurOpset`; also weights that are not float32.
  */
 export function importOnnx(bytes: Uint8Array, file: string, external?: ReadExternal): Model {
-  const { graph: decoded, metadata } = decodeModel(bytes, file, external);
-  const { graph: lifted, constants } = liftConstants(decoded, file);
+  const { graph: decoded, metadata, origins } = decodeModel(bytes, file, external);
+  const { graph: lifted, constants } = liftConstants(decoded, origins, file);
   const graph = toOurOpset(lifted, file);
   const recorded = readMetadata(metadata, lifted.initializers, file);
-  const weights = findWeights(graph, lifted, constants, recorded?.untrained);
+  const buffers = [...origins.kinds].flatMap(([name, kind]) => (kind === "BUFFER" ? [name] : []));
+  const untrained = new Set([...(recorded?.untrained ?? []), ...buffers]);
+  const isComputed = (name: string): boolean => origins.kinds.size > 0 && !origins.kinds.has(name);
+  const weights = findWeights(graph, lifted, constants, untrained).map((weight) =>
+    weight.role === "parameter" && isComputed(weight.name) ? { ...weight, computed: true } : weight,
+  );
   for (const { name, role, shape } of weights) {
     const dtype = lifted.initializers.get(name)?.dtype;
     // A single number may be an exporter's, on its way through a Cast.
@@ -55,10 +62,16 @@ export function importOnnx(bytes: Uint8Array, file: string, external?: ReadExter
 /** `Constant` nodes, and `Identity` nodes of initializers, as initializers; the names of those from constants. */
 function liftConstants(
   graph: Graph,
+  { kinds, transient }: Origins,
   file: string,
 ): { readonly graph: Graph; readonly constants: ReadonlySet<string> } {
   const initializers = new Map(graph.initializers);
-  const constants = new Set<string>();
+  const constants = new Set(transient);
+  for (const [name, kind] of kinds) {
+    if (kind === "CONSTANT_TENSOR") {
+      constants.add(name);
+    }
+  }
   const results = new Set(graph.outputs.map((output) => output.name));
   const nodes = graph.nodes.filter((node) => {
     const [input = "", output = ""] = [node.inputs[0], node.outputs[0]];
@@ -70,7 +83,9 @@ function liftConstants(
       constants.add(output);
       return false;
     }
-    const merged = node.op === "Identity" ? initializers.get(input) : undefined;
+    // The newer exporter merges nothing: there, an Identity is a copy.
+    const mayBeMerged = node.op === "Identity" && (kinds.size === 0 || kinds.has(output));
+    const merged = mayBeMerged ? initializers.get(input) : undefined;
     if (merged) {
       initializers.set(output, merged);
       if (constants.has(input)) {
@@ -110,7 +125,7 @@ function findWeights(
   graph: Graph,
   file: Graph,
   constants: ReadonlySet<string>,
-  untrained: ReadonlySet<string> = new Set(),
+  untrained: ReadonlySet<string>,
 ): readonly ModelWeight[] {
   const uses = new Map<string, Use[]>();
   for (const { op, inputs } of graph.nodes) {

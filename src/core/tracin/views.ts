@@ -7,7 +7,18 @@ import type { Forward } from "./forward.ts";
 /** Operators that only move elements, keeping every one of them once. */
 const bijective = new Set(["Transpose", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Identity"]);
 /** Operators that move, drop or repeat elements. */
-const moving = new Set([...bijective, "Split", "Slice", "Gather", "Concat", "Expand", "Cast"]);
+const moving = new Set([
+  ...bijective,
+  "Split",
+  "Slice",
+  "Gather",
+  "GatherElements",
+  "GatherND",
+  "Concat",
+  "Expand",
+  "Tile",
+  "Cast",
+]);
 
 /** How parameters become the weight of a site. */
 export interface View {

@@ -23,12 +23,29 @@ export interface StoredCase {
   readonly atol: number;
 }
 
-const file = new URL("../golden/onnx-backend/cases.json.gz", import.meta.url);
+function read<Case extends StoredCase>(name: string): readonly Case[] {
+  const file = new URL(`../golden/onnx-backend/${name}.json.gz`, import.meta.url);
+  return JSON.parse(gunzipSync(readFileSync(file)).toString());
+}
+
 /** The ONNX project's backend node tests that we keep. */
-export const cases: readonly StoredCase[] = JSON.parse(gunzipSync(readFileSync(file)).toString());
+export const cases: readonly StoredCase[] = read("cases");
+/** Those of operators that are written with others before an engine meets them, each with its operator set. */
+export const expandedCases = read<StoredCase & { readonly opset: number }>("expanded");
 
 /** What an engine gives for a case. */
 export async function runCase(engine: Engine, each: StoredCase): Promise<Values> {
+  const { graph, feeds } = graphOf(each);
+  const program = await engine.compile(graph);
+  try {
+    return await program.run(feeds);
+  } finally {
+    await program.dispose();
+  }
+}
+
+/** A case as a graph with what it is fed. */
+export function graphOf(each: StoredCase): { readonly graph: Graph; readonly feeds: Values } {
   const feeds = Object.entries(each.inputs).map(
     ([name, stored]) => [name, restore(stored)] as const,
   );
@@ -43,12 +60,7 @@ export async function runCase(engine: Engine, each: StoredCase): Promise<Values>
     initializers: new Map(),
     opset: 18,
   };
-  const program = await engine.compile(graph);
-  try {
-    return await program.run(new Map(feeds));
-  } finally {
-    await program.dispose();
-  }
+  return { graph, feeds: new Map(feeds) };
 }
 
 /** The largest difference as a multiple of what the case tolerates. */

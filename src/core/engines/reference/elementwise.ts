@@ -135,11 +135,9 @@ export const elementwise: Kernels = {
     if (dtype === undefined) {
       throw cannot(node, `it casts to type ${intAttribute(node, "to", 0)}`);
     }
-    const x = need(inputs, 0, node);
-    const convert =
-      dtype === "bool" ? (e: number) => Number(e !== 0) : isFloat(dtype) ? undefined : Math.trunc;
-    return value(dtype, x.shape, convert === undefined ? x.data : x.data.map(convert));
+    return cast(need(inputs, 0, node), dtype);
   },
+  CastLike: (inputs, node) => cast(need(inputs, 0, node), need(inputs, 1, node).dtype),
 };
 
 /** Element types by their numbers in ONNX. */
@@ -220,4 +218,10 @@ function erf(x: number): number {
     sum += term;
   }
   return (2 / Math.sqrt(Math.PI)) * Math.exp(-x * x) * sum;
+}
+
+function cast(x: Value, dtype: DataType): Value {
+  const convert =
+    dtype === "bool" ? (e: number) => Number(e !== 0) : isFloat(dtype) ? undefined : Math.trunc;
+  return value(dtype, x.shape, convert === undefined ? x.data : x.data.map(convert));
 }

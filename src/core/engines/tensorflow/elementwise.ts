@@ -1,4 +1,5 @@
 import { floatAttribute, intAttribute, type Node } from "../../graph/graph.ts";
+import { encodeType } from "../../graph/onnx-tensors.ts";
 import type { DataType } from "../../graph/tensor.ts";
 import { castTypes } from "../reference/elementwise.ts";
 import { onHost } from "./host.ts";
@@ -123,20 +124,10 @@ export const elementwise: Kernels = {
     return node.outputs.length > 1 ? [x, mask()] : x;
   },
 
-  Cast: (inputs, node, run) => {
-    const x = need(inputs, 0, node);
-    const dtype = castTypes.get(intAttribute(node, "to", 0));
-    const isExact = x.dtype === dtype || (x.dtype !== "float32" && dtype === "float32");
-    if (!x.isOnHost && (isExact || dtype === "bool")) {
-      const { tf } = run;
-      const cast =
-        dtype === "bool" && x.dtype !== "bool"
-          ? tf.notEqual(x.device, tf.zeros([], x.device.dtype))
-          : tf.cast(x.device, dtype === "float32" || dtype === "bool" ? dtype : "int32");
-      return Value.ofDevice(tf, dtype, cast);
-    }
-    // Cutting to integers, and everything that tfjs has no type for.
-    return x.dtype === dtype ? x : onHost(inputs, node, run);
+  Cast: cast,
+  CastLike: (inputs, node, run) => {
+    const to = { type: "int", value: encodeType(need(inputs, 1, node).dtype) } as const;
+    return cast(inputs.slice(0, 1), { ...node, op: "Cast", attributes: { to } }, run);
   },
 };
 
@@ -170,4 +161,20 @@ function zip(
     const combined = others.reduce((a, b) => f(run.tf, a, b.device, node), first.device);
     return Value.ofDevice(run.tf, dtype ?? first.dtype, combined);
   };
+}
+
+function cast(...[inputs, node, run]: Parameters<Kernel>): ReturnType<Kernel> {
+  const x = need(inputs, 0, node);
+  const dtype = castTypes.get(intAttribute(node, "to", 0));
+  const isExact = x.dtype === dtype || (x.dtype !== "float32" && dtype === "float32");
+  if (!x.isOnHost && (isExact || dtype === "bool")) {
+    const { tf } = run;
+    const cast =
+      dtype === "bool" && x.dtype !== "bool"
+        ? tf.notEqual(x.device, tf.zeros([], x.device.dtype))
+        : tf.cast(x.device, dtype === "float32" || dtype === "bool" ? dtype : "int32");
+    return Value.ofDevice(tf, dtype, cast);
+  }
+  // Cutting to integers, and everything that tfjs has no type for.
+  return x.dtype === dtype ? x : onHost(inputs, node, run);
 }

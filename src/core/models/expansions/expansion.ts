@@ -1,3 +1,4 @@
+import type { Node } from "../../graph/graph.ts";
 import { type Conversion, Replacement } from "../conversion.ts";
 
 /** Size of one axis; undefined where it is the batch's. */
@@ -7,6 +8,8 @@ export type Size = number | undefined;
 export interface Expansion extends Conversion {
   /** Sizes of the axes of an input value. */
   sizes(value: string): readonly Size[];
+  /** The node that makes a value. */
+  producer(value: string): Node | undefined;
 }
 
 /** Nodes in the place of one whose form depends on shapes, with the slices and joins that these need. */

@@ -53,6 +53,12 @@ function unroll(
       "Pad or cut the data to one length; the batch must be the other axis.",
     );
   }
+  if (expansion.sizes(r)[1] !== gates * hidden) {
+    return fail(
+      `Its recurrent weights [${expansion.sizes(r).join(", ")}] are not those of ${gates} gates: ONNX has no recurrent layers with a projection.`,
+      "Write the layer as a loop of nn.LSTMCell and nn.Linear.",
+    );
+  }
   if (intAttribute(node, "input_forget", 0) !== 0) {
     return fail("Coupled input and forget gates are not supported.");
   }
