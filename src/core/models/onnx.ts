@@ -143,7 +143,7 @@ function findWeights(
     .map(([name, { shape }]): ModelWeight => {
       const used = uses.get(name) ?? [];
       const isStatistic = used.length > 0 && used.every(isRunningStatistic);
-      if (isStatistic || untrained.has(name)) {
+      if (!constants.has(name) && (isStatistic || untrained.has(name))) {
         return { name, shape, role: "buffer" };
       }
       return { name, shape, role: constants.has(name) ? "constant" : "parameter" };

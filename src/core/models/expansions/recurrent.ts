@@ -53,9 +53,13 @@ function unroll(
       "Pad or cut the data to one length; the batch must be the other axis.",
     );
   }
-  if (expansion.sizes(r)[1] !== gates * hidden) {
+  const states = [startH, startC ?? ""].filter((value) => value !== "");
+  if (
+    expansion.sizes(r)[1] !== gates * hidden ||
+    states.some((value) => expansion.sizes(value)[2] !== hidden)
+  ) {
     return fail(
-      `Its recurrent weights [${expansion.sizes(r).join(", ")}] are not those of ${gates} gates: ONNX has no recurrent layers with a projection.`,
+      `Its weights and states do not fit ${hidden} units: ONNX has no recurrent layers with a projection.`,
       "Write the layer as a loop of nn.LSTMCell and nn.Linear.",
     );
   }
