@@ -1,7 +1,9 @@
 import assert from "node:assert/strict";
 import { setTimeout as sleep } from "node:timers/promises";
 import {
+  type CodeAction,
   commands,
+  type Diagnostic,
   extensions,
   languages,
   Position,
@@ -151,6 +153,82 @@ export const tests: Readonly<Record<string, () => Promise<void>>> = {
     assert.equal((await runs()).length, 2);
   },
 
+  "suspects are problems, also of a file that is in two editors, and follow edits": async () => {
+    const uri = file("train.csv");
+    await until(() => suspects(uri).length === 20, "no 20 suspects in the Problems view");
+    const editor = await window.showTextDocument(uri, { viewColumn: 1 });
+    await window.showTextDocument(uri, { viewColumn: 2, preserveFocus: true });
+    const lines = () => suspects(uri).map(({ range }) => range.start.line);
+    // Labels are underlined once the file is open.
+    await until(() => suspects(uri).every(({ range }) => range.start.character > 0), "no labels");
+    const before = lines();
+    await editor.edit((edit) => edit.insert(new Position(1, 0), "1,1,1,1,setosa\n"));
+    await until(() => lines().every((line, at) => line === (before[at] ?? 0) + 1), "not moved");
+    const [first] = suspects(uri);
+    assert.ok(first);
+    await editor.edit((edit) => edit.insert(new Position(first.range.start.line, 0), "9"));
+    await until(() => suspects(uri).length === 19, "a changed row is a suspect still");
+    await commands.executeCommand("undo");
+    await until(() => suspects(uri).length === 20, "undo brings no suspect back");
+    await commands.executeCommand("undo");
+    await until(() => lines().join() === before.join(), "undo brings no line back");
+  },
+
+  "a quick fix relabels the row, the decision takes the problem away, and both are taken back":
+    async () => {
+      const uri = file("train.csv");
+      const { document } = await window.showTextDocument(uri, { viewColumn: 1 });
+      const text = document.getText();
+      const suspect = suspects(uri).find(({ message }) => message.includes("the model says"));
+      assert.ok(suspect);
+      const actions: CodeAction[] = await commands.executeCommand(
+        "vscode.executeCodeActionProvider",
+        uri,
+        suspect.range,
+      );
+      const titles = actions.map(({ title }) => title);
+      const relabel = actions.find(({ title }) => title.startsWith("Relabel to "));
+      assert.ok(relabel?.edit && relabel.command, `actions: ${titles.join(", ")}`);
+      assert.ok(titles.includes("Exclude from the Training Data"), titles.join(", "));
+      assert.ok(titles.includes("Mark as Right"), titles.join(", "));
+      assert.ok(await workspace.applyEdit(relabel.edit));
+      await commands.executeCommand(relabel.command.command, ...(relabel.command.arguments ?? []));
+      const { line } = suspect.range.start;
+      const label = relabel.title.replace("Relabel to ", "");
+      assert.equal(document.lineAt(line).text.split(",").at(-1), label);
+      await until(() => suspects(uri).length === 19, "the problem stays");
+      assert.match(await contentOf(".tracin/reviews.jsonl"), new RegExp(`"to":"${label}"`));
+      await commands.executeCommand("undo");
+      assert.equal(document.getText(), text);
+      await commands.executeCommand("tracin.undoReview");
+      await until(() => suspects(uri).length === 20, "undo brings no problem back");
+    },
+
+  "settings and commands hide marks at once, and show them again": async () => {
+    const uri = file("train.csv");
+    const settings = workspace.getConfiguration("tracin.annotations");
+    await settings.update("problems", false);
+    await until(() => suspects(uri).length === 0, "problems although they are off");
+    await settings.update("problems", undefined);
+    await until(() => suspects(uri).length === 20, "no problems although they are on");
+    await settings.update("limit", 5);
+    await until(() => suspects(uri).length === 5, "more problems than the limit");
+    await settings.update("limit", undefined);
+    await until(() => suspects(uri).length === 20, "fewer problems than the limit");
+    const lenses = async (): Promise<number> => {
+      const list: unknown[] = await commands.executeCommand("vscode.executeCodeLensProvider", uri);
+      return list.length;
+    };
+    assert.equal(await lenses(), 0);
+    await settings.update("codeLens", true);
+    await until(async () => (await lenses()) > 0, "no lenses");
+    await commands.executeCommand("tracin.clearAnnotations");
+    await until(async () => suspects(uri).length === 0 && (await lenses()) === 0, "marks stay");
+    await commands.executeCommand("tracin.showAnnotations");
+    await until(async () => suspects(uri).length === 20 && (await lenses()) > 0, "no marks again");
+    await settings.update("codeLens", undefined);
+  },
+
   "the export script is put into the workspace, opened and never overwritten": async () => {
     await commands.executeCommand("tracin.exportPyTorchModel");
     const document = window.activeTextEditor?.document;
@@ -175,14 +253,19 @@ export const tests: Readonly<Record<string, () => Promise<void>>> = {
 
   "settings have the documented defaults": async () => {
     const settings = workspace.getConfiguration("tracin");
-    for (const kind of ["afterText", "overviewRuler", "hover", "badges"]) {
+    for (const kind of ["afterText", "overviewRuler", "gutter", "hover", "problems", "badges"]) {
       assert.equal(settings.get(`annotations.${kind}`), true, kind);
     }
+    assert.equal(settings.get("annotations.codeLens"), false);
     assert.equal(settings.get("engine"), "auto");
     assert.equal(settings.get("processes"), 0);
     assert.equal(settings.get("memoryLimit"), 0);
   },
 };
+
+function suspects(uri: UriType): readonly Diagnostic[] {
+  return languages.getDiagnostics(uri).filter(({ source }) => source === "TracIn");
+}
 
 interface Manifest {
   readonly contributes: { readonly commands: readonly { readonly command: string }[] };
