@@ -47,12 +47,18 @@ function register(context: ExtensionContext): Services {
   const session = own(new Session(compute, projects, context.workspaceState));
   const reviews = own(new Reviews(compute, projects));
   const influence = own(
-    new InfluenceView(context.extensionUri, compute, session, async ({ root }, label) => {
-      const state = session.state;
-      if (state.kind === "run") {
-        await explain(services, root, state.run.queries, label);
-      }
-    }),
+    new InfluenceView(
+      context.extensionUri,
+      compute,
+      session,
+      async ({ root }, label) => {
+        const state = session.state;
+        if (state.kind === "run") {
+          await explain(services, root, state.run.queries, label);
+        }
+      },
+      reviews,
+    ),
   );
   own(new Status(session));
   const checkpoints = own(new CheckpointsView(compute, projects));

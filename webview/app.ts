@@ -3,8 +3,10 @@ import { customElement, state } from "lit/decorators.js";
 import type { PanelState } from "../src/protocol/panel.ts";
 import "./computing-view.ts";
 import "./error-view.ts";
-import { listen } from "./messages.ts";
+import { listen, listenToReviews, listenToView } from "./messages.ts";
+import { noReviews, ReviewIndex } from "./review.ts";
 import "./run-view.ts";
+import type { RunView } from "./run-view.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 import "./welcome-view.ts";
@@ -13,9 +15,14 @@ import "./welcome-view.ts";
 @customElement("tracin-app")
 export class App extends LitElement {
   @state() private panel: PanelState | undefined;
+  @state() private reviews = noReviews;
 
   override connectedCallback(): void {
     super.connectedCallback();
+    listenToView((view) => this.renderRoot.querySelector<RunView>("tracin-run")?.showView(view));
+    listenToReviews((reviews) => {
+      this.reviews = new ReviewIndex(reviews);
+    });
     this.role = "main";
     listen((panel) => {
       this.panel = panel;
@@ -48,6 +55,7 @@ export class App extends LitElement {
         return html`<tracin-run
           .run=${panel.run}
           .labels=${panel.labels}
+          .reviews=${this.reviews}
           .scroller=${this}
         ></tracin-run>`;
     }

@@ -1,12 +1,15 @@
 import { HOST_EXTENSION } from "vscode-messenger-common";
 import { Messenger } from "vscode-messenger-webview";
 import type {
+  Decision,
   ExplainedLabel,
   FilterCheck,
   FilterCheckRequest,
   Histogram,
   HistogramRequest,
   Place,
+  RankedView,
+  ReviewItem,
   RowsReply,
   RowsRequest,
 } from "../src/protocol/compute.ts";
@@ -30,6 +33,41 @@ export function listen(listener: (state: panel.PanelState) => void): void {
   messenger.onNotification(panel.stateChanged, listener);
   messenger.start();
   messenger.sendNotification(panel.ready, HOST_EXTENSION);
+}
+
+/** Calls `listener` with the decisions about the training examples, whenever they change. */
+export function listenToReviews(listener: (reviews: panel.PanelReviews) => void): void {
+  messenger.onNotification(panel.reviewsChanged, listener);
+}
+
+/** Calls `listener` when the host wants a list of the run to be shown. */
+export function listenToView(listener: (view: RankedView) => void): void {
+  messenger.onNotification(panel.showView, ({ view }) => listener(view));
+}
+
+/** Decides about training examples of a run; never rejects. */
+export async function decide(
+  runId: string,
+  items: readonly Omit<ReviewItem, "dataset">[],
+  decision: Decision | { readonly kind: "pick" },
+): Promise<
+  panel.PanelReply<{ readonly decision: Decision | undefined; readonly skipped: readonly string[] }>
+> {
+  try {
+    const request = { runId, items, decision };
+    return await messenger.sendRequest(panel.decide, HOST_EXTENSION, request);
+  } catch (error) {
+    return { ok: false, message: messageOf(error), remedy: undefined };
+  }
+}
+
+/** Takes the latest decision back; never rejects. */
+export async function undoReview(): Promise<panel.PanelReply<void>> {
+  try {
+    return await messenger.sendRequest(panel.undoReview, HOST_EXTENSION);
+  } catch (error) {
+    return { ok: false, message: messageOf(error), remedy: undefined };
+  }
 }
 
 /** Asks for a page of a ranked list; never rejects: what fails comes back as `ok: false`. */

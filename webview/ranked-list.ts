@@ -8,7 +8,13 @@ import {
 import { html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import type { RankedView, Reading, RowSort, SuspectOrder } from "../src/protocol/compute.ts";
+import type {
+  RankedRow,
+  RankedView,
+  Reading,
+  RowSort,
+  SuspectOrder,
+} from "../src/protocol/compute.ts";
 import { nextSort } from "./filter-model.ts";
 import { formatCount } from "./format.ts";
 import { layoutOf, listedRows, rowRange } from "./list-model.ts";
@@ -16,6 +22,7 @@ import { listStyles } from "./list-styles.ts";
 import { reveal } from "./messages.ts";
 import { rowAfterKey } from "./navigation.ts";
 import type { PageCache } from "./page-cache.ts";
+import { actionOfKey, noReviews, type ReviewIndex } from "./review.ts";
 import "./row.ts";
 import { RowElement, type RowLayout } from "./row.ts";
 import { strings } from "./strings.ts";
@@ -44,6 +51,10 @@ export class RankedList extends LitElement {
   @property({ type: Number }) covered = 0;
   @property({ attribute: false }) checkpoints: readonly string[] = [];
   @property({ attribute: false }) expanded: ReadonlySet<number> = new Set();
+
+  @property({ attribute: false }) reviews: ReviewIndex = noReviews;
+  /** Label names by number key. */
+  @property({ attribute: false }) labels: readonly string[] | undefined;
 
   @state() private layout: RowLayout = "compact";
   @state() private active = 0;
@@ -291,6 +302,7 @@ export class RankedList extends LitElement {
       .scale=${cache?.scale ?? 0}
       .expanded=${open}
       .active=${index === this.active}
+      .review=${this.view === "suspects" ? this.reviews.of(cache?.row(index)) : undefined}
       .checkpoints=${this.checkpoints}
     ></tracin-row>`;
   }
@@ -308,6 +320,14 @@ export class RankedList extends LitElement {
       this.moveTo(target);
       return;
     }
+    const action = this.view === "suspects" ? actionOfKey(event.key, this.labels) : undefined;
+    if (action !== undefined) {
+      event.preventDefault();
+      this.dispatchEvent(
+        new CustomEvent("review", { detail: action, bubbles: true, composed: true }),
+      );
+      return;
+    }
     const open = this.expanded.has(this.active);
     const onRow = event.composedPath()[0] instanceof RowElement;
     const row = this.cache?.row(this.active);
@@ -322,6 +342,23 @@ export class RankedList extends LitElement {
       event.preventDefault();
       this.toggle(this.active);
     }
+  }
+
+  /** The row that keys and buttons are about. */
+  get activeRow(): RankedRow | undefined {
+    return this.cache?.row(this.active);
+  }
+
+  /** Moves on: to the row below, or to the next one without a decision. Says whether there is one. */
+  moveOn(to: "below" | "undecided"): boolean {
+    const next =
+      to === "below"
+        ? Math.min(this.rowCount - 1, this.active + 1)
+        : this.reviews.nextUndecided(this.active, this.rowCount, (at) => this.cache?.row(at));
+    if (next !== undefined) {
+      this.moveTo(next);
+    }
+    return next !== undefined;
   }
 
   private moveTo(index: number): void {

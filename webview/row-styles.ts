@@ -81,6 +81,17 @@ export const rowStyles = css`
     gap: 4px;
     min-width: 0;
   }
+  .decision {
+    flex: 0 1 auto;
+    min-width: 0;
+    padding: 0 5px;
+    overflow: hidden;
+    border: 1px solid var(--vscode-descriptionForeground);
+    line-height: 1.2;
+    border-radius: 3px;
+    text-overflow: ellipsis;
+    white-space: nowrap;
+  }
   .suggested .ellipsis {
     min-width: 1.6em;
   }

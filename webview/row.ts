@@ -1,6 +1,13 @@
 import { html, LitElement, type TemplateResult } from "lit";
 import { customElement, property } from "lit/decorators.js";
-import type { RankedRow, RankedView, Reading, SuspectOrder } from "../src/protocol/compute.ts";
+import type {
+  Decision,
+  RankedRow,
+  RankedView,
+  Reading,
+  SuspectOrder,
+} from "../src/protocol/compute.ts";
+import type { PanelReview } from "../src/protocol/panel.ts";
 import { checkpointLine, checkpointLineStyles, describeParts } from "./checkpoint-line.ts";
 import { formatCount, formatNumber, formatProbability } from "./format.ts";
 import { chevron, warningIcon } from "./icons.ts";
@@ -12,6 +19,16 @@ import { scoreBar, scoreBarStyles, signGlyph } from "./score-bar.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 import "./thumbnail.ts";
+
+/** A decision in a word. */
+export function decisionText(decision: Decision): string {
+  const { kept, excluded, relabelled } = strings.review;
+  return decision.kind === "relabel"
+    ? relabelled(decision.to)
+    : decision.kind === "keep"
+      ? kept
+      : excluded;
+}
 
 /** How much room a row has: three short lines, two, or one. */
 export type RowLayout = "compact" | "medium" | "wide";
@@ -30,6 +47,8 @@ export class RowElement extends LitElement {
   @property({ reflect: true }) layout: RowLayout = "compact";
   @property({ type: Boolean, reflect: true }) expanded = false;
   @property({ type: Boolean, reflect: true }) active = false;
+  /** What was decided about it. */
+  @property({ attribute: false }) review: PanelReview | undefined;
   @property({ attribute: false }) checkpoints: readonly string[] = [];
 
   private get focusable(): number {
@@ -96,7 +115,13 @@ export class RowElement extends LitElement {
     const isSummary = this.reading === "positions" || this.reading === "outputs";
     return html`<span class="label" role="gridcell">
       <span class="target" title=${strings.row.target(target)}>${target}</span>
-      ${suggested ? this.renderDisagreement(suggested.label, suggested.value) : null}
+      ${
+        this.review
+          ? html`<span class="decision" title=${strings.review.states[this.review.state]}>${decisionText(this.review.decision)}</span>`
+          : suggested
+            ? this.renderDisagreement(suggested.label, suggested.value)
+            : null
+      }
       ${isSummary ? html`<span class="ellipsis muted" title=${predicted}>${predicted}</span>` : null}
     </span>`;
   }

@@ -2,7 +2,9 @@ import { html, LitElement, type PropertyValues, type TemplateResult } from "lit"
 import { customElement, property, state } from "lit/decorators.js";
 import { keyed } from "lit/directives/keyed.js";
 import type {
+  Decision,
   ListRequest,
+  RankedRow,
   RankedView,
   RowFilter,
   RowSort,
@@ -12,10 +14,14 @@ import type {
 import "./filter-bar.ts";
 import { isEmpty } from "./filter-model.ts";
 import { chevron, chevronLeft } from "./icons.ts";
-import { getRows, loadViewState, saveViewState } from "./messages.ts";
+import { decide, getRows, loadViewState, saveViewState, undoReview } from "./messages.ts";
 import { PageCache } from "./page-cache.ts";
 import "./query-card.ts";
 import "./ranked-list.ts";
+import type { RankedList } from "./ranked-list.ts";
+import { noReviews, type ReviewAction, type ReviewIndex } from "./review.ts";
+import "./review-bar.ts";
+import { decisionText } from "./row.ts";
 import "./run-header.ts";
 import { runStyles, tabsHeight } from "./run-styles.ts";
 import { strings } from "./strings.ts";
@@ -35,12 +41,14 @@ type TabName = RankedView | "influence";
 export class RunView extends LitElement {
   @property({ attribute: false }) run: RunSummary | undefined;
   @property({ attribute: false }) labels: readonly string[] | undefined;
+  @property({ attribute: false }) reviews: ReviewIndex = noReviews;
   @property({ attribute: false }) scroller: HTMLElement | undefined;
 
   @state() private shown: ViewState = loadViewState();
   @state() private wide = false;
   @state() private above = 0;
   @state() private revision = 0;
+  @state() private said = "";
   private readonly caches = new Map<string, PageCache>();
   private restore: number | undefined;
   private saving: ReturnType<typeof setTimeout> | undefined;
@@ -52,6 +60,13 @@ export class RunView extends LitElement {
     clearTimeout(this.saving);
     this.saving = setTimeout(() => this.keepScroll(), 150);
   };
+
+  /** Shows one of the lists, if the run has it. */
+  showView(view: RankedView): void {
+    if (this.run && viewsOf(this.run).includes(view) && view !== this.shown.view) {
+      this.change({ view });
+    }
+  }
 
   override disconnectedCallback(): void {
     super.disconnectedCallback();
@@ -129,6 +144,7 @@ export class RunView extends LitElement {
         @toggle-expanded=${this.onToggleExpanded}
         @list-ready=${this.onListReady}
         @sort-changed=${this.onSort}
+        @review=${this.onReview}
       >
         ${this.renderTabs(run)}
       </div>
@@ -181,9 +197,11 @@ export class RunView extends LitElement {
       ${keyed(
         key,
         html`<tracin-ranked-list
-          .view=${view}
+          view=${view}
           .order=${order}
           .reading=${run.reading}
+          .reviews=${this.reviews}
+          .labels=${this.labels}
           .scored=${run.kind === "explain"}
           .filtered=${!isEmpty(filter)}
           .sort=${sort}
@@ -220,6 +238,12 @@ export class RunView extends LitElement {
         </vscode-dropdown>
       </div>
       <p class="muted small">${list.suspects}</p>
+      <tracin-review-bar
+        .decided=${this.reviews.reviews.list.length}
+        .total=${run.examples}
+        .undoable=${this.reviews.reviews.undoable}
+        .said=${this.said}
+      ></tracin-review-bar>
     </div>`;
   }
 
@@ -310,6 +334,45 @@ export class RunView extends LitElement {
     }
   }
 
+  private onReview(event: CustomEvent<ReviewAction>): void {
+    void this.review(event.detail);
+  }
+
+  private async review(action: ReviewAction): Promise<void> {
+    const list = this.renderRoot.querySelector<RankedList>("tracin-ranked-list[view=suspects]");
+    const row = list?.activeRow;
+    const { run } = this;
+    const words = strings.review;
+    if (action.kind === "next") {
+      this.said = list?.moveOn("undecided") ? "" : words.allDecided;
+      return;
+    }
+    if (action.kind === "undo") {
+      const reply = await undoReview();
+      this.said = reply.ok ? words.undone : reply.message;
+      return;
+    }
+    if (!run || !row || !list) {
+      return;
+    }
+    const decision = decisionFor(action, row);
+    if (decision === undefined) {
+      this.said = words.noSuggestion;
+      return;
+    }
+    const { index, content, rank } = row;
+    const item = content === undefined ? { index } : { index, content };
+    const reply = await decide(run.id, [item], decision);
+    if (!reply.ok) {
+      this.said = reply.message;
+    } else if (reply.value.skipped.length > 0) {
+      this.said = reply.value.skipped.join(" ");
+    } else if (reply.value.decision !== undefined) {
+      this.said = words.decided(rank, decisionText(reply.value.decision));
+      list.moveOn("below");
+    }
+  }
+
   private onToggleExpanded(event: CustomEvent<{ view: RankedView; index: number }>): void {
     const { view, index } = event.detail;
     const { query, order, filter, sort } = this.shown;
@@ -332,6 +395,24 @@ export class RunView extends LitElement {
   }
 
   static override styles = [baseStyles, runStyles];
+}
+
+function decisionFor(
+  action: ReviewAction,
+  { suggested }: RankedRow,
+): Decision | { readonly kind: "pick" } | undefined {
+  switch (action.kind) {
+    case "label":
+      return { kind: "relabel", to: action.label };
+    case "suggestion":
+      return suggested && { kind: "relabel", to: suggested.label };
+    case "keep":
+    case "exclude":
+    case "pick":
+      return { kind: action.kind };
+    default:
+      return undefined;
+  }
 }
 
 function viewsOf(run: RunSummary): readonly RankedView[] {

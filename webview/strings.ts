@@ -183,6 +183,42 @@ export const strings = {
       `The first ${formatCount(shown)} of ${formatCount(total)} rows are listed; the run's folder holds all.`,
   },
 
+  review: {
+    toolbar: "Review of the suspects",
+    actions: {
+      keep: "Keep",
+      suggestion: "Relabel",
+      pick: "Relabel to…",
+      exclude: "Exclude",
+      undo: "Undo",
+      next: "Next",
+    },
+    keys: { keep: "K", suggestion: "R", pick: "L", exclude: "X", undo: "U", next: "N" },
+    titles: {
+      keep: "The label of the active row is right (K)",
+      suggestion: "Give the active row the label that the model suggests (R)",
+      pick: "Choose a label for the active row (L), or press its number: 1 for the first label, 0 for the tenth",
+      exclude: "Take the active row out of the training data (X)",
+      undo: "Take the latest decision back (U)",
+      next: "Go to the next row without a decision (N)",
+    },
+    progress: (decided: number, total: number) =>
+      `${formatCount(decided)} of ${formatCount(total)} reviewed`,
+    noSuggestion: "The model suggests no other label here.",
+    undone: "The latest decision was taken back.",
+    allDecided: "Every row is decided.",
+    decided: (rank: number, what: string) => `Row ${formatCount(rank)}: ${what}`,
+    kept: "kept",
+    excluded: "excluded",
+    relabelled: (label: string) => `→ ${label}`,
+    states: {
+      open: "Decided; Apply Review Decisions changes the data",
+      done: "Decided, and so it is in the data",
+      changed: "Decided, but its label has changed since",
+      gone: "Decided; it is no longer in the data",
+    },
+  },
+
   row: {
     target: (target: string) => `Target ${target}`,
     predicted: (label: string) => `The model predicts ${label}`,

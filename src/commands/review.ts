@@ -23,7 +23,7 @@ export async function reviewSuspects(services: Services): Promise<void> {
   if (root !== undefined) {
     await reviews.load(root);
   }
-  await influence.focus();
+  await influence.focusList("suspects");
 }
 
 /** **TracIn: Undo Review Decision**: takes back the latest decision about suspects. */

@@ -57,6 +57,12 @@ export class Reviews extends Owner {
     return (this.loaded.get(root) ?? NOTHING).reviews;
   }
 
+  /** The decisions about examples that are in a dataset now. */
+  ofDataset(root: string, dataset: string): readonly Review[] {
+    const { byIndex } = this.loaded.get(root) ?? NOTHING;
+    return [...byIndex.values()].filter((review) => review.dataset === dataset);
+  }
+
   /** How many examples {@link undo} would take a decision back for. */
   undoable(root: string): number {
     return (this.loaded.get(root) ?? NOTHING).undoable;

@@ -1,5 +1,6 @@
 import type { NotificationType, RequestType } from "vscode-messenger-common";
 import type {
+  Decision,
   ExplainedLabel,
   FilterCheck,
   FilterCheckRequest,
@@ -8,6 +9,9 @@ import type {
   Place,
   Preview,
   Progress,
+  RankedView,
+  Review,
+  ReviewItem,
   RowsReply,
   RowsRequest,
   RunSummary,
@@ -53,6 +57,34 @@ export const explainLabel: NotificationType<{
 export const runCommand: NotificationType<{ readonly command: PanelCommand }> = {
   method: "runCommand",
 };
+/** A decision about a training example, for the panel. */
+export type PanelReview = Pick<Review, "index" | "content" | "decision" | "state">;
+
+/** The decisions about the training examples of the shown run's project. */
+export interface PanelReviews {
+  readonly list: readonly PanelReview[];
+  /** Examples that an undo would take a decision back for. */
+  readonly undoable: number;
+}
+
+/** Host -> panel: the decisions have changed. */
+export const reviewsChanged: NotificationType<PanelReviews> = { method: "reviewsChanged" };
+/** Host -> panel: show one of the lists of the run. */
+export const showView: NotificationType<{ readonly view: RankedView }> = { method: "showView" };
+/**
+ * Panel -> host: decide about training examples of the shown run; `pick` lets the person choose a label. The answer is the
+ * decision (undefined where none was chosen) and the reasons of what was skipped.
+ */
+export const decide: RequestType<
+  {
+    readonly runId: string;
+    readonly items: readonly Omit<ReviewItem, "dataset">[];
+    readonly decision: Decision | { readonly kind: "pick" };
+  },
+  PanelReply<{ readonly decision: Decision | undefined; readonly skipped: readonly string[] }>
+> = { method: "decide" };
+/** Panel -> host: take the latest decision back. */
+export const undoReview: RequestType<void, PanelReply<void>> = { method: "undoReview" };
 /** Panel -> host: cancel what is being computed. */
 export const cancel: NotificationType<void> = { method: "cancel" };
 

@@ -1,6 +1,7 @@
 import { randomBytes } from "node:crypto";
 import {
   commands,
+  l10n,
   Uri,
   type Webview,
   type WebviewView,
@@ -13,10 +14,13 @@ import { TracInError } from "../core/errors.ts";
 import type { Compute } from "../project/compute.ts";
 import { Owner } from "../project/disposable.ts";
 import { showError } from "../project/messages.ts";
+import type { Reviews } from "../project/reviews.ts";
 import type { Session } from "../project/session.ts";
+import type { Decision, RankedView } from "../protocol/compute.ts";
 import {
   cancel,
   checkFilter,
+  decide,
   explainLabel,
   getHistogram,
   getRows,
@@ -24,8 +28,11 @@ import {
   type PanelReply,
   ready,
   reveal,
+  reviewsChanged,
   runCommand,
+  showView,
   stateChanged,
+  undoReview,
 } from "../protocol/panel.ts";
 import { revealPlace } from "./reveal.ts";
 
@@ -56,10 +63,13 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
     private readonly compute: Compute,
     private readonly session: Session,
     private readonly explainAgain: ExplainAgain,
+    private readonly reviews: Reviews,
   ) {
     super();
     this.own(window.registerWebviewViewProvider(InfluenceView.id, this));
     this.own(session.onDidChangePanel(() => this.post()));
+    this.own(reviews.onDidChange(() => this.postReviews()));
+    this.own(session.onDidChangePanel(() => void this.showReviews()));
     this.listen();
   }
 
@@ -76,6 +86,7 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
         this.participant = participant;
         this.post();
         await this.session.restore();
+        await this.showReviews();
       },
       { sender: participant },
     );
@@ -98,14 +109,52 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
     }
   }
 
+  /** Shows the view with one of the lists of the run, and puts the focus in it. */
+  async focusList(view: RankedView): Promise<void> {
+    await this.focus();
+    if (this.participant) {
+      this.messenger.sendNotification(showView, this.participant, { view });
+    }
+  }
+
   /** Shows the view and puts the focus in it. */
   async focus(): Promise<void> {
     await commands.executeCommand(`${InfluenceView.id}.focus`);
   }
 
+  private async pickLabel(): Promise<Decision | undefined> {
+    const { state } = this.session;
+    const labels = state.kind === "run" ? state.labels : undefined;
+    const title = l10n.t("Relabel to");
+    const to =
+      labels === undefined
+        ? await window.showInputBox({ title })
+        : await window.showQuickPick([...labels], { title });
+    return to === undefined ? undefined : { kind: "relabel", to };
+  }
+
   private post(): void {
     if (this.participant) {
       this.messenger.sendNotification(stateChanged, this.participant, this.session.state);
+    }
+  }
+
+  /** Reads the decisions of the shown run's project, and sends them. */
+  private async showReviews(): Promise<void> {
+    const root = this.session.state.kind === "run" ? this.session.run?.root : undefined;
+    if (root !== undefined) {
+      await this.reviews.load(root).catch(() => undefined); // told where somebody decides
+      this.postReviews();
+    }
+  }
+
+  private postReviews(): void {
+    const root = this.session.run?.root;
+    if (this.participant && root !== undefined) {
+      this.messenger.sendNotification(reviewsChanged, this.participant, {
+        list: this.reviews.ofDataset(root, "train"),
+        undoable: this.reviews.undoable(root),
+      });
     }
   }
 
@@ -117,6 +166,35 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
       }
       return run.root;
     };
+    this.own(
+      this.messenger.onRequest(decide, ({ runId, items, decision }) =>
+        reply(async () => {
+          const { run } = this.session;
+          if (run?.runId !== runId) {
+            throw new TracInError("cancelled", "Another run is shown by now.");
+          }
+          const chosen = decision.kind === "pick" ? await this.pickLabel() : decision;
+          const skipped =
+            chosen &&
+            (await this.reviews.decide(
+              run.root,
+              items.map((item) => ({ ...item, dataset: "train" })),
+              chosen,
+            ));
+          return { decision: chosen, skipped: skipped?.map(({ reason }) => reason) ?? [] };
+        }),
+      ),
+    );
+    this.own(
+      this.messenger.onRequest(undoReview, () =>
+        reply(async () => {
+          const root = this.session.run?.root;
+          if (root !== undefined) {
+            await this.reviews.undo(root);
+          }
+        }),
+      ),
+    );
     this.own(
       this.messenger.onRequest(getRows, (request) =>
         reply(async () =>

@@ -117,6 +117,31 @@ const tests = {
     await page.waitForFunction(() => window.harness.sent.some((m) => m.params?.view === "all"));
   },
 
+  "suspects are reviewed by keyboard and by buttons, and undone": async (page) => {
+    await showRun(page, "digits", "suspects", { rows: 50 });
+    const decision = (index) => rows(page).nth(index).locator(".decision");
+    const progress = page.locator("tracin-review-bar .progress");
+    await rows(page).first().focus();
+    await page.keyboard.press("k");
+    await decision(0).waitFor();
+    assert.equal(await decision(0).textContent(), "kept");
+    assert.equal(await focusedRow(page), 1, "the focus moves on");
+    await page.keyboard.press("x");
+    await decision(1).waitFor();
+    await page.keyboard.press("0");
+    await decision(2).waitFor();
+    assert.equal(await decision(2).textContent(), "→ 9", "0 is the tenth label");
+    assert.equal(await progress.textContent(), "3 of 50 reviewed");
+    assert.equal(await page.getByRole("status").last().textContent(), "Row 3: → 9");
+    await page.keyboard.press("Home");
+    await page.keyboard.press("n");
+    await page.waitForTimeout(60);
+    assert.equal(await focusedRow(page), 3, "the next one without a decision");
+    await page.getByRole("button", { name: "Undo" }).click();
+    await decision(2).waitFor({ state: "detached" });
+    assert.equal(await progress.textContent(), "2 of 50 reviewed");
+  },
+
   "100,000 rows: few in the page, keys move through all, the focus stays": async (page) => {
     await showRun(page, "digits", "suspects", { rows: 100_000 });
     const grid = page.getByRole("treegrid");

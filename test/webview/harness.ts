@@ -2,7 +2,8 @@
  * Stands in for VS Code in a plain page: `acquireVsCodeApi`, the host's half of the messages, and the theme.
  * Loaded before the panel's bundle; `window.harness` drives it.
  */
-import type { PanelState } from "../../src/protocol/panel.ts";
+import type { Decision } from "../../src/protocol/compute.ts";
+import type { PanelReview, PanelState } from "../../src/protocol/panel.ts";
 import { labelsOf, makeCheck, makeHistogram, makeRows, makeRun, type Sample } from "./data.ts";
 import { fontVariables, type ThemeName, themes } from "./themes.ts";
 
@@ -15,6 +16,7 @@ interface Message {
 const sent: Message[] = [];
 let state: PanelState | undefined;
 let saved: unknown;
+let reviews: PanelReview[] = [];
 let failure: { readonly message: string; readonly remedy: string } | undefined;
 let delay = 0;
 let isReady = false;
@@ -57,7 +59,31 @@ function receive(message: Message): void {
         }),
       delay,
     );
+  } else if (message.method === "decide") {
+    const { items, decision } = message.params as {
+      items: { index: number; content?: string }[];
+      decision: Decision;
+    };
+    for (const { index, content = "" } of items) {
+      reviews = [...reviews.filter((other) => other.index !== index)];
+      reviews.push({ index, content, decision, state: decision.kind === "keep" ? "done" : "open" });
+    }
+    answer(message, { ok: true, value: { decision, skipped: [] } });
+    publishReviews();
+  } else if (message.method === "undoReview") {
+    reviews = reviews.slice(0, -1);
+    answer(message, { ok: true, value: undefined });
+    publishReviews();
   }
+}
+
+function answer({ id }: Message, result: unknown): void {
+  post({ id, receiver: { type: "webview" }, sender: { type: "extension" }, result });
+}
+
+function publishReviews(): void {
+  const params = { list: reviews, undoable: reviews.length > 0 ? 1 : 0 };
+  post({ method: "reviewsChanged", receiver: { type: "webview" }, params });
 }
 
 const harness = {
