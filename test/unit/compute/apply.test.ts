@@ -6,6 +6,7 @@ import { planApply, writeCleaned } from "../../../src/compute/apply.ts";
 import { decide, noteExcluded, reviewsOf } from "../../../src/compute/reviews.ts";
 import { openProject } from "../../../src/core/config/open.ts";
 import type { Project } from "../../../src/core/config/project.ts";
+import { Database, quote } from "../../../src/core/store/duckdb.ts";
 import type { Decision } from "../../../src/protocol/compute.ts";
 import { copySample } from "../sample.ts";
 
@@ -156,4 +157,32 @@ it("moves images whose folder is their label", async () => {
   } finally {
     await rm(digits, { recursive: true, force: true });
   }
+});
+
+it("refuses files that are no text, and writes the decisions with their indices", async () => {
+  const config = JSON.parse(await readFile(join(root, "tracin.json"), "utf8"));
+  const parquet = join(root, "train.parquet");
+  const database = await Database.open({ files: [join(root, "train.csv"), parquet] });
+  await database.run(
+    `COPY (SELECT * FROM read_csv(${quote(join(root, "train.csv"))})) TO ${quote(parquet)}`,
+  );
+  database.close();
+  config.data.train = { parquet: "train.parquet", target: "species" };
+  await writeFile(join(root, "tracin.json"), JSON.stringify(config));
+  const before = await readFile(parquet);
+  await withProject(async (project) => {
+    await on(project, 4, { kind: "exclude" });
+    const plan = await planApply(project);
+    expect(plan.rows).toEqual([]);
+    expect(plan.refused).toEqual([
+      { file: "train.parquet", reason: expect.stringMatching(/no text/) },
+    ]);
+    const made = await writeCleaned(project, "train", join(root, "decisions.jsonl"));
+    expect(made).toEqual({ relabelled: 0, excluded: 1, kind: "indices", refused: [] });
+  });
+  expect(JSON.parse(await readFile(join(root, "decisions.jsonl"), "utf8"))).toEqual({
+    index: 4,
+    decision: "exclude",
+  });
+  expect(await readFile(parquet)).toEqual(before);
 });
