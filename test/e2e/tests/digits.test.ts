@@ -135,9 +135,9 @@ describe("while it computes", () => {
     await editor.page.waitForTimeout(2000); // nothing shows when VS Code has read its settings
     const heading = editor.panel.locator("tracin-computing");
     await explainFromPalette(5);
-    await heading.getByText("Explaining test 5").waitFor();
+    await heading.getByText("Explaining test 5").first().waitFor();
     await explainFromPalette(6);
-    await heading.getByText("Explaining test 6").waitFor();
+    await heading.getByText("Explaining test 6").first().waitFor();
     await editor.panel.locator("vscode-button", { hasText: "Cancel" }).click();
     await editor.ranked();
     const place = await editor.panel.locator("tracin-query-card .place").textContent();
