@@ -101,6 +101,7 @@ describe("marks on a CSV file", () => {
     await expect.poll(() => editor.marks()).toContainEqual(proponent);
 
     await editor.reload();
+    await openTraining("train.csv"); // the window may come back without the preview tab
     await expect.poll(() => editor.marks(), { timeout: 30_000 }).toContainEqual(proponent);
 
     await editor.page
