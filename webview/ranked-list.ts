@@ -35,7 +35,7 @@ const columnOf = { selfInfluence: "self_influence", loss: "loss" } as const;
 @customElement("tracin-ranked-list")
 export class RankedList extends LitElement {
   @property() view: RankedView = "proponents";
-  @property() order: SuspectOrder = "selfInfluence";
+  @property() order: SuspectOrder = "loss";
   /** Whether the run has a query; without one, all examples are shown as suspects are. */
   @property({ type: Boolean }) scored = true;
   @property({ type: Boolean }) filtered = false;

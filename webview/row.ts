@@ -41,7 +41,7 @@ export class RowElement extends LitElement {
   /** Counted from 0 in the list. */
   @property({ type: Number }) index = 0;
   @property({ reflect: true }) view: RankedView = "proponents";
-  @property() order: SuspectOrder = "selfInfluence";
+  @property() order: SuspectOrder = "loss";
   @property({ type: Number }) scale = 0;
   @property() reading: Reading = "probabilities";
   @property({ reflect: true }) layout: RowLayout = "compact";

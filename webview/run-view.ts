@@ -229,7 +229,7 @@ export class RunView extends LitElement {
         <span aria-hidden="true">${view === "proponents" ? "▲" : "▼"}</span> ${text}
       </p>`;
     }
-    const orders: readonly SuspectOrder[] = ["selfInfluence", "loss"];
+    const orders: readonly SuspectOrder[] = ["loss", "selfInfluence"];
     return html`<div class="caption">
       <div class="order" title=${list.orderTitles[this.shown.order]}>
         <label>${list.order}</label>

@@ -29,7 +29,7 @@ export interface ViewState {
 export const initialViewState: ViewState = {
   runId: undefined,
   view: "proponents",
-  order: "selfInfluence",
+  order: "loss",
   query: 0,
   filter: {},
   sort: undefined,
@@ -62,7 +62,7 @@ export function parseViewState(saved: unknown): ViewState {
   return {
     runId: typeof runId === "string" ? runId : undefined,
     view: view === "opponents" || view === "suspects" || view === "all" ? view : "proponents",
-    order: order === "loss" ? "loss" : "selfInfluence",
+    order: order === "selfInfluence" ? "selfInfluence" : "loss",
     query: isCount(query) ? query : 0,
     filter: parseFilter(filter),
     sort: parseSort(sort),

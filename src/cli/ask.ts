@@ -3,6 +3,7 @@ import { runJob } from "../compute/job.ts";
 import { Fingerprints } from "../core/store/inputs.ts";
 import { type Ranking, RunReader } from "../core/store/reader.ts";
 import { type RunRecord, readingOfRun } from "../core/store/record.ts";
+import { suspectOrders } from "../core/store/suspect-order.ts";
 import type { QuerySelection } from "../core/tracin/scores.ts";
 import {
   type CommandContext,
@@ -58,14 +59,14 @@ export function explainCommand(program: Command, context: CommandContext): void 
         printJson(context, {
           run: runJson(record),
           queries: answers.map(answerJson),
-          suspects: { order: "selfInfluence", rows: suspects.map(rowJson) },
+          suspects: { order: suspectOrders[0], rows: suspects.map(rowJson) },
         });
         return;
       }
       for (const answer of answers) {
         printAnswer(context, answer, readingOfRun(record));
       }
-      printSuspects(context, suspects, "selfInfluence", readingOfRun(record));
+      printSuspects(context, suspects, suspectOrders[0], readingOfRun(record));
       printRun(context, record, root);
     } finally {
       reader.close();
@@ -82,8 +83,8 @@ export function suspectsCommand(program: Command, context: CommandContext): void
       .option("--top <n>", "rows of the list", positive, 20)
       .addOption(
         new Option("--order <which>", "what to rank by")
-          .choices(["selfInfluence", "loss"])
-          .default("selfInfluence"),
+          .choices(suspectOrders)
+          .default(suspectOrders[0]),
       ),
   ).action(async (options: SuspectsOptions) => {
     const { record, root } = await ask(context, options, () => []);

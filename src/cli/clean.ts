@@ -5,6 +5,7 @@ import { configFile } from "../core/config/load.ts";
 import { openProject } from "../core/config/open.ts";
 import { exportRanking } from "../core/store/export.ts";
 import { RunReader, type RunView } from "../core/store/reader.ts";
+import { type SuspectOrder, suspectOrders } from "../core/store/suspect-order.ts";
 import { type CommandContext, printJson } from "./context.ts";
 
 interface CleanOptions {
@@ -18,7 +19,7 @@ interface CleanOptions {
 interface ExportOptions {
   readonly root: string;
   readonly list: RunView;
-  readonly order: "selfInfluence" | "loss";
+  readonly order: SuspectOrder;
   readonly query: number;
   readonly out: string;
 }
@@ -70,8 +71,8 @@ export function exportCommand(program: Command, context: CommandContext): void {
     )
     .addOption(
       new Option("--order <which>", "what suspects are ranked by")
-        .choices(["selfInfluence", "loss"])
-        .default("selfInfluence"),
+        .choices(suspectOrders)
+        .default(suspectOrders[0]),
     )
     .option("--query <n>", "which query of the run, from 0", Number, 0)
     .option("--root <folder>", "workspace folder", ".")

@@ -1,9 +1,10 @@
 import { join, relative } from "node:path";
 import type { Reading } from "../core/datasets/target-form.ts";
 import { runFolder } from "../core/store/folder.ts";
-import type { Ranking, RunReader, RunRow } from "../core/store/reader.ts";
+import type { RunReader, RunRow } from "../core/store/reader.ts";
 import { outputsText, positionsText } from "../core/store/readings.ts";
 import type { RunQuery, RunRecord } from "../core/store/record.ts";
+import type { SuspectOrder } from "../core/store/suspect-order.ts";
 import {
   paint,
   printable,
@@ -115,7 +116,7 @@ function predictionHead(reading: Reading): string {
 export function printSuspects(
   { out }: Terminal,
   rows: Rows,
-  order: Ranking["order"],
+  order: SuspectOrder,
   reading: Reading,
 ): void {
   const isLabel = reading === "probabilities";

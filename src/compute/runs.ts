@@ -110,7 +110,7 @@ export async function marksOf(reader: RunReader, limit: number, file?: string): 
     }
   }
   for (const row of await reader.top({ view: "suspects", query: -1 }, limit, file)) {
-    marks.push(toMark("suspect", row, row.selfInfluence, reading));
+    marks.push(toMark("suspect", row, row.loss, reading));
   }
   for (const [position, query] of record.queries.entries()) {
     const { place } = query;

@@ -11,6 +11,7 @@ import {
 import type { Ranking, RunPage } from "./reader.ts";
 import type { RunRecord } from "./record.ts";
 import { count, hasQuery, number, rowColumns, toRow } from "./rows.ts";
+import { suspectColumn } from "./suspect-order.ts";
 
 /** Orders that are kept: one per list that a panel shows, and the ones before. */
 const mostOrders = 8;
@@ -462,7 +463,7 @@ function viewOrder({ view, order }: Ranking): {
 } {
   switch (view) {
     case "suspects": {
-      const value = order === "loss" ? "loss" : "self_influence";
+      const value = suspectColumn(order);
       return { value, where: `${value} IS NOT NULL`, descending: true };
     }
     case "proponents":

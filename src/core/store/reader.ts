@@ -9,6 +9,7 @@ import { readSmallFile, runFolder, tracinFolder } from "./folder.ts";
 import { RankedTable } from "./ranked-table.ts";
 import { type RunRecord, recordSchema } from "./record.ts";
 import { count, hasQuery, number, type RunRow, rowColumns, text, toRow } from "./rows.ts";
+import { type SuspectOrder, suspectColumn } from "./suspect-order.ts";
 import { recordFile, tableFile } from "./writer.ts";
 
 export type { RunRow } from "./rows.ts";
@@ -21,8 +22,8 @@ export interface Ranking {
   readonly view: RunView;
   /** Number of the query, for proponents and opponents. */
   readonly query: number;
-  /** Number by which suspects are ranked; `selfInfluence` unless told. */
-  readonly order?: "selfInfluence" | "loss";
+  /** Number by which suspects are ranked; the first of `suspectOrders` unless told. */
+  readonly order?: SuspectOrder;
   readonly filter?: RowFilter;
   /** Another order than that of the view. */
   readonly sort?: RowSort;
@@ -218,7 +219,7 @@ export class RunReader {
     direction: "ASC" | "DESC";
   } {
     if (view === "suspects") {
-      const value = order === "loss" ? "loss" : "self_influence";
+      const value = suspectColumn(order);
       return { value, where: `NOT isnan(${value})`, direction: "DESC" };
     }
     if (view === "all") {
