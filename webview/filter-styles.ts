@@ -84,7 +84,7 @@ export const filterStyles = css`
   }
   .problem mark {
     background: none;
-    color: var(--vscode-errorForeground);
+    color: inherit;
     text-decoration: underline wavy var(--vscode-errorForeground);
     text-underline-offset: 2px;
   }
@@ -126,11 +126,8 @@ export const filterStyles = css`
     }
     .group,
     .group select {
-      flex: 1 1 0;
+      flex: 1 1 96px;
       max-width: none;
-    }
-    .group select {
-      min-width: 60px;
     }
   }
   .bars {
