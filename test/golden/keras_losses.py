@@ -142,6 +142,67 @@ def positions_ignored(K):
     return positions(K), K.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=1), tokens
 
 
+def tagger(K, units=3, activation=None):
+    """A sequence of numbers whose mask reaches the output; steps of zeros are padding."""
+    L = K.layers
+    x = K.Input((4, 2), name="x")
+    h = L.LSTM(3, return_sequences=True)(L.Masking()(x))
+    return K.Model(x, L.Dense(units, activation=activation, name="y")(h))
+
+
+def padded(rng):
+    """From no padding to three steps of it, at either end."""
+    x = rng.normal(size=(N, 4, 2))
+    for row in range(N):
+        count = row % 4
+        x[row, slice(0, count) if row % 2 else slice(4 - count, 4)] = 0
+    return x
+
+
+INPUTS = {}
+
+
+def masked(function):
+    INPUTS[function.__name__] = padded
+    return function
+
+
+@case(2, 3)
+@masked
+def masked_softmax(K):
+    return tagger(K, 3, "softmax"), K.losses.SparseCategoricalCrossentropy(), tokens
+
+
+@case(2, 3)
+@masked
+def masked_softmax_summed(K):
+    return tagger(K), K.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="sum"), tokens
+
+
+@case(2, 3)
+@masked
+def masked_softmax_with_binary(K):
+    return tagger(K, 2, "softmax"), K.losses.BinaryCrossentropy(), lambda rng: rng.integers(0, 2, size=(N, 4, 2)).astype("float64")
+
+
+@case(3)
+@masked
+def masked_and_ignored(K):
+    return tagger(K), K.losses.SparseCategoricalCrossentropy(from_logits=True, ignore_class=1), tokens
+
+
+@case(2, 3)
+@masked
+def masked_sigmoid(K):
+    return tagger(K, 2, "sigmoid"), K.losses.BinaryCrossentropy(), lambda rng: rng.integers(0, 2, size=(N, 4, 2)).astype("float64")
+
+
+@case(2, 3)
+@masked
+def masked_squared(K):
+    return tagger(K, 2), K.losses.MeanSquaredError(), lambda rng: rng.normal(size=(N, 4, 2))
+
+
 def loss_of(K, loss):
     [loss] = loss if isinstance(loss, list) else loss.values() if isinstance(loss, dict) else [loss]
     if isinstance(loss, str):
@@ -160,7 +221,7 @@ def make(name):
     model.compile("sgd", loss)
     values = [drawn(rng, weight) for weight in model.weights]
     compiled = model.get_compile_config() if version == 3 else tf_keras.src.saving.legacy.saving_utils.model_metadata(model)["training_config"]
-    x = rng.normal(size=(N, *model.input_shape[1:]))
+    x = INPUTS[function.__name__](rng) if function.__name__ in INPUTS else rng.normal(size=(N, *model.input_shape[1:]))
     y = draw(rng)
     record = {"version": version, "config": json.loads(model.to_json()), "compiled": {"loss": compiled["loss"]}}
     set_floatx(K, "float64")

@@ -218,6 +218,14 @@ def tagger(K):
     return K.Model(x, L.TimeDistributed(L.Dense(CLASSES, "softmax"))(h))
 
 
+@family("LSTM tagger, mask_zero up to the output", SPARSE, labels(6), LONG, ids=ids(6))
+def tagger_with_mask(K):
+    L = K.layers
+    x = K.Input((6,), name="ids", dtype="int32")
+    h = L.LSTM(4, return_sequences=True)(L.Embedding(9, 4, mask_zero=True)(x))
+    return K.Model(x, L.Dense(CLASSES, "softmax")(h))
+
+
 @family("ConvLSTM2D", SPARSE, labels(), LONG, x=normal(3, 5, 5, 2))
 def conv_lstm(K):
     L = K.layers

@@ -89,7 +89,8 @@ export function resolveLoss(config: Pick<Config, "loss" | "data">, model: Model)
   if (misplaced !== undefined && type !== "output") {
     throw new TracInError("config", misplaced.message, { file: "tracin.json" }, misplaced.remedy);
   }
-  const kept = ofModel.type === type ? ofModel : { classAxis: ofModel.classAxis };
+  const { masks = {}, ...settled } = ofModel;
+  const kept = ofModel.type === type ? settled : { classAxis: ofModel.classAxis };
   const settings: LossSettings = { ...kept, ...own };
   const known = <K extends Key>(key: K): LossSettings[K] | undefined =>
     keysOf[type].includes(key) ? settings[key] : undefined;
@@ -111,6 +112,7 @@ export function resolveLoss(config: Pick<Config, "loss" | "data">, model: Model)
     labelSmoothing: known("labelSmoothing"),
     delta: known("delta") ?? known("beta"),
     prediction: prediction && outputNamed(model, prediction),
+    mask: type !== "output" && Object.hasOwn(masks, output) ? masks[output] : undefined,
   });
 }
 
@@ -131,7 +133,8 @@ function isOwnTokens({ data }: Pick<Config, "data">): boolean {
 }
 
 function outputNamed(model: Model, name: string): string {
-  const names = model.graph.outputs.map((output) => output.name);
+  const masks = new Set(Object.values(model.loss?.masks ?? {}));
+  const names = model.graph.outputs.map((output) => output.name).filter((own) => !masks.has(own));
   if (!names.includes(name)) {
     throw new TracInError(
       "config",
@@ -162,9 +165,10 @@ export function lossText(loss: LossSpec, reading: Reading): string {
       ? ` that count (label ${loss.ignoreIndex} and padding do not)`
       : "";
   const over = reading === "positions" ? `positions${counted}` : "outputs";
-  const { weights, posWeight, labelSmoothing, delta } = loss;
+  const { weights, posWeight, labelSmoothing, delta, mask } = loss;
   return [
     `${loss.type} of "${loss.output}", ${loss.reduction} over an example's ${over}`,
+    ...(mask === undefined ? [] : ["without what the model's mask leaves out"]),
     ...(loss.shift ? ["each position predicts the next one"] : []),
     ...(weights === undefined ? [] : [`class weights ${weights.join(", ")}`]),
     ...(posWeight === undefined ? [] : [`weight of what is on ${[posWeight].flat().join(", ")}`]),

@@ -53,6 +53,8 @@ export interface LossSpec {
   readonly delta?: number;
   /** Model output that is shown as the prediction, for the loss "output". */
   readonly prediction?: string;
+  /** Model output that says which positions of `output` count: float32, 1 where one does. */
+  readonly mask?: string;
 }
 
 /** A workspace with everything in `tracin.json` resolved and validated. */

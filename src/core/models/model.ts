@@ -21,8 +21,14 @@ export interface ModelWeight {
   readonly aliases?: readonly string[];
 }
 
-/** A loss with its settings, as `tracin.json` writes it. */
-export type ModelLoss = LossSettings;
+/** A loss with its settings, as `tracin.json` writes it, and what only a model file can say. */
+export interface ModelLoss extends LossSettings {
+  /**
+   * By output, the output of the graph that says which of its positions count: float32 [batch, ...], 1 where one does. It holds
+   * for every loss of that output.
+   */
+  readonly masks?: Readonly<Record<string, string>>;
+}
 
 /** An imported model: the inference graph of the network, without a loss. */
 export interface Model {

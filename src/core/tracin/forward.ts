@@ -46,13 +46,13 @@ export interface ForwardOptions {
 }
 
 /**
- * The part of the model that the loss depends on, up to the logits or predictions, which are its first output; another
- * output follows where the loss names one to show.
+ * The part of the model that the loss depends on, up to the logits or predictions, which are its first output; others
+ * follow where the loss names one to show, and one that masks positions.
  */
 export function lossGraph(probed: ProbedModel, loss: LossSpec, target: TargetForm): Graph {
   const shape = (value: string, batch: number): Shape => probed.typeAt(value, batch).shape;
   const { graph, output } = withLogits(probed.graph, loss, target.shape, shape);
-  const names = loss.prediction === undefined ? [output] : [output, loss.prediction];
+  const names = [output, loss.prediction, loss.mask].filter((name) => name !== undefined);
   const outputs = names.map((name) => {
     const { dtype } = probed.typeAt(name, 1);
     return { name, dtype, shape: [] };

@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { resolveLoss } from "../../../src/core/config/loss.ts";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
 import type { Json, JsonObject } from "../../../src/core/formats/json.ts";
 import { float32, int64, type Tensor } from "../../../src/core/graph/tensor.ts";
@@ -123,5 +124,34 @@ describe("compiled losses are those of Keras", () => {
     const scores = Float64Array.from(golden.scores.flat());
     expect(relative(chunk.scoreParts, scores, width)).toBeLessThan(tolerance);
     expect(relative(chunk.selfParts, Float64Array.from(golden.self), 1)).toBeLessThan(tolerance);
+  });
+});
+
+describe("the mask of an output", () => {
+  const { config, compiled } = cases["masked_squared_k3"] as Case;
+  const model = importKeras({ model: config, compiled, version: "3.0" }, "model.keras");
+
+  test("holds for whatever loss tracin.json names, but not for a loss that the model computes", () => {
+    expect(resolveLoss({ data: {} }, model)).toMatchObject({ type: "mse", mask: "y/mask" });
+    const named = resolveLoss({ loss: { type: "mae", reduction: "sum" }, data: {} }, model);
+    expect(named).toMatchObject({ type: "mae", output: "y", mask: "y/mask" });
+    const own = resolveLoss({ loss: { type: "output", output: "y" }, data: {} }, model);
+    expect(own.mask).toBeUndefined();
+  });
+
+  test("is not among the outputs to choose from", () => {
+    const wrong = () => resolveLoss({ loss: { type: "mse", output: "z" }, data: {} }, model);
+    expect(wrong).toThrow(expect.objectContaining({ remedy: "Its outputs are: y." }));
+  });
+
+  test("leaves a compiled sum of means unnamed", () => {
+    const summed = {
+      loss: { class_name: "MeanSquaredError", config: { name: "mse", reduction: "sum" } },
+    };
+    const { loss } = importKeras(
+      { model: config, compiled: summed, version: "3.0" },
+      "model.keras",
+    );
+    expect(loss).toEqual({ classAxis: -1, masks: { y: "y/mask", "y/logits": "y/mask" } });
   });
 });

@@ -123,7 +123,8 @@ async function meanLoss(
     const results = await program.run(batch.inputs);
     const output = results.get(loss.output);
     const form = targetForm({ loss, encoder }, batch);
-    return output && (await averageLoss(loss, output, form, feedsOf(batch, loss)));
+    const mask = results.get(loss.mask ?? "");
+    return output && (await averageLoss(loss, { output, mask }, form, feedsOf(batch, loss)));
   } finally {
     await train.close();
   }
@@ -132,7 +133,7 @@ async function meanLoss(
 /** Mean over the batch of the loss of each example. */
 async function averageLoss(
   loss: LossSpec,
-  output: Tensor,
+  { output, mask }: { readonly output: Tensor; readonly mask: Tensor | undefined },
   target: TargetForm,
   feeds: Feeds,
 ): Promise<number> {
@@ -140,6 +141,10 @@ async function averageLoss(
   const { dtype, shape } = output;
   const [batch = 0] = shape;
   const name = builder.input({ name: "output", dtype, shape });
+  const given = new Map([...feeds, [name, output]]);
+  if (mask !== undefined && loss.mask !== undefined) {
+    given.set(builder.input({ name: loss.mask, dtype: mask.dtype, shape: mask.shape }), mask);
+  }
   const values = appendLoss({
     builder,
     loss,
@@ -147,13 +152,13 @@ async function averageLoss(
     shape,
     batch,
     target,
-    type: () => ({ dtype, shape }),
+    type: (value) => given.get(value) ?? { dtype, shape },
   });
   builder.output({ name: values.loss, dtype: "float32", shape: [batch] });
   const { engine } = await chooseEngine("auto");
   const program = await engine.compile(builder.build());
   try {
-    const results = await program.run(new Map([...feeds, [name, output]]));
+    const results = await program.run(given);
     const losses = Array.from(results.get(values.loss)?.data ?? [], Number);
     return losses.reduce((total, value) => total + value, 0) / batch;
   } finally {

@@ -9,7 +9,7 @@ import type { KerasTensor } from "./layer.ts";
 import { compiledLoss } from "./loss.ts";
 import { isOperation, networkClasses, translateNetwork } from "./network.ts";
 import { tensorflowClasses, translateOperation } from "./operations/operations.ts";
-import { declareOutput } from "./outputs.ts";
+import { declareMasks, declareOutput } from "./outputs.ts";
 import { tensorsIn } from "./references.ts";
 import { refuseLayer } from "./refusals.ts";
 import { layers } from "./registry.ts";
@@ -58,7 +58,8 @@ export function importKeras(
   for (const [name, tensor] of outputs) {
     addOutput(builder, name, tensor);
   }
-  const loss = compiledLoss(builder, architecture.compiled, outputs);
+  const compiled = compiledLoss(builder, architecture.compiled, outputs);
+  const masks = declareMasks(translation, outputs);
   const declared = weights.weights();
   for (const [name, tensor] of weights.zeros()) {
     builder.initializer(name, tensor);
@@ -70,7 +71,7 @@ export function importKeras(
     recorded: true,
     hollow: true,
     paddingRows: new Map(),
-    loss,
+    loss: Object.keys(masks).length === 0 ? compiled : { ...compiled, masks },
     ...(translation.guessed.size === 0
       ? {}
       : { sized: (shapes) => importKeras(architecture, file, shapes) }),

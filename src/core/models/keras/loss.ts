@@ -8,7 +8,7 @@ import {
 import type { GraphBuilder } from "../../graph/builder.ts";
 import type { ModelLoss } from "../model.ts";
 import type { NetworkOutputs } from "./network.ts";
-import { declareOutput } from "./outputs.ts";
+import { declareOutput, logitsName } from "./outputs.ts";
 
 /** Losses of Keras that TracIn knows, by name without underscores and letter case. */
 const types = {
@@ -58,6 +58,10 @@ export function compiledLoss(
   const delta = numberAt(settings, "delta");
   if (type === "huber" && delta === undefined && "name" in settings) {
     // Keras 3 does not save it.
+    return classesLast;
+  }
+  if (isSum && type !== "softmax-cross-entropy" && outputs.get(output)?.mask !== undefined) {
+    // A sum over as many positions as each example has, of means over the last axis: neither a sum nor a mean of outputs.
     return classesLast;
   }
   const axis = numberAt(settings, "axis");
@@ -137,7 +141,7 @@ function logitsOf(
   }
   const fromLogits = memberAt(settings, "from_logits") === true;
   const declare = (value: string): string => {
-    const name = `${output}/logits`;
+    const name = logitsName(output);
     const { op, attributes } = last ?? { op: "Identity", attributes: {} };
     builder.add({ op, name, inputs: [value], outputs: [name], attributes });
     declareOutput(builder, name, "float32", outputs.get(output)?.shape ?? []);

@@ -1,4 +1,5 @@
 import { TracInError } from "../../errors.ts";
+import type { GraphBuilder } from "../../graph/builder.ts";
 import { formatShape, type Shape, sizeOf } from "../../graph/tensor.ts";
 import { reciprocalOf, scaled, sumOverExample } from "./examples.ts";
 import type { LossSource } from "./loss.ts";
@@ -11,6 +12,47 @@ export function flatInput(
 ): string {
   const input = builder.input({ name, dtype: "float32", shape: [batch, ...target.shape] });
   return builder.reshape(input, [batch, outputs]);
+}
+
+/**
+ * The model's own mask (`LossSpec.mask`) at each of an example's positions, as [batch, positions]; undefined where it has none.
+ * Axes that the mask lacks are the last ones.
+ *
+ * @param positions their sizes, the batch first
+ * @throws kind `model` when they are not those that the mask speaks of
+ */
+export function modelMask(
+  { builder, loss, batch, type }: LossSource,
+  positions: Shape,
+): string | undefined {
+  if (loss.mask === undefined) {
+    return undefined;
+  }
+  const { shape } = type(loss.mask);
+  if (!shape.every((size, axis) => size === positions[axis])) {
+    throw new TracInError(
+      "model",
+      `The mask of the output "${loss.output}" has the shape ${formatShape(shape)}, its positions ${formatShape(positions)}: which of them count cannot be told.`,
+      {},
+      "Remove the mask before the model's last layers (mask_zero=False, or a layer that drops it), and save the model again.",
+    );
+  }
+  const each = sizeOf(positions.slice(shape.length));
+  const own = sizeOf(shape) / batch;
+  const mask = builder.reshape(loss.mask, [batch, own, 1]);
+  return builder.reshape(builder.op("Expand", [mask, builder.ints([batch, own, each])]), [
+    batch,
+    own * each,
+  ]);
+}
+
+/** The product of masks; undefined where there is none. */
+export function allOf(
+  builder: GraphBuilder,
+  ...masks: readonly (string | undefined)[]
+): string | undefined {
+  const [first, ...others] = masks.filter((mask) => mask !== undefined);
+  return others.reduce((all, mask) => builder.mul(all ?? mask, mask), first);
 }
 
 /** Loss and gradient of the sum or mean over an example's outputs that count. */
@@ -28,7 +70,7 @@ export function reduceOutputs(
   if (loss.reduction === "sum") {
     return { loss: total, gradient };
   }
-  if (!target.masked || mask === undefined) {
+  if (mask === undefined || (!target.masked && loss.mask === undefined)) {
     return {
       loss: scaled(builder, total, 1 / outputs),
       gradient: scaled(builder, gradient, 1 / outputs),

@@ -1,5 +1,5 @@
 import type { GraphBuilder } from "../../graph/builder.ts";
-import { flatInput, outputsOf, reduceOutputs } from "./elements.ts";
+import { allOf, flatInput, modelMask, outputsOf, reduceOutputs } from "./elements.ts";
 import { columns, reciprocalOf, scaled, sumOverExample } from "./examples.ts";
 import { type LossSource, type LossValues, targetInput, targetMaskInput } from "./loss.ts";
 
@@ -18,7 +18,11 @@ export function regressionLoss(source: LossSource, distance: Distance): LossValu
   const outputs = outputsOf(source);
   const z = builder.reshape(output, [batch, outputs]);
   const error = builder.sub(z, flatInput(source, targetInput, outputs));
-  const counted = target.masked ? flatInput(source, targetMaskInput, outputs) : undefined;
+  const counted = allOf(
+    builder,
+    target.masked ? flatInput(source, targetMaskInput, outputs) : undefined,
+    modelMask(source, shape),
+  );
   const parts = distanceOf(builder, distance, error, loss.delta ?? 1);
   const only = (value: string) => (counted === undefined ? value : builder.mul(value, counted));
   const total = sumOverExample(builder, only(parts.each), batch, outputs);

@@ -1,6 +1,6 @@
 import { TracInError } from "../../errors.ts";
 import { float32, formatShape, sizeOf } from "../../graph/tensor.ts";
-import { flatInput, outputsOf, reduceOutputs } from "./elements.ts";
+import { allOf, flatInput, modelMask, outputsOf, reduceOutputs } from "./elements.ts";
 import { asFloat, columns, reciprocalOf, scaled, sumOverExample } from "./examples.ts";
 import { type LossSource, type LossValues, targetInput, targetMaskInput } from "./loss.ts";
 
@@ -14,7 +14,8 @@ export function sigmoidCrossEntropy(source: LossSource): LossValues {
   const outputs = outputsOf(source);
   const z = builder.reshape(output, [batch, outputs]);
   const given = flatInput(source, targetInput, outputs);
-  const mask = flatInput(source, targetMaskInput, outputs);
+  const told = flatInput(source, targetMaskInput, outputs);
+  const mask = allOf(builder, told, modelMask(source, shape)) ?? told;
   const smoothing = loss.labelSmoothing ?? 0;
   const on =
     smoothing > 0

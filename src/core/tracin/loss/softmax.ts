@@ -1,6 +1,7 @@
 import { classAxisOf } from "../../config/class-axis.ts";
 import { TracInError } from "../../errors.ts";
 import { float32, int64, type Shape, sizeOf, tensorOf } from "../../graph/tensor.ts";
+import { modelMask } from "./elements.ts";
 import { asFloat, columns, reciprocalOf, scaled, sumOverExample } from "./examples.ts";
 import { type LossSource, type LossValues, targetInput } from "./loss.ts";
 
@@ -48,7 +49,9 @@ export function softmaxCrossEntropy(source: LossSource): LossValues {
     shape: [batch, ...target.shape],
   });
   const labels = perPosition(given);
-  const counts = asFloat(builder, builder.op("GreaterOrEqual", [labels, zero]));
+  const labelled = asFloat(builder, builder.op("GreaterOrEqual", [labels, zero]));
+  const unmasked = modelMask(source, shape.toSpliced(axis, 1));
+  const counts = unmasked === undefined ? labelled : builder.mul(labelled, perPosition(unmasked));
   const index = builder.op("Max", [labels, zero]);
   const weight = weights
     ? builder.mul(
