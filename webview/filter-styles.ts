@@ -127,7 +127,8 @@ export const filterStyles = css`
     .group,
     .group select {
       flex: 1 1 96px;
-      max-width: none;
+      min-width: 0;
+      max-width: 100%;
     }
   }
   .bars {
