@@ -102,7 +102,7 @@ function meaning(mark: Mark): string | undefined {
         "Training on this example raised the query's loss: over all checkpoints, learning rate times the product of both gradients is negative.",
       );
     case "suspect":
-      return l10n.t("This example's own gradients stand out: its label may be wrong.");
+      return l10n.t("Its loss was high all through training: its label may be wrong.");
     case "query":
       return undefined;
   }
