@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from samples import ROOT
 
 DOCUMENT = ROOT / "docs" / "compatibility.md"
+# A new bound leaves room for sums in another order.
+HEADROOM = 1.5
 BOUNDS = (1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4)
 # Order of the chapters; others follow by name.
 FRAMEWORKS = ("PyTorch", "Keras 3", "Keras 2", "TensorFlow.js")
@@ -54,7 +56,7 @@ class Compatibility:
         for place, difference in self.differences.items():
             before = committed.get(place, "")
             keep = not tight and re.fullmatch(r"≤ \de-\d", before) and difference <= float(before[2:])
-            found[place] = before if keep else bound(difference)
+            found[place] = before if keep else bound(difference * (HEADROOM if tight else 1))
         return found
 
 
