@@ -1,8 +1,8 @@
 import type { Attribute, Attributes, Graph, Node } from "../graph/graph.ts";
 import { float32, int64, type Tensor } from "../graph/tensor.ts";
 
-/** What the conversion of one node to our operator set may ask and add. */
-export interface Conversion {
+/** What replaces one node may ask of the graph and add to it. */
+export interface Replacing {
   readonly node: Node;
   /** Operator set of the file. */
   readonly from: number;
@@ -12,6 +12,10 @@ export interface Conversion {
   add(suffix: string, tensor: Tensor): string;
   /** Name for a value between the nodes that replace this one. */
   value(suffix: string): string;
+}
+
+/** What the conversion of one node to our operator set may ask and add. */
+export interface Conversion extends Replacing {
   fail(message: string, remedy?: string): never;
 }
 
@@ -71,6 +75,31 @@ export function ints(value: readonly number[]): Attribute {
 /** Attributes with some left out. */
 export function without(attributes: Attributes, ...names: readonly string[]): Attributes {
   return Object.fromEntries(Object.entries(attributes).filter(([name]) => !names.includes(name)));
+}
+
+/** The graph with each node replaced by what `replace` gives for it; undefined keeps the node. */
+export function replaceNodes(
+  graph: Graph,
+  replace: (replacing: Replacing) => readonly Node[] | undefined,
+): Graph {
+  const initializers = new Map(graph.initializers);
+  const names = namer(graph);
+  const nodes = graph.nodes.flatMap((node) => {
+    const value = (suffix: string): string => names(`${node.name}/${suffix}`);
+    const replacing: Replacing = {
+      node,
+      from: graph.opset,
+      constant: (name) => initializers.get(name),
+      value,
+      add(suffix, tensor) {
+        const name = value(suffix);
+        initializers.set(name, tensor);
+        return name;
+      },
+    };
+    return replace(replacing) ?? [node];
+  });
+  return { ...graph, nodes, initializers };
 }
 
 /** Gives names that no value of the graph has, nor any that it gave before. */

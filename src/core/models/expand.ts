@@ -4,7 +4,7 @@ import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { placeOfNode } from "../graph/place.ts";
 import { pruneGraph } from "../graph/prune.ts";
 import type { Shape } from "../graph/tensor.ts";
-import { namer } from "./conversion.ts";
+import { replaceNodes } from "./conversion.ts";
 import { einsum } from "./expansions/einsum.ts";
 import type { Expansion, Size } from "./expansions/expansion.ts";
 import { negativeLogLikelihoodLoss, softmaxCrossEntropyLoss } from "./expansions/losses.ts";
@@ -107,27 +107,13 @@ function expandNodes(
   shapes: ReadonlyMap<string, readonly [Shape, Shape]>,
   file: string,
 ): Graph {
-  const initializers = new Map(graph.initializers);
-  const names = namer(graph);
   const makers = new Map(
     graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node])),
   );
-  const nodes = graph.nodes.flatMap((node) => {
-    const expand = ready.has(node) ? expansions[node.op] : undefined;
-    if (expand === undefined) {
-      return [node];
-    }
-    const value = (suffix: string): string => names(`${node.name}/${suffix}`);
-    return expand({
-      node,
-      from: graph.opset,
-      constant: (name) => initializers.get(name),
-      value,
-      add(suffix, tensor) {
-        const name = value(suffix);
-        initializers.set(name, tensor);
-        return name;
-      },
+  return replaceNodes(graph, (replacing) => {
+    const { node } = replacing;
+    return (ready.has(node) ? expansions[node.op] : undefined)?.({
+      ...replacing,
       sizes(name) {
         const [atTwo = [], atThree = []] = shapes.get(name) ?? [];
         return atTwo.map((size, axis): Size => (size === atThree[axis] ? size : undefined));
@@ -138,5 +124,4 @@ function expandNodes(
       },
     });
   });
-  return { ...graph, nodes, initializers };
 }

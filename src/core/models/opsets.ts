@@ -9,7 +9,7 @@ import {
 } from "../graph/graph.ts";
 import { float32, int64, toNumbers } from "../graph/tensor.ts";
 import { composites, wrapPad } from "./composites.ts";
-import { type Conversion, type Convert, int, namer, without } from "./conversion.ts";
+import { type Conversion, type Convert, int, replaceNodes, without } from "./conversion.ts";
 
 /** The operator sets that `toOurOpset` understands. */
 export const oldestOpset = 9;
@@ -33,29 +33,16 @@ export function toOurOpset(graph: Graph, file: string): Graph {
       `Export it with opset_version=${opset}.`,
     );
   }
-  const initializers = new Map(graph.initializers);
-  const names = namer(graph);
-  const nodes = graph.nodes.flatMap((node) => {
-    const value = (suffix: string): string => names(`${node.name}/${suffix}`);
-    return (
-      conversions[node.op]?.({
-        node,
-        from: graph.opset,
-        constant: (name) => initializers.get(name),
-        value,
-        add(suffix, tensor) {
-          const name = value(suffix);
-          initializers.set(name, tensor);
-          return name;
-        },
-        fail(message, remedy) {
-          const place = { file, node: `${node.name} (${node.op})` };
-          throw new TracInError("model", message, place, remedy);
-        },
-      }) ?? [node]
-    );
-  });
-  return { ...graph, nodes, initializers, opset };
+  const converted = replaceNodes(graph, (replacing) =>
+    conversions[replacing.node.op]?.({
+      ...replacing,
+      fail(message, remedy) {
+        const { name, op } = replacing.node;
+        throw new TracInError("model", message, { file, node: `${name} (${op})` }, remedy);
+      },
+    }),
+  );
+  return { ...converted, opset };
 }
 
 const evalMode = "Call model.eval() and export again.";
