@@ -4,11 +4,11 @@ import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { planApply, writeCleaned } from "../../../src/compute/apply.ts";
 import { decide, noteExcluded, reviewsOf } from "../../../src/compute/reviews.ts";
-import { openProject } from "../../../src/core/config/open.ts";
 import type { Project } from "../../../src/core/config/project.ts";
 import { Database, quote } from "../../../src/core/store/duckdb.ts";
 import type { Decision } from "../../../src/protocol/compute.ts";
 import { copySample } from "../sample.ts";
+import { withProject } from "../support/project.ts";
 
 let root: string;
 beforeEach(async () => {
@@ -16,15 +16,6 @@ beforeEach(async () => {
   await copySample("iris", root);
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
-
-async function withProject<T>(action: (project: Project) => Promise<T>): Promise<T> {
-  const project = await openProject(root);
-  try {
-    return await action(project);
-  } finally {
-    await project.close();
-  }
-}
 
 const on = (project: Project, index: number, decision: Decision) =>
   decide(project, { items: [{ dataset: "train", index }], decision });
@@ -37,7 +28,7 @@ it("plans one change of a label and one row that goes, and writes the copy that 
   const lines = (await train()).split("\n");
   const from = lines[3]?.split(",").at(-1) ?? "";
   const to = from === "setosa" ? "virginica" : "setosa";
-  await withProject(async (project) => {
+  await withProject(root, async (project) => {
     await on(project, 2, { kind: "relabel", to });
     await on(project, 5, { kind: "exclude" });
     await on(project, 7, { kind: "keep" });
@@ -65,7 +56,7 @@ it.each([
 ])("refuses a document with %s, and the cleaned copy serves", async (_, change, reason) => {
   const text = change(await train());
   await writeFile(join(root, "train.csv"), text);
-  await withProject(async (project) => {
+  await withProject(root, async (project) => {
     await on(project, 0, { kind: "exclude" });
     const plan = await planApply(project);
     expect(plan.rows).toEqual([]);
@@ -82,12 +73,12 @@ it("lists decisions whose label has changed since, instead of applying them", as
   const lines = (await train()).split("\n");
   const from = lines[1]?.split(",").at(-1) ?? "";
   const [other = "", to = ""] = ["setosa", "versicolor", "virginica"].filter((l) => l !== from);
-  await withProject((project) => on(project, 0, { kind: "relabel", to }));
+  await withProject(root, (project) => on(project, 0, { kind: "relabel", to }));
   await writeFile(
     join(root, "train.csv"),
     lines.with(1, (lines[1] ?? "").replace(from, other)).join("\n"),
   );
-  await withProject(async (project) => {
+  await withProject(root, async (project) => {
     expect(await planApply(project)).toEqual({
       rows: [],
       moves: [],
@@ -100,7 +91,7 @@ it("does not take a copy of an excluded row for it, once that is gone", async ()
   const lines = (await train()).split("\n");
   const twice = lines.toSpliced(2, 0, lines[1] ?? "");
   await writeFile(join(root, "train.csv"), twice.join("\n"));
-  await withProject(async (project) => {
+  await withProject(root, async (project) => {
     await on(project, 0, { kind: "exclude" });
     const { rows } = await planApply(project);
     await noteExcluded(
@@ -109,7 +100,7 @@ it("does not take a copy of an excluded row for it, once that is gone", async ()
     );
   });
   await writeFile(join(root, "train.csv"), lines.join("\n"));
-  await withProject(async (project) => {
+  await withProject(root, async (project) => {
     expect(await planApply(project)).toEqual({ rows: [], moves: [], refused: [] });
     const { reviews } = await reviewsOf(project);
     expect(reviews.map(({ decision, state }) => [decision.kind, state])).toEqual([
@@ -137,8 +128,7 @@ it("moves images whose folder is their label", async () => {
     const config = JSON.parse(await readFile(join(digits, "tracin.json"), "utf8"));
     config.data.train = { images: "folders" };
     await writeFile(join(digits, "tracin.json"), JSON.stringify(config));
-    const project = await openProject(digits);
-    try {
+    await withProject(digits, async (project) => {
       const place = project.datasets.get("train")?.locator(0).file ?? "";
       const label = place.split("/")[1];
       const to = label === "4" ? "5" : "4";
@@ -151,9 +141,7 @@ it("moves images whose folder is their label", async () => {
         [place, place.replace(`/${label}/`, `/${to}/`)],
         [second, second.replace("folders/", ".tracin/excluded/train/")],
       ]);
-    } finally {
-      await project.close();
-    }
+    });
   } finally {
     await rm(digits, { recursive: true, force: true });
   }
@@ -170,7 +158,7 @@ it("refuses files that are no text, and writes the decisions with their indices"
   config.data.train = { parquet: "train.parquet", target: "species" };
   await writeFile(join(root, "tracin.json"), JSON.stringify(config));
   const before = await readFile(parquet);
-  await withProject(async (project) => {
+  await withProject(root, async (project) => {
     await on(project, 4, { kind: "exclude" });
     const plan = await planApply(project);
     expect(plan.rows).toEqual([]);

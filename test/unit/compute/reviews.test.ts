@@ -3,10 +3,9 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
 import { decide, reviewsOf, undoReview } from "../../../src/compute/reviews.ts";
-import { openProject } from "../../../src/core/config/open.ts";
-import type { Project } from "../../../src/core/config/project.ts";
 import { contentHashes } from "../../../src/core/datasets/content.ts";
 import { copySample } from "../sample.ts";
+import { withProject } from "../support/project.ts";
 
 let root: string;
 beforeEach(async () => {
@@ -14,15 +13,6 @@ beforeEach(async () => {
   await copySample("iris", root);
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
-
-async function withProject<T>(action: (project: Project) => Promise<T>): Promise<T> {
-  const project = await openProject(root);
-  try {
-    return await action(project);
-  } finally {
-    await project.close();
-  }
-}
 
 async function edit(change: (lines: string[]) => string[]): Promise<void> {
   const file = join(root, "train.csv");
@@ -33,7 +23,7 @@ async function edit(change: (lines: string[]) => string[]): Promise<void> {
 const item = (index: number) => ({ dataset: "train", index });
 
 it("keeps decisions at their examples when rows move, labels change and rows go", async () => {
-  const [label = "", content = ""] = await withProject(async (project) => {
+  const [label = "", content = ""] = await withProject(root, async (project) => {
     const train = project.datasets.get("train");
     const [hash] = train ? await contentHashes(train, 10, 11) : [];
     const texts = train && (await project.encoder.targetTexts(train, 10, 11));
@@ -41,15 +31,15 @@ it("keeps decisions at their examples when rows move, labels change and rows go"
   });
   const to = ["setosa", "versicolor", "virginica"].find((name) => name !== label) ?? "";
   const states = () =>
-    withProject(async (project) =>
+    withProject(root, async (project) =>
       (await reviewsOf(project)).reviews.map(
         ({ index, decision, state }) => `${index} ${decision.kind} ${state}`,
       ),
     );
-  await withProject((project) =>
+  await withProject(root, (project) =>
     decide(project, { items: [item(10)], decision: { kind: "relabel", to } }),
   );
-  await withProject((project) =>
+  await withProject(root, (project) =>
     decide(project, { items: [item(20)], decision: { kind: "exclude" } }),
   );
   expect(await states()).toEqual(["10 relabel open", "20 exclude open"]);
@@ -65,7 +55,7 @@ it("keeps decisions at their examples when rows move, labels change and rows go"
   expect(await states()).toEqual(["9 relabel done", "20 exclude done"]);
 
   // An item of a run from before is found by its content, and one that reads differently now is not.
-  const reply = await withProject((project) =>
+  const reply = await withProject(root, (project) =>
     decide(project, {
       items: [
         { ...item(10), content },
@@ -81,7 +71,7 @@ it("keeps decisions at their examples when rows move, labels change and rows go"
 });
 
 it("undoes a bulk action as a whole, and one decision alone", async () => {
-  await withProject(async (project) => {
+  await withProject(root, async (project) => {
     const kinds = (reply: { reviews: readonly { index: number; decision: { kind: string } }[] }) =>
       reply.reviews.map(({ index, decision }) => `${index} ${decision.kind}`);
     await decide(project, { items: [item(1)], decision: { kind: "keep" } });
@@ -100,7 +90,7 @@ it("undoes a bulk action as a whole, and one decision alone", async () => {
 });
 
 it("refuses a label that the project does not have", async () => {
-  await withProject(async (project) => {
+  await withProject(root, async (project) => {
     await expect(
       decide(project, { items: [item(1)], decision: { kind: "relabel", to: "tulip" } }),
     ).rejects.toThrow('"tulip" is no label');
