@@ -7,7 +7,7 @@ import type {
   RowFilter,
   RowSort,
   TableColumn,
-} from "../src/protocol/compute.ts";
+} from "../src/protocol/lists.ts";
 import { type Completions, complete, completionsAt, withRange } from "./filter-model.ts";
 import { filterStyles } from "./filter-styles.ts";
 import { formatNumber } from "./format.ts";

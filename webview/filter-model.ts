@@ -1,4 +1,4 @@
-import type { NumberRange, RowFilter, RowSort, TableColumn } from "../src/protocol/compute.ts";
+import type { NumberRange, RowFilter, RowSort, TableColumn } from "../src/protocol/lists.ts";
 
 /** Columns that fit the word at the caret, and the characters [from, to) that one of them would replace. */
 export interface Completions {

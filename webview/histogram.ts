@@ -1,6 +1,6 @@
 import { html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import type { Histogram, ListRequest, NumberRange } from "../src/protocol/compute.ts";
+import type { Histogram, ListRequest, NumberRange } from "../src/protocol/lists.ts";
 import { rangeOfBins } from "./filter-model.ts";
 import { filterStyles } from "./filter-styles.ts";
 import { formatCount, formatNumber } from "./format.ts";

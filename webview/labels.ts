@@ -1,4 +1,5 @@
-import type { ExplainedLabel, LabelValue, QueryCard } from "../src/protocol/compute.ts";
+import type { LabelValue } from "../src/protocol/examples.ts";
+import type { ExplainedLabel, QueryCard } from "../src/protocol/runs.ts";
 import { strings } from "./strings.ts";
 
 /** A label that the query can be explained for. */

@@ -1,19 +1,18 @@
 import { HOST_EXTENSION } from "vscode-messenger-common";
 import { Messenger } from "vscode-messenger-webview";
+import type { Place } from "../src/protocol/examples.ts";
 import type {
-  Decision,
-  ExplainedLabel,
   FilterCheck,
   FilterCheckRequest,
   Histogram,
   HistogramRequest,
-  Place,
   RankedView,
-  ReviewItem,
   RowsReply,
   RowsRequest,
-} from "../src/protocol/compute.ts";
+} from "../src/protocol/lists.ts";
 import * as panel from "../src/protocol/panel.ts";
+import type { Decision, ReviewItem } from "../src/protocol/reviews.ts";
+import type { ExplainedLabel } from "../src/protocol/runs.ts";
 import { strings } from "./strings.ts";
 import { parseViewState, type ViewState } from "./view-state.ts";
 

@@ -1,4 +1,4 @@
-import type { RankedRow, RowsReply } from "../src/protocol/compute.ts";
+import type { RankedRow, RowsReply } from "../src/protocol/lists.ts";
 import type { PanelReply } from "../src/protocol/panel.ts";
 
 /** Asks for the rows [offset, offset + limit) of a list. */

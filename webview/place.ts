@@ -1,5 +1,5 @@
 import { css, html, type TemplateResult } from "lit";
-import type { Place } from "../src/protocol/compute.ts";
+import type { Place } from "../src/protocol/examples.ts";
 
 /**
  * Where an example stands, as editors write it: `train/labels.csv:32`. An image in a folder is its own place; files without

@@ -1,5 +1,5 @@
 import { css, html, type TemplateResult } from "lit";
-import type { PositionsReading } from "../src/protocol/compute.ts";
+import type { PositionsReading } from "../src/protocol/runs.ts";
 import { formatCount, formatNumber } from "./format.ts";
 import { strings } from "./strings.ts";
 

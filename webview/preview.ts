@@ -1,5 +1,5 @@
 import { css, html, type TemplateResult } from "lit";
-import type { Preview } from "../src/protocol/compute.ts";
+import type { Preview } from "../src/protocol/examples.ts";
 
 /** Text or fields of an example in running text, for a line or two. */
 export function previewLine(preview: Preview): TemplateResult | null {

@@ -1,6 +1,7 @@
 import { html, LitElement } from "lit";
 import { customElement, property } from "lit/decorators.js";
-import type { LabelValue, QueryCard } from "../src/protocol/compute.ts";
+import type { LabelValue } from "../src/protocol/examples.ts";
+import type { QueryCard } from "../src/protocol/runs.ts";
 import { checkpointLine, checkpointLineStyles } from "./checkpoint-line.ts";
 import { formatNumber, formatProbability } from "./format.ts";
 import { chevron, warningIcon } from "./icons.ts";

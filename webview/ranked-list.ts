@@ -8,13 +8,8 @@ import {
 import { html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import type {
-  RankedRow,
-  RankedView,
-  Reading,
-  RowSort,
-  SuspectOrder,
-} from "../src/protocol/compute.ts";
+import type { RankedRow, RankedView, RowSort, SuspectOrder } from "../src/protocol/lists.ts";
+import type { Reading } from "../src/protocol/runs.ts";
 import { nextSort } from "./filter-model.ts";
 import { formatCount } from "./format.ts";
 import { layoutOf, listedRows, rowRange } from "./list-model.ts";

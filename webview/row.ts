@@ -1,13 +1,9 @@
 import { html, LitElement, type TemplateResult } from "lit";
 import { customElement, property } from "lit/decorators.js";
-import type {
-  Decision,
-  RankedRow,
-  RankedView,
-  Reading,
-  SuspectOrder,
-} from "../src/protocol/compute.ts";
+import type { RankedRow, RankedView, SuspectOrder } from "../src/protocol/lists.ts";
 import type { PanelReview } from "../src/protocol/panel.ts";
+import type { Decision } from "../src/protocol/reviews.ts";
+import type { Reading } from "../src/protocol/runs.ts";
 import { checkpointLine, checkpointLineStyles, describeParts } from "./checkpoint-line.ts";
 import { formatCount, formatNumber, formatProbability } from "./format.ts";
 import { chevron, warningIcon } from "./icons.ts";

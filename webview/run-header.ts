@@ -1,6 +1,7 @@
 import { css, html, LitElement } from "lit";
 import { customElement, property } from "lit/decorators.js";
-import type { CheckpointSummary, RunSummary } from "../src/protocol/compute.ts";
+import type { CheckpointSummary } from "../src/protocol/project.ts";
+import type { RunSummary } from "../src/protocol/runs.ts";
 import { formatNumber, formatSeconds } from "./format.ts";
 import { chevron, warningIcon } from "./icons.ts";
 import { labelChoices } from "./labels.ts";

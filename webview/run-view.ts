@@ -2,15 +2,15 @@ import { html, LitElement, type PropertyValues, type TemplateResult } from "lit"
 import { customElement, property, state } from "lit/decorators.js";
 import { keyed } from "lit/directives/keyed.js";
 import type {
-  Decision,
   ListRequest,
   RankedRow,
   RankedView,
   RowFilter,
   RowSort,
-  RunSummary,
   SuspectOrder,
-} from "../src/protocol/compute.ts";
+} from "../src/protocol/lists.ts";
+import type { Decision } from "../src/protocol/reviews.ts";
+import type { RunSummary } from "../src/protocol/runs.ts";
 import "./filter-bar.ts";
 import { isEmpty } from "./filter-model.ts";
 import { chevron, chevronLeft } from "./icons.ts";

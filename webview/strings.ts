@@ -1,5 +1,5 @@
 /** Every text of the panel, in one place so that it can be translated. */
-import type { RankedView, SuspectOrder } from "../src/protocol/compute.ts";
+import type { RankedView, SuspectOrder } from "../src/protocol/lists.ts";
 import { formatCount } from "./format.ts";
 
 export const strings = {

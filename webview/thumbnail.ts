@@ -1,6 +1,6 @@
 import { css, html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
-import type { Preview } from "../src/protocol/compute.ts";
+import type { Preview } from "../src/protocol/examples.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 

@@ -1,4 +1,4 @@
-import type { RankedView, RowFilter, RowSort, SuspectOrder } from "../src/protocol/compute.ts";
+import type { RankedView, RowFilter, RowSort, SuspectOrder } from "../src/protocol/lists.ts";
 import { isEmpty, parseFilter, parseSort } from "./filter-model.ts";
 
 /** Expanded rows that are remembered per list; more are forgotten, oldest first. */

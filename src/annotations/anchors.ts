@@ -1,5 +1,5 @@
 import { rowHash } from "../core/datasets/row-hash.ts";
-import type { Mark } from "../protocol/compute.ts";
+import type { Mark } from "../protocol/lists.ts";
 
 /** The marks on one row of an open document. */
 export interface Anchor {

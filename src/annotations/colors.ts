@@ -1,5 +1,5 @@
 import { ThemeColor } from "vscode";
-import type { Mark } from "../protocol/compute.ts";
+import type { Mark } from "../protocol/lists.ts";
 
 /** How a thing is drawn: as its most important mark, as one that was decided about, or as one whose marks no longer hold. */
 export type Look = Mark["kind"] | "decided" | "changed";

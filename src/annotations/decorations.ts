@@ -10,7 +10,8 @@ import {
 } from "vscode";
 import { Owner } from "../project/disposable.ts";
 import type { AnnotationSettings } from "../project/settings.ts";
-import type { Mark, Review } from "../protocol/compute.ts";
+import type { Mark } from "../protocol/lists.ts";
+import type { Review } from "../protocol/reviews.ts";
 import type { Anchor } from "./anchors.ts";
 import { type Look, lookColor } from "./colors.ts";
 import { hoverText } from "./hover.ts";

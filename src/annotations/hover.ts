@@ -1,5 +1,6 @@
 import { l10n, MarkdownString, type Uri } from "vscode";
-import type { Mark, Review } from "../protocol/compute.ts";
+import type { Mark } from "../protocol/lists.ts";
+import type { Review } from "../protocol/reviews.ts";
 import { formatNumber, formatScore, ordinal } from "../views/format.ts";
 import { escapeMarkdown } from "../views/markdown.ts";
 import { decisionText } from "./text.ts";

@@ -11,7 +11,7 @@ import {
 import { Owner } from "../project/disposable.ts";
 import type { Projects } from "../project/projects.ts";
 import { annotationSettings } from "../project/settings.ts";
-import type { Mark } from "../protocol/compute.ts";
+import type { Mark } from "../protocol/lists.ts";
 import { ordinal } from "../views/format.ts";
 import { labelRange } from "./label-range.ts";
 import type { MarkedDocuments } from "./marked-documents.ts";

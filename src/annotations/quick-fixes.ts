@@ -10,7 +10,8 @@ import {
   WorkspaceEdit,
 } from "vscode";
 import { Owner } from "../project/disposable.ts";
-import type { Decision, Mark } from "../protocol/compute.ts";
+import type { Mark } from "../protocol/lists.ts";
+import type { Decision } from "../protocol/reviews.ts";
 import type { Anchor } from "./anchors.ts";
 import type { MarkedDocuments } from "./marked-documents.ts";
 import { labelIn } from "./problems.ts";

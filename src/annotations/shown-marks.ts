@@ -3,7 +3,8 @@ import { Owner } from "../project/disposable.ts";
 import { isInside, relativeTo } from "../project/paths.ts";
 import type { Reviews } from "../project/reviews.ts";
 import type { RunRef, Session } from "../project/session.ts";
-import type { Mark, Review } from "../protocol/compute.ts";
+import type { Mark } from "../protocol/lists.ts";
+import type { Review } from "../protocol/reviews.ts";
 import { byImportance } from "./text.ts";
 
 /** The marks of a run by data file, and by image. */

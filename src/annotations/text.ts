@@ -1,5 +1,6 @@
 import { l10n } from "vscode";
-import type { Mark, Review } from "../protocol/compute.ts";
+import type { Mark } from "../protocol/lists.ts";
+import type { Review } from "../protocol/reviews.ts";
 import { formatScore, ordinal } from "../views/format.ts";
 
 /** What stands behind a suspect that was decided about. */

@@ -9,7 +9,7 @@ import {
 import { TracInError } from "../core/errors.ts";
 import { editConfig } from "../project/edit-config.ts";
 import type { Services } from "../project/services.ts";
-import type { LayerEstimate, ParameterSummary, ProjectSummary } from "../protocol/compute.ts";
+import type { LayerEstimate, ParameterSummary, ProjectSummary } from "../protocol/project.ts";
 import { formatSeconds } from "../views/format.ts";
 import { pickProject } from "./pick-project.ts";
 

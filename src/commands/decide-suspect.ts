@@ -1,6 +1,6 @@
 import { l10n, window } from "vscode";
 import type { Services } from "../project/services.ts";
-import type { Decision, ReviewItem } from "../protocol/compute.ts";
+import type { Decision, ReviewItem } from "../protocol/reviews.ts";
 
 /** Decides about a suspect, or takes the decision back: what quick fixes on data rows do. */
 export async function decideSuspect(

@@ -3,7 +3,8 @@ import { TracInError } from "../core/errors.ts";
 import { relativeTo } from "../project/paths.ts";
 import type { ProjectFolder } from "../project/projects.ts";
 import type { Services } from "../project/services.ts";
-import type { ExampleRef, ExplainedLabel } from "../protocol/compute.ts";
+import type { ExampleRef } from "../protocol/examples.ts";
+import type { ExplainedLabel } from "../protocol/runs.ts";
 import { exampleAtCursor, pickExample } from "./pick-example.ts";
 import { pickProject } from "./pick-project.ts";
 

@@ -2,7 +2,8 @@ import { type Disposable, l10n, type QuickPickItem, type TextEditor, window } fr
 import { TracInError } from "../core/errors.ts";
 import type { ProjectFolder } from "../project/projects.ts";
 import type { Services } from "../project/services.ts";
-import type { DatasetSummary, ExampleRef, Preview } from "../protocol/compute.ts";
+import type { ExampleRef, Preview } from "../protocol/examples.ts";
+import type { DatasetSummary } from "../protocol/project.ts";
 
 /** Examples that are listed with their content; any other one is reached by typing its number. */
 const LISTED = 500;

@@ -2,7 +2,7 @@ import { commands, l10n, type QuickPickItem, Uri, window } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { Services } from "../project/services.ts";
 import type { RunRef } from "../project/session.ts";
-import type { RunSummary } from "../protocol/compute.ts";
+import type { RunSummary } from "../protocol/runs.ts";
 import { formatTime } from "../views/format.ts";
 import type { RunNode } from "../views/runs.ts";
 

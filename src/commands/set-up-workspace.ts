@@ -1,7 +1,7 @@
 import { commands, l10n, Uri, window, workspace } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { Services } from "../project/services.ts";
-import type { SetupProposal, SetupQuestion } from "../protocol/compute.ts";
+import type { SetupProposal, SetupQuestion } from "../protocol/project.ts";
 
 /** More rounds than questions exist: stops a set-up that asks the same thing for ever. */
 const MOST_ROUNDS = 20;

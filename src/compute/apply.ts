@@ -13,7 +13,7 @@ import {
 } from "../core/datasets/edits/relabel.ts";
 import { TracInError } from "../core/errors.ts";
 import { resolveExisting } from "../core/paths.ts";
-import type { ApplyPlan, ApplyRow, CleanedCopy, Review } from "../protocol/compute.ts";
+import type { ApplyPlan, ApplyRow, CleanedCopy, Review } from "../protocol/reviews.ts";
 import { reviewsOf } from "./reviews.ts";
 
 /** VS Code hands no larger document to extensions. */

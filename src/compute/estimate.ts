@@ -1,7 +1,7 @@
 import { trainingData } from "../core/config/project.ts";
 import { TracInError } from "../core/errors.ts";
 import { chunksOf } from "../core/tracin/chunks.ts";
-import type { LayerEstimate } from "../protocol/compute.ts";
+import type { LayerEstimate } from "../protocol/project.ts";
 import type { ScorerInUse } from "./scoring.ts";
 
 /** Batches that are timed, the first one (with its compilation) not counted. */

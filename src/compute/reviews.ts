@@ -12,16 +12,16 @@ import {
   type StandingDecision,
   standing,
 } from "../core/store/reviews.ts";
+import type { ComputeApi } from "../protocol/compute.ts";
+import type { Place } from "../protocol/examples.ts";
 import type {
-  ComputeApi,
   Decision,
-  Place,
   Review,
   ReviewItem,
   ReviewState,
   Reviews,
   ReviewsReply,
-} from "../protocol/compute.ts";
+} from "../protocol/reviews.ts";
 import { placeOf } from "./examples.ts";
 
 /** Neighbouring examples that are read together. */

@@ -2,7 +2,7 @@ import type { ReadTexts } from "../core/store/ranked-table.ts";
 import { type Ranking, RunReader, type RunRow } from "../core/store/reader.ts";
 import { outputsText, positionsText } from "../core/store/readings.ts";
 import { type RunQuery, readingOfRun } from "../core/store/record.ts";
-import type { ListRequest, Mark, RankedRow, RowsReply, RowsRequest } from "../protocol/compute.ts";
+import type { ListRequest, Mark, RankedRow, RowsReply, RowsRequest } from "../protocol/lists.ts";
 import { toPlace } from "./summaries.ts";
 
 /** Readers that are kept open: a panel asks for page after page of the same run. */

@@ -1,5 +1,5 @@
 import { type Answers, detectWorkspace } from "../core/config/detect.ts";
-import type { SetupProposal } from "../protocol/compute.ts";
+import type { SetupProposal } from "../protocol/project.ts";
 
 /**
  * Set-up over the protocol: a person is shown the labels of the options, and their values go back to the core.

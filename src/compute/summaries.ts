@@ -10,7 +10,9 @@ import { runFolder } from "../core/store/folder.ts";
 import type { Fingerprints } from "../core/store/inputs.ts";
 import { type RunQuery, type RunRecord, readingOfRun } from "../core/store/record.ts";
 import { chooseParameters } from "../core/tracin/layers.ts";
-import type { Place, Preview, ProjectSummary, QueryCard, RunSummary } from "../protocol/compute.ts";
+import type { Place, Preview } from "../protocol/examples.ts";
+import type { ProjectSummary } from "../protocol/project.ts";
+import type { QueryCard, RunSummary } from "../protocol/runs.ts";
 import { previewOf } from "./examples.ts";
 
 const largestPreview = 4 << 20;

@@ -1,6 +1,6 @@
 import { FileType, l10n, Range, type TextDocument, Uri, WorkspaceEdit, workspace } from "vscode";
 import { TracInError } from "../core/errors.ts";
-import type { ApplyPlan, ApplyRow, ReviewItem } from "../protocol/compute.ts";
+import type { ApplyPlan, ApplyRow, ReviewItem } from "../protocol/reviews.ts";
 import { deletedRuns } from "./line-edits.ts";
 
 /** What came of applying. */

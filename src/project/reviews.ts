@@ -1,13 +1,13 @@
 import { EventEmitter, Uri, window, workspace } from "vscode";
 import { TracInError } from "../core/errors.ts";
+import type { ExampleRef } from "../protocol/examples.ts";
 import type {
   Decision,
-  ExampleRef,
   Review,
   ReviewItem,
   Reviews as ReviewList,
   ReviewsReply,
-} from "../protocol/compute.ts";
+} from "../protocol/reviews.ts";
 import type { Compute } from "./compute.ts";
 import { Owner } from "./disposable.ts";
 import type { Projects } from "./projects.ts";

@@ -1,7 +1,9 @@
 import { CancellationTokenSource, EventEmitter, type Memento, workspace } from "vscode";
 import { TracInError } from "../core/errors.ts";
-import type { Mark, Progress, RunSummary } from "../protocol/compute.ts";
+import type { Progress } from "../protocol/compute.ts";
+import type { Mark } from "../protocol/lists.ts";
 import type { PanelState } from "../protocol/panel.ts";
+import type { RunSummary } from "../protocol/runs.ts";
 import type { Compute, RequestOptions } from "./compute.ts";
 import { Owner } from "./disposable.ts";
 import type { Projects } from "./projects.ts";

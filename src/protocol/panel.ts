@@ -1,21 +1,17 @@
 import type { NotificationType, RequestType } from "vscode-messenger-common";
+import type { Progress } from "./compute.ts";
+import type { Place, Preview } from "./examples.ts";
 import type {
-  Decision,
-  ExplainedLabel,
   FilterCheck,
   FilterCheckRequest,
   Histogram,
   HistogramRequest,
-  Place,
-  Preview,
-  Progress,
   RankedView,
-  Review,
-  ReviewItem,
   RowsReply,
   RowsRequest,
-  RunSummary,
-} from "./compute.ts";
+} from "./lists.ts";
+import type { Decision, Review, ReviewItem } from "./reviews.ts";
+import type { ExplainedLabel, RunSummary } from "./runs.ts";
 
 /** Everything that the Influence panel shows is a function of this and the pages that it asks for. */
 export type PanelState =

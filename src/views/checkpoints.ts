@@ -14,7 +14,7 @@ import { TracInError } from "../core/errors.ts";
 import type { Compute } from "../project/compute.ts";
 import { Owner } from "../project/disposable.ts";
 import type { ProjectFolder, Projects } from "../project/projects.ts";
-import type { CheckpointSummary, ProjectSummary } from "../protocol/compute.ts";
+import type { CheckpointSummary, ProjectSummary } from "../protocol/project.ts";
 import { distinctNames, formatNumber } from "./format.ts";
 import { escapeMarkdown } from "./markdown.ts";
 

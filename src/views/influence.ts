@@ -16,7 +16,7 @@ import { Owner } from "../project/disposable.ts";
 import { showError } from "../project/messages.ts";
 import type { Reviews } from "../project/reviews.ts";
 import type { Session } from "../project/session.ts";
-import type { Decision, RankedView } from "../protocol/compute.ts";
+import type { RankedView } from "../protocol/lists.ts";
 import {
   cancel,
   checkFilter,
@@ -34,6 +34,7 @@ import {
   stateChanged,
   undoReview,
 } from "../protocol/panel.ts";
+import type { Decision } from "../protocol/reviews.ts";
 import { revealPlace } from "./reveal.ts";
 
 /** Asks for the shown query again with another label. */

@@ -9,7 +9,7 @@ import {
   workspace,
 } from "vscode";
 import { lineNow } from "../annotations/anchors.ts";
-import type { Place } from "../protocol/compute.ts";
+import type { Place } from "../protocol/examples.ts";
 
 /** Opens the data file at the example's row, where it stands now, or its image. */
 export async function revealPlace(

@@ -14,7 +14,7 @@ import type { Compute } from "../project/compute.ts";
 import { Owner } from "../project/disposable.ts";
 import type { Projects } from "../project/projects.ts";
 import type { Session } from "../project/session.ts";
-import type { RunSummary } from "../protocol/compute.ts";
+import type { RunSummary } from "../protocol/runs.ts";
 import { formatTime } from "./format.ts";
 
 /** A saved run of a project, as the Runs view and its commands hand it around. */

@@ -1,23 +1,18 @@
 /** Generated runs and lists for the harness: the same every time, in the shape of the protocol. */
 import { encode } from "fast-png";
+import type { LabelValue, Place, Preview } from "../../src/protocol/examples.ts";
 import type {
-  CheckpointSummary,
   FilterCheck,
   FilterCheckRequest,
   Histogram,
   HistogramRequest,
-  LabelValue,
-  Place,
-  PositionsReading,
-  Preview,
-  QueryCard,
   RankedRow,
-  Reading,
   RowsReply,
   RowsRequest,
-  RunSummary,
   TableColumn,
-} from "../../src/protocol/compute.ts";
+} from "../../src/protocol/lists.ts";
+import type { CheckpointSummary } from "../../src/protocol/project.ts";
+import type { PositionsReading, QueryCard, Reading, RunSummary } from "../../src/protocol/runs.ts";
 
 export type Sample = "digits" | "mail" | "iris" | "house" | "tags";
 

@@ -2,8 +2,9 @@
  * Stands in for VS Code in a plain page: `acquireVsCodeApi`, the host's half of the messages, and the theme.
  * Loaded before the panel's bundle; `window.harness` drives it.
  */
-import type { Decision } from "../../src/protocol/compute.ts";
+
 import type { PanelReview, PanelState } from "../../src/protocol/panel.ts";
+import type { Decision } from "../../src/protocol/reviews.ts";
 import { labelsOf, makeCheck, makeHistogram, makeRows, makeRun, type Sample } from "./data.ts";
 import { fontVariables, type ThemeName, themes } from "./themes.ts";
 

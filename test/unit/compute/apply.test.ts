@@ -6,7 +6,7 @@ import { planApply, writeCleaned } from "../../../src/compute/apply.ts";
 import { decide, noteExcluded, reviewsOf } from "../../../src/compute/reviews.ts";
 import type { Project } from "../../../src/core/config/project.ts";
 import { Database, quote } from "../../../src/core/store/duckdb.ts";
-import type { Decision } from "../../../src/protocol/compute.ts";
+import type { Decision } from "../../../src/protocol/reviews.ts";
 import { copySample } from "../sample.ts";
 import { withProject } from "../support/project.ts";
 

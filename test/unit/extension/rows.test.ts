@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { rowHash } from "../../../src/core/datasets/row-hash.ts";
-import type { Mark } from "../../../src/protocol/compute.ts";
+import type { Mark } from "../../../src/protocol/lists.ts";
 import { createStub, Listeners } from "./vscode.ts";
 
 const stub = createStub({ problems: true });

@@ -2,7 +2,7 @@ import { describe, expect, it } from "vitest";
 import { type Anchor, anchorRows, follow, settle } from "../../../src/annotations/anchors.ts";
 import { labelRange } from "../../../src/annotations/label-range.ts";
 import { rowHash } from "../../../src/core/datasets/row-hash.ts";
-import type { Mark } from "../../../src/protocol/compute.ts";
+import type { Mark } from "../../../src/protocol/lists.ts";
 
 const ROWS = Array.from({ length: 40 }, (_, row) => `${row},x`);
 

@@ -1,5 +1,5 @@
 import { describe, expect, it, vi } from "vitest";
-import type { Mark } from "../../../src/protocol/compute.ts";
+import type { Mark } from "../../../src/protocol/lists.ts";
 
 vi.mock("vscode", async () => (await import("./vscode.ts")).createStub().api);
 

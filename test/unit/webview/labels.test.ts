@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { QueryCard } from "../../../src/protocol/compute.ts";
+import type { QueryCard } from "../../../src/protocol/runs.ts";
 import { labelChoices, predictionView } from "../../../webview/labels.ts";
 
 const digits: QueryCard = {

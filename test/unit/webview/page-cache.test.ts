@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import type { RankedRow, RowsReply } from "../../../src/protocol/compute.ts";
+import type { RankedRow, RowsReply } from "../../../src/protocol/lists.ts";
 import type { PanelReply } from "../../../src/protocol/panel.ts";
 import { PageCache } from "../../../webview/page-cache.ts";
 

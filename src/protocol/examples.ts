@@ -1,0 +1,40 @@
+/** Examples of datasets: where they stand and what a person is shown of them. */
+
+/** Where an example stands, for opening and marking it. */
+export interface Place {
+  /** Data file (or image manifest) relative to the workspace root, with forward slashes. */
+  readonly file: string;
+  /** First line, counted from 0, and the number of lines. */
+  readonly line: number;
+  readonly lineCount: number;
+  /** The image file of an image example, relative to the workspace root. */
+  readonly image?: string;
+  /** Hash of the row's text when the run was made (src/core/datasets/row-hash.ts), to tell whether it changed since. */
+  readonly rowHash?: number;
+}
+
+/** An example of a dataset. */
+export interface ExampleRef {
+  readonly dataset: string;
+  /** Counted from 0, in file order. */
+  readonly index: number;
+}
+
+/** What a person is shown of an example. */
+export type Preview =
+  | {
+      readonly kind: "image";
+      readonly mime: "image/png" | "image/jpeg";
+      readonly bytes: Uint8Array;
+    }
+  | { readonly kind: "text"; readonly text: string }
+  | {
+      readonly kind: "fields";
+      readonly entries: readonly (readonly [name: string, value: string])[];
+    };
+
+/** A label with its probability, or an output with its value. */
+export interface LabelValue {
+  readonly label: string;
+  readonly value: number;
+}

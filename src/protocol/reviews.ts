@@ -1,0 +1,87 @@
+/** Decisions about examples, and what applying them does to the data. */
+
+import type { ExampleRef, Place } from "./examples.ts";
+
+/** What a person decides about an example. */
+export type Decision =
+  | { readonly kind: "keep" }
+  | { readonly kind: "relabel"; readonly to: string }
+  | { readonly kind: "exclude" };
+
+/** An example to decide about; `content` as the row or mark has it, so that a row that has changed since is not mistaken for it. */
+export interface ReviewItem extends ExampleRef {
+  readonly content?: string;
+}
+
+/**
+ * How a decision stands to the data as it is now: `open` waits to be applied, `done` has nothing to apply (kept) or is
+ * applied, `changed` has a label that is neither the old nor the new one, `gone` is no longer in the dataset.
+ */
+export type ReviewState = "open" | "done" | "changed" | "gone";
+
+/** A decision that stands. */
+export interface Review extends ExampleRef {
+  /** Hash of everything but the target. */
+  readonly content: string;
+  readonly place: Place;
+  readonly decision: Decision;
+  /** The label when it was decided. */
+  readonly from: string;
+  /** ISO 8601. */
+  readonly time: string;
+  readonly state: ReviewState;
+}
+
+/** All decisions of a workspace. */
+export interface Reviews {
+  readonly reviews: readonly Review[];
+  /** Examples of the latest action that {@link ComputeApi.undoReview} would take back; 0 when there is none. */
+  readonly undoable: number;
+  /** Damaged lines of the file of decisions, as sentences. */
+  readonly warnings: readonly string[];
+}
+
+/** What came of deciding: examples that were skipped, with the reason. */
+export interface ReviewsReply extends Reviews {
+  readonly skipped: readonly (ReviewItem & { readonly reason: string })[];
+}
+
+/** How the open decisions change the data; the editor does it, so that it can be undone. */
+export interface ApplyPlan {
+  /** Rows of text files, in their order. */
+  readonly rows: readonly ApplyRow[];
+  /** Images whose folder is their label, relative to the root; excluded ones go to `.tracin/excluded`. */
+  readonly moves: readonly {
+    readonly from: string;
+    readonly to: string;
+    readonly item: ReviewItem;
+  }[];
+  /** What is not changed, and why: whole files, or single rows. */
+  readonly refused: readonly { readonly file: string; readonly reason: string }[];
+}
+
+/** What becomes of one row. */
+export interface ApplyRow {
+  readonly item: ReviewItem;
+  readonly file: string;
+  /** Counted from 0. */
+  readonly line: number;
+  readonly lineCount: number;
+  /** The row as it is on disk. */
+  readonly text: string;
+  /** What takes the place of a part of `text` (UTF-16 units); null takes the row away. */
+  readonly replacement: {
+    readonly start: number;
+    readonly end: number;
+    readonly text: string;
+  } | null;
+}
+
+/** What a cleaned copy holds. */
+export interface CleanedCopy {
+  readonly relabelled: number;
+  readonly excluded: number;
+  /** `copy` of the dataset, or the `indices` to drop or relabel where no copy can be made. */
+  readonly kind: "copy" | "indices";
+  readonly refused: ApplyPlan["refused"];
+}

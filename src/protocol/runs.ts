@@ -1,0 +1,81 @@
+/** Runs as lists and headers show them, with their queries. */
+
+import type { ExampleRef, LabelValue, Place, Preview } from "./examples.ts";
+import type { CheckpointSummary } from "./project.ts";
+
+/** The label whose loss is explained; a number is a class or output index. */
+export type ExplainedLabel = "target" | "prediction" | number;
+
+/**
+ * What is known of a prediction: probabilities of labels, values of outputs, how many positions are wrong, the number of
+ * outputs and their mean loss, or nothing.
+ */
+export type Reading = "probabilities" | "values" | "positions" | "outputs" | "none";
+
+/** Where the model fails on an example with a label at each position, at the last checkpoint. */
+export interface PositionsReading {
+  /** Positions that count, and those of them at which another label is the most probable one. */
+  readonly count: number;
+  readonly wrong: number;
+  /** Mean loss of a position. */
+  readonly loss: number;
+  /** Where the loss is largest, largest first. */
+  readonly worst: readonly {
+    readonly place: string;
+    readonly target: string;
+    readonly predicted: string;
+    readonly loss: number;
+  }[];
+  /** Labels that are taken for others, most frequent first. */
+  readonly confusions: readonly {
+    readonly target: string;
+    readonly predicted: string;
+    readonly count: number;
+  }[];
+}
+
+/** What is known of a run's query. */
+export interface QueryCard extends ExampleRef {
+  readonly place: Place;
+  readonly preview: Preview;
+  /** The example's target as text. */
+  readonly target: string;
+  readonly reading: Reading;
+  /**
+   * All labels with probabilities, or outputs with values, at the last checkpoint; highest first for labels. Empty where
+   * the reading is another one.
+   */
+  readonly prediction: readonly LabelValue[];
+  /** Where the model fails, for labels at positions. */
+  readonly positions: PositionsReading | undefined;
+  /** Number of outputs and mean loss of one, where they are too many to show. */
+  readonly outputs: { readonly count: number; readonly loss: number } | undefined;
+  /** Label that was explained, if the loss has labels; for labels at positions, that it is the prediction. */
+  readonly explained: string | undefined;
+  /** Loss of the query at each checkpoint. */
+  readonly losses: readonly number[];
+}
+
+/** A run as lists and headers show it. */
+export interface RunSummary {
+  readonly id: string;
+  readonly kind: "explain" | "suspects";
+  /** ISO 8601. */
+  readonly created: string;
+  /** One line that names it: `test 142, target 7`. */
+  readonly title: string;
+  /** Folder relative to the workspace root. */
+  readonly folder: string;
+  readonly examples: number;
+  readonly checkpoints: readonly CheckpointSummary[];
+  readonly layers: string;
+  readonly engine: string;
+  /** Whether gradients were multiplied with the optimizer's step sizes. */
+  readonly preconditioned?: boolean;
+  readonly seconds: number;
+  /** What is known of the predictions of its examples. */
+  readonly reading: Reading;
+  readonly queries: readonly QueryCard[];
+  /** Inputs that changed since the run, as sentences; empty for a fresh run. */
+  readonly changes: readonly string[];
+}
