@@ -13,6 +13,11 @@ export function placeText(place: Place): string {
   return hasRows ? `${place.file}[${place.line}]` : `${place.file}:${place.line + 1}`;
 }
 
+/** The last part of a path. */
+export function baseName(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
 /** A path that gives way at its start, because its end tells more. */
 export function pathLabel(path: string): TemplateResult {
   return html`<span class="path"><bdi>${path}</bdi></span>`;

@@ -1,34 +1,26 @@
-import {
-  elementScroll,
-  observeElementOffset,
-  observeElementRect,
-  type Range,
-  Virtualizer,
-} from "@tanstack/virtual-core";
+import type { VirtualItem } from "@tanstack/virtual-core";
 import { html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { RankedRow, RankedView, RowSort, SuspectOrder } from "../src/protocol/lists.ts";
 import type { Reading } from "../src/protocol/runs.ts";
-import { nextSort } from "./filter-model.ts";
 import { formatCount } from "./format.ts";
-import { layoutOf, listedRows, rowRange } from "./list-model.ts";
+import { listHeader } from "./list-header.ts";
+import { layoutOf, listedRows } from "./list-model.ts";
 import { listStyles } from "./list-styles.ts";
 import { reveal } from "./messages.ts";
 import { rowAfterKey } from "./navigation.ts";
 import type { PageCache } from "./page-cache.ts";
-import { actionOfKey, noReviews, type ReviewIndex } from "./review.ts";
+import { actionOfKey, noReviews, type ReviewAction, type ReviewIndex } from "./review.ts";
 import "./row.ts";
 import { RowElement, type RowLayout } from "./row.ts";
+import { RowWindow, type WindowedList } from "./row-window.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 
-/** The columns by whose names suspects are ranked. */
-const columnOf = { selfInfluence: "self_influence", loss: "loss" } as const;
-
 /** A ranked list: a grid whose rows exist only while they are near the window. */
 @customElement("tracin-ranked-list")
-export class RankedList extends LitElement {
+export class RankedList extends LitElement implements WindowedList {
   @property() view: RankedView = "proponents";
   @property() order: SuspectOrder = "loss";
   /** Whether the run has a query; without one, all examples are shown as suspects are. */
@@ -52,14 +44,11 @@ export class RankedList extends LitElement {
   @property({ attribute: false }) labels: readonly string[] | undefined;
 
   @state() private layout: RowLayout = "compact";
-  @state() private active = 0;
-  @state() private rowHeight = 64;
-  @state() private margin = 0;
+  @state() active = 0;
   /** A row that takes the focus as soon as it stands in the page. */
   private focusNext = false;
   private ready = false;
-  private virtualizer: Virtualizer<HTMLElement, RowElement> | undefined;
-  private unmount: (() => void) | undefined;
+  private readonly window = new RowWindow(this);
   private readonly resize = new ResizeObserver(() => {
     this.layout = layoutOf(this.clientWidth);
     this.requestUpdate();
@@ -74,58 +63,31 @@ export class RankedList extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.resize.disconnect();
-    this.unmount?.();
-    this.unmount = undefined;
-    this.virtualizer = undefined;
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("cache")) {
       this.ready = false;
       this.active = 0;
-      this.virtualizer?.measure();
+      this.window.reset();
     }
     // Rows that change places lose the focus: it is given back after the update.
     this.focusNext ||=
       this.renderRoot instanceof ShadowRoot && this.renderRoot.activeElement !== null;
-    if (!this.scroller) {
-      return;
-    }
-    const options = {
-      count: this.rowCount,
-      getScrollElement: () => this.scroller ?? null,
-      estimateSize: () => this.rowHeight,
-      scrollToFn: elementScroll,
-      observeElementRect,
-      observeElementOffset,
-      overscan: 6,
-      scrollMargin: this.margin,
-      scrollPaddingStart: this.covered + this.headerHeight,
-      rangeExtractor: (range: Range) => rowRange(range, this.active),
-      onChange: () => this.requestUpdate(),
-    };
-    if (this.virtualizer) {
-      this.virtualizer.setOptions(options);
-    } else if (this.isConnected) {
-      this.virtualizer = new Virtualizer<HTMLElement, RowElement>(options);
-      // A row grows because it was opened: what stands above it stays where it is.
-      this.virtualizer.shouldAdjustScrollPositionOnItemSizeChange = () => false;
-      this.unmount = this.virtualizer._didMount();
-    }
+    this.window.prepare();
   }
 
   protected override updated(): void {
-    const { virtualizer, cache } = this;
-    if (!virtualizer || !cache) {
+    const { cache } = this;
+    if (!this.window.isReady || !cache) {
       return;
     }
-    virtualizer._willUpdate();
-    this.measure(virtualizer);
-    const { range } = virtualizer;
-    cache.show(range?.startIndex ?? 0, range?.endIndex ?? 0);
+    this.window.measure();
+    const { startIndex, endIndex } = this.window.range;
+    cache.show(startIndex, endIndex);
     if (!this.ready && cache.total !== undefined) {
       this.ready = true;
-      this.dispatchEvent(new CustomEvent("list-ready", { bubbles: true, composed: true }));
+      this.tell("list-ready", undefined);
     }
     if (this.focusNext) {
       const row = this.rowElement(this.active);
@@ -139,12 +101,14 @@ export class RankedList extends LitElement {
   }
 
   /** Rows that are listed: all, or as many as a browser can lay out. */
-  private get rowCount(): number {
-    return listedRows(this.cache?.total ?? 0, this.rowHeight);
+  get rowCount(): number {
+    return listedRows(this.cache?.total ?? 0, this.window.rowHeight);
   }
 
-  private get headerHeight(): number {
-    return this.renderRoot.querySelector<HTMLElement>(".header")?.offsetHeight ?? 0;
+  /** What covers the top of the scroller: the tabs, and the names of the columns. */
+  get coveredHeight(): number {
+    const header = this.renderRoot.querySelector<HTMLElement>(".header");
+    return this.covered + (header?.offsetHeight ?? 0);
   }
 
   private rowElement(index: number): RowElement | undefined {
@@ -153,32 +117,9 @@ export class RankedList extends LitElement {
     );
   }
 
-  /** Collapsed rows are all as high as the first one of them; expanded ones are measured each. */
-  private measure(virtualizer: Virtualizer<HTMLElement, RowElement>): void {
-    const body = this.renderRoot.querySelector(".body");
-    if (body && this.scroller) {
-      const top = body.getBoundingClientRect().top - this.scroller.getBoundingClientRect().top;
-      this.margin = Math.round(top + this.scroller.scrollTop);
-    }
-    const collapsed = this.renderRoot.querySelector<RowElement>("tracin-row:not([data-expanded])");
-    const height = collapsed?.offsetHeight ?? 0;
-    if (height > 0 && height !== this.rowHeight) {
-      this.rowHeight = height;
-      virtualizer.measure();
-    }
-    virtualizer.measureElement(null);
-    for (const row of this.renderRoot.querySelectorAll<RowElement>("tracin-row[data-expanded]")) {
-      void row.updateComplete.then(() => {
-        if (row.isConnected && this.virtualizer === virtualizer) {
-          virtualizer.measureElement(row);
-        }
-      });
-    }
-  }
-
   protected override render() {
-    const { virtualizer, cache } = this;
-    if (!virtualizer || !cache) {
+    const { cache } = this;
+    if (!this.window.isReady || !cache) {
       return null;
     }
     if (cache.failure) {
@@ -194,7 +135,7 @@ export class RankedList extends LitElement {
       return html`<p class="notice muted">${this.filtered ? strings.filter.nothing : strings.list.empty[this.view]}</p>`;
     }
     const kind = cache.first?.preview.kind ?? "text";
-    const digits = Math.max(2, formatCount((virtualizer.range?.endIndex ?? 0) + 1).length);
+    const digits = Math.max(2, formatCount(this.window.range.endIndex + 1).length);
     const { rowCount } = this;
     return html`
       <div
@@ -208,12 +149,23 @@ export class RankedList extends LitElement {
         @focusin=${this.onFocus}
         @toggle-row=${this.onToggle}
       >
-        ${this.layout === "wide" ? this.renderHeader(kind) : null}
-        <div class="body" role="rowgroup" .style=${`height: ${virtualizer.getTotalSize()}px`}>
+        ${
+          this.layout === "wide"
+            ? listHeader({
+                kind,
+                suspects: this.rowView === "suspects",
+                order: this.order,
+                sort: this.sort,
+                covered: this.covered,
+                onSort: (detail) => this.tell("sort-changed", detail),
+              })
+            : null
+        }
+        <div class="body" role="rowgroup" .style=${`height: ${this.window.height}px`}>
           ${repeat(
-            virtualizer.getVirtualItems(),
+            this.window.items,
             (item) => item.index,
-            (item) => this.renderRow(item.index, item.start - this.margin, kind),
+            (item) => this.renderRow(item, kind),
           )}
         </div>
       </div>
@@ -230,53 +182,9 @@ export class RankedList extends LitElement {
     return this.view === "all" && !this.scored ? "suspects" : this.view;
   }
 
-  private renderHeader(kind: string) {
-    const { columns, columnTitles, orders } = strings.list;
-    const suspects = this.rowView === "suspects";
-    const other = this.order === "loss" ? "selfInfluence" : "loss";
-    const scoreColumn = suspects ? columnOf[this.order] : "score";
-    const score = suspects ? orders[this.order] : columns.score;
-    const scoreTitle = suspects ? strings.list.orderTitles[this.order] : columnTitles.score;
-    return html`<div class="header muted" role="row" .style=${`top: ${this.covered}px`}>
-      <span class="rank" role="columnheader" title=${columnTitles.rank}>${columns.rank}</span>
-      <span class="label" role="columnheader" title=${columnTitles.target} aria-sort=${this.sortOf("target")}>${this.sortButton("target", columns.target, "text")}</span>
-      ${kind === "image" ? null : html`<span class="text" role="columnheader">${columns.example}</span>`}
-      <span class="score-head" role="columnheader" title=${scoreTitle} aria-sort=${this.sortOf(scoreColumn)}>${this.sortButton(scoreColumn, score, "number")}</span>
-      ${
-        suspects
-          ? html`<span class="other" role="columnheader" title=${strings.list.orderTitles[other]} aria-sort=${this.sortOf(columnOf[other])}>${this.sortButton(columnOf[other], orders[other], "number")}</span>`
-          : null
-      }
-      <span
-        class="line"
-        role="columnheader"
-        title=${suspects ? columnTitles.selfLine : columnTitles.line}
-        >${columns.line}</span
-      >
-      <span class="place" role="columnheader" aria-sort=${this.sortOf("example")}>${this.sortButton("example", columns.place, "number")}</span>
-    </div>`;
-  }
-
-  private sortOf(column: string): "ascending" | "descending" | "none" {
-    const { sort } = this;
-    return sort?.column !== column ? "none" : sort.descending ? "descending" : "ascending";
-  }
-
-  private sortButton(column: string, text: string, kind: "number" | "text") {
-    const arrow = { ascending: " ↑", descending: " ↓", none: "" }[this.sortOf(column)];
-    const tell = () =>
-      this.dispatchEvent(
-        new CustomEvent("sort-changed", {
-          detail: nextSort(this.sort, column, kind),
-          bubbles: true,
-          composed: true,
-        }),
-      );
-    return html`<button class="plain" title=${strings.list.sortBy(text)} @click=${tell}>${text}${arrow}</button>`;
-  }
-
-  private renderRow(index: number, top: number, kind: string) {
+  private renderRow(item: VirtualItem, kind: string) {
     const { cache } = this;
+    const { index } = item;
     const open = this.expanded.has(index);
     return html`<tracin-row
       role="row"
@@ -287,7 +195,7 @@ export class RankedList extends LitElement {
       aria-expanded=${open}
       aria-selected=${index === this.active}
       tabindex=${index === this.active ? 0 : -1}
-      .style=${`transform: translateY(${top}px)`}
+      .style=${`transform: translateY(${this.window.topOf(item)}px)`}
       .row=${cache?.row(index)}
       .index=${index}
       view=${this.rowView}
@@ -306,9 +214,8 @@ export class RankedList extends LitElement {
     if (event.altKey || event.ctrlKey || event.metaKey) {
       return;
     }
-    const page = Math.floor(
-      ((this.scroller?.clientHeight ?? 0) - this.covered - this.headerHeight) / this.rowHeight,
-    );
+    const height = (this.scroller?.clientHeight ?? 0) - this.coveredHeight;
+    const page = Math.floor(height / this.window.rowHeight);
     const target = rowAfterKey(event.key, this.active, this.rowCount, page);
     if (target !== undefined) {
       event.preventDefault();
@@ -318,9 +225,7 @@ export class RankedList extends LitElement {
     const action = this.view === "suspects" ? actionOfKey(event.key, this.labels) : undefined;
     if (action !== undefined) {
       event.preventDefault();
-      this.dispatchEvent(
-        new CustomEvent("review", { detail: action, bubbles: true, composed: true }),
-      );
+      this.tell<ReviewAction>("review", action);
       return;
     }
     const open = this.expanded.has(this.active);
@@ -359,7 +264,7 @@ export class RankedList extends LitElement {
   private moveTo(index: number): void {
     this.active = index;
     this.focusNext = true;
-    this.virtualizer?.scrollToIndex(index, { align: "auto" });
+    this.window.scrollTo(index);
     this.requestUpdate();
   }
 
@@ -393,15 +298,13 @@ export class RankedList extends LitElement {
 
   private toggle(index: number): void {
     if (this.expanded.has(index)) {
-      this.virtualizer?.resizeItem(index, this.rowHeight);
+      this.window.collapse(index);
     }
-    this.dispatchEvent(
-      new CustomEvent("toggle-expanded", {
-        detail: { view: this.view, index },
-        bubbles: true,
-        composed: true,
-      }),
-    );
+    this.tell("toggle-expanded", { view: this.view, index });
+  }
+
+  private tell<T>(name: string, detail: T): void {
+    this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
   }
 
   static override styles = [baseStyles, listStyles];

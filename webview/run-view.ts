@@ -1,40 +1,27 @@
 import { html, LitElement, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { keyed } from "lit/directives/keyed.js";
-import type {
-  ListRequest,
-  RankedRow,
-  RankedView,
-  RowFilter,
-  RowSort,
-  SuspectOrder,
-} from "../src/protocol/lists.ts";
-import type { Decision } from "../src/protocol/reviews.ts";
+import type { ListRequest, RankedView, RowFilter, RowSort } from "../src/protocol/lists.ts";
 import type { RunSummary } from "../src/protocol/runs.ts";
+import { carryOut } from "./carry-out.ts";
 import "./filter-bar.ts";
 import { isEmpty } from "./filter-model.ts";
 import { chevron, chevronLeft } from "./icons.ts";
-import { decide, getRows, loadViewState, saveViewState, undoReview } from "./messages.ts";
-import { PageCache } from "./page-cache.ts";
+import { ListCaches } from "./list-caches.ts";
+import { listCaption, suspectsCaption } from "./list-caption.ts";
+import { loadViewState, saveViewState } from "./messages.ts";
+import { baseName } from "./place.ts";
 import "./query-card.ts";
 import "./ranked-list.ts";
 import type { RankedList } from "./ranked-list.ts";
 import { noReviews, type ReviewAction, type ReviewIndex } from "./review.ts";
-import "./review-bar.ts";
-import { decisionText } from "./row.ts";
 import "./run-header.ts";
 import { runStyles, tabsHeight } from "./run-styles.ts";
+import { isWide, type TabName, tabOf, tabsOf, viewOfTab, viewsOf } from "./run-tabs.ts";
+import { ScrollKeeper } from "./scroll-keeper.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 import { listKey, stateForRun, toggleExpanded, type ViewState } from "./view-state.ts";
-
-/** From this width on, proponents and opponents stand side by side. */
-const sideBySide = 900;
-
-/** Lists whose rows are kept. */
-const mostLists = 8;
-
-type TabName = RankedView | "influence";
 
 /** A finished run: its query, how it was made, and its ranked lists. */
 @customElement("tracin-run")
@@ -49,17 +36,14 @@ export class RunView extends LitElement {
   @state() private above = 0;
   @state() private revision = 0;
   @state() private said = "";
-  private readonly caches = new Map<string, PageCache>();
-  private restore: number | undefined;
-  private saving: ReturnType<typeof setTimeout> | undefined;
+  private readonly lists = new ListCaches(() => {
+    this.revision++;
+  });
+  private readonly scrolling = new ScrollKeeper(this, () => this.keepScroll());
   private readonly resize = new ResizeObserver(() => {
-    this.wide = this.clientWidth >= sideBySide;
+    this.wide = isWide(this.clientWidth);
     this.above = this.renderRoot.querySelector<HTMLElement>(".above")?.offsetHeight ?? 0;
   });
-  private readonly onScroll = () => {
-    clearTimeout(this.saving);
-    this.saving = setTimeout(() => this.keepScroll(), 150);
-  };
 
   /** Shows one of the lists, if the run has it. */
   showView(view: RankedView): void {
@@ -71,9 +55,7 @@ export class RunView extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     this.resize.disconnect();
-    this.scroller?.removeEventListener("scroll", this.onScroll);
-    clearTimeout(this.saving);
-    this.forgetLists();
+    this.lists.clear();
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
@@ -83,16 +65,13 @@ export class RunView extends LitElement {
       this.run &&
       (before?.id !== this.run.id || before.kind !== this.run.kind)
     ) {
-      this.forgetLists();
+      this.lists.clear();
       const { run } = this;
       this.shown = stateForRun(this.shown, run.id, viewsOf(run), run.queries.length);
-      this.restore = this.shown.scroll[this.shown.view];
+      this.scrolling.restore = this.shown.scroll[this.shown.view];
       saveViewState(this.shown);
     }
-    if (changed.has("scroller")) {
-      changed.get("scroller")?.removeEventListener("scroll", this.onScroll);
-      this.scroller?.addEventListener("scroll", this.onScroll, { passive: true });
-    }
+    this.scrolling.scroller = this.scroller;
   }
 
   protected override updated(): void {
@@ -142,7 +121,7 @@ export class RunView extends LitElement {
       <div
         class="lists"
         @toggle-expanded=${this.onToggleExpanded}
-        @list-ready=${this.onListReady}
+        @list-ready=${() => this.scrolling.goBack()}
         @sort-changed=${this.onSort}
         @review=${this.onReview}
       >
@@ -163,11 +142,8 @@ export class RunView extends LitElement {
   }
 
   private renderTabs(run: RunSummary): TemplateResult {
-    const views = viewsOf(run);
-    const paired = this.wide && views.includes("proponents");
-    const tabs: readonly TabName[] = paired ? ["influence", "suspects", "all"] : views;
-    const { view } = this.shown;
-    const active: TabName = paired && view !== "suspects" && view !== "all" ? "influence" : view;
+    const tabs = tabsOf(viewsOf(run), this.wide);
+    const active = tabOf(this.shown.view, tabs);
     return html`${keyed(
       tabs.join(),
       html`<vscode-panels activeid=${`tab-${active}`} @change=${this.onTab}>
@@ -184,12 +160,12 @@ export class RunView extends LitElement {
   private renderPanel(run: RunSummary, tab: TabName): TemplateResult {
     return tab === "influence"
       ? html`<div class="pair">
-          ${this.renderList(run, "proponents", tabsHeight)} ${this.renderList(run, "opponents", tabsHeight)}
+          ${this.renderList(run, "proponents")} ${this.renderList(run, "opponents")}
         </div>`
-      : this.renderList(run, tab, tabsHeight);
+      : this.renderList(run, tab);
   }
 
-  private renderList(run: RunSummary, view: RankedView, covered: number): TemplateResult {
+  private renderList(run: RunSummary, view: RankedView): TemplateResult {
     const { query, order, filter, sort } = this.shown;
     const key = listKey(view, query, order, filter, sort);
     return html`<div class="list">
@@ -205,11 +181,11 @@ export class RunView extends LitElement {
           .scored=${run.kind === "explain"}
           .filtered=${!isEmpty(filter)}
           .sort=${sort}
-          .cache=${this.cacheOf(run.id, view, key)}
+          .cache=${this.lists.of(key, this.listOf(run.id, view))}
           .revision=${this.revision}
           .scroller=${this.scroller}
           .above=${this.above}
-          .covered=${covered}
+          .covered=${tabsHeight}
           .checkpoints=${run.checkpoints.map((checkpoint) => baseName(checkpoint.file))}
           .expanded=${new Set(this.shown.expanded[key] ?? [])}
         ></tracin-ranked-list>`,
@@ -218,33 +194,16 @@ export class RunView extends LitElement {
   }
 
   private renderCaption(run: RunSummary, view: RankedView): TemplateResult {
-    const { list } = strings;
-    const label = run.queries[this.shown.query]?.explained;
-    if (view === "all") {
-      return html`<p class="caption muted small">${list.allExamples}</p>`;
-    }
-    if (view !== "suspects") {
-      const text = view === "proponents" ? list.towards(label) : list.away(label);
-      return html`<p class="caption muted small" title=${strings.viewTitles[view]}>
-        <span aria-hidden="true">${view === "proponents" ? "▲" : "▼"}</span> ${text}
-      </p>`;
-    }
-    const orders: readonly SuspectOrder[] = ["loss", "selfInfluence"];
-    return html`<div class="caption">
-      <div class="order" title=${list.orderTitles[this.shown.order]}>
-        <label>${list.order}</label>
-        <vscode-dropdown position="below" aria-label=${list.order} current-value=${this.shown.order} @change=${this.onOrder}>
-          ${orders.map((order) => html`<vscode-option value=${order} title=${list.orderTitles[order]} ?selected=${order === this.shown.order}>${list.orders[order]}</vscode-option>`)}
-        </vscode-dropdown>
-      </div>
-      <p class="muted small">${list.suspects}</p>
-      <tracin-review-bar
-        .decided=${this.reviews.reviews.list.length}
-        .total=${run.examples}
-        .undoable=${this.reviews.reviews.undoable}
-        .said=${this.said}
-      ></tracin-review-bar>
-    </div>`;
+    const { query, order } = this.shown;
+    return view === "suspects"
+      ? suspectsCaption({
+          run,
+          order,
+          reviews: this.reviews,
+          said: this.said,
+          onOrder: (chosen) => this.change({ order: chosen }),
+        })
+      : listCaption(view, run.queries[query]?.explained);
   }
 
   private listOf(runId: string, view: RankedView): Omit<ListRequest, "root"> {
@@ -259,32 +218,6 @@ export class RunView extends LitElement {
     };
   }
 
-  private cacheOf(runId: string, view: RankedView, key: string): PageCache {
-    let cache = this.caches.get(key);
-    if (!cache) {
-      const what = this.listOf(runId, view);
-      cache = new PageCache(
-        (offset, limit) => getRows({ ...what, offset, limit }),
-        () => {
-          this.revision++;
-        },
-      );
-      this.caches.set(key, cache);
-      for (const [oldest, forgotten] of [...this.caches].slice(0, -mostLists)) {
-        forgotten.dispose();
-        this.caches.delete(oldest);
-      }
-    }
-    return cache;
-  }
-
-  private forgetLists(): void {
-    for (const cache of this.caches.values()) {
-      cache.dispose();
-    }
-    this.caches.clear();
-  }
-
   private change(change: Partial<ViewState>): void {
     this.shown = { ...this.shown, ...change };
     saveViewState(this.shown);
@@ -293,9 +226,7 @@ export class RunView extends LitElement {
   /** Another filter or order: the lists start at their top. */
   private relist(change: Pick<Partial<ViewState>, "filter" | "sort">): void {
     this.change({ ...change, scroll: {} });
-    if ((this.scroller?.scrollTop ?? 0) > this.above) {
-      this.scroller?.scrollTo({ top: this.above });
-    }
+    this.scrolling.upTo(this.above);
   }
 
   private onSort(event: CustomEvent<RowSort | undefined>): void {
@@ -304,34 +235,23 @@ export class RunView extends LitElement {
 
   private keepScroll(): void {
     const { view, scroll } = this.shown;
-    this.change({ scroll: { ...scroll, [view]: this.scroller?.scrollTop ?? 0 } });
+    this.change({ scroll: { ...scroll, [view]: this.scrolling.top } });
   }
 
   private onTab(event: CustomEvent<unknown>): void {
     const { detail } = event;
     const tab = detail instanceof HTMLElement ? detail.id.replace(/^tab-/, "") : undefined;
-    const view = tab === "influence" ? "proponents" : tab;
-    if (
-      (view !== "proponents" && view !== "opponents" && view !== "suspects" && view !== "all") ||
-      view === this.shown.view ||
-      (tab === "influence" && this.shown.view === "opponents")
-    ) {
+    const view = viewOfTab(tab, this.shown.view);
+    if (view === undefined) {
       return;
     }
     this.keepScroll();
-    const top = this.scroller?.scrollTop ?? 0;
+    const { top } = this.scrolling;
     // While the card is in sight it stays where it is; below it, each list has its own place.
-    this.restore = top > this.above ? Math.max(this.above, this.shown.scroll[view] ?? 0) : top;
+    this.scrolling.restore =
+      top > this.above ? Math.max(this.above, this.shown.scroll[view] ?? 0) : top;
     this.change({ view });
-    void this.updateComplete.then(() => this.onListReady());
-  }
-
-  private onOrder(event: Event): void {
-    const { target } = event;
-    const value = target instanceof HTMLElement && "value" in target ? target.value : undefined;
-    if ((value === "selfInfluence" || value === "loss") && value !== this.shown.order) {
-      this.change({ order: value });
-    }
+    void this.updateComplete.then(() => this.scrolling.goBack());
   }
 
   private onReview(event: CustomEvent<ReviewAction>): void {
@@ -340,36 +260,8 @@ export class RunView extends LitElement {
 
   private async review(action: ReviewAction): Promise<void> {
     const list = this.renderRoot.querySelector<RankedList>("tracin-ranked-list[view=suspects]");
-    const row = list?.activeRow;
-    const { run } = this;
-    const words = strings.review;
-    if (action.kind === "next") {
-      this.said = list?.moveOn("undecided") ? "" : words.allDecided;
-      return;
-    }
-    if (action.kind === "undo") {
-      const reply = await undoReview();
-      this.said = reply.ok ? words.undone : reply.message;
-      return;
-    }
-    if (!run || !row || !list) {
-      return;
-    }
-    const decision = decisionFor(action, row);
-    if (decision === undefined) {
-      this.said = words.noSuggestion;
-      return;
-    }
-    const { index, content, rank } = row;
-    const item = content === undefined ? { index } : { index, content };
-    const reply = await decide(run.id, [item], decision);
-    if (!reply.ok) {
-      this.said = reply.message;
-    } else if (reply.value.skipped.length > 0) {
-      this.said = reply.value.skipped.join(" ");
-    } else if (reply.value.decision !== undefined) {
-      this.said = words.decided(rank, decisionText(reply.value.decision));
-      list.moveOn("below");
+    if (this.run) {
+      this.said = (await carryOut(action, list ?? undefined, this.run.id)) ?? this.said;
     }
   }
 
@@ -380,47 +272,5 @@ export class RunView extends LitElement {
     this.change(toggleExpanded(this.shown, key, index));
   }
 
-  /** Goes back to where the person was, as soon as the list is long enough. */
-  private onListReady(): void {
-    const { restore, scroller } = this;
-    if (restore === undefined || !scroller) {
-      return;
-    }
-    requestAnimationFrame(() => {
-      scroller.scrollTop = restore;
-      if (Math.abs(scroller.scrollTop - restore) <= 1) {
-        this.restore = undefined;
-      }
-    });
-  }
-
   static override styles = [baseStyles, runStyles];
-}
-
-function decisionFor(
-  action: ReviewAction,
-  { suggested }: RankedRow,
-): Decision | { readonly kind: "pick" } | undefined {
-  switch (action.kind) {
-    case "label":
-      return { kind: "relabel", to: action.label };
-    case "suggestion":
-      return suggested && { kind: "relabel", to: suggested.label };
-    case "keep":
-    case "exclude":
-    case "pick":
-      return { kind: action.kind };
-    default:
-      return undefined;
-  }
-}
-
-function viewsOf(run: RunSummary): readonly RankedView[] {
-  return run.kind === "suspects"
-    ? ["suspects", "all"]
-    : ["proponents", "opponents", "suspects", "all"];
-}
-
-function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
 }

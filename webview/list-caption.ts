@@ -1,0 +1,57 @@
+import { html, type TemplateResult } from "lit";
+import type { RankedView, SuspectOrder } from "../src/protocol/lists.ts";
+import type { RunSummary } from "../src/protocol/runs.ts";
+import type { ReviewIndex } from "./review.ts";
+import "./review-bar.ts";
+import { strings } from "./strings.ts";
+
+/** What stands over the list of suspects: its order, and the reviewing. */
+export function suspectsCaption(options: {
+  readonly run: RunSummary;
+  readonly order: SuspectOrder;
+  readonly reviews: ReviewIndex;
+  /** What came of the last action. */
+  readonly said: string;
+  readonly onOrder: (order: SuspectOrder) => void;
+}): TemplateResult {
+  const { run, order, reviews, said, onOrder } = options;
+  const { list } = strings;
+  const orders: readonly SuspectOrder[] = ["loss", "selfInfluence"];
+  const onChange = ({ target }: Event) => {
+    const value = target instanceof HTMLElement && "value" in target ? target.value : undefined;
+    const chosen = orders.find((each) => each === value);
+    if (chosen !== undefined && chosen !== order) {
+      onOrder(chosen);
+    }
+  };
+  return html`<div class="caption">
+    <div class="order" title=${list.orderTitles[order]}>
+      <label>${list.order}</label>
+      <vscode-dropdown position="below" aria-label=${list.order} current-value=${order} @change=${onChange}>
+        ${orders.map((each) => html`<vscode-option value=${each} title=${list.orderTitles[each]} ?selected=${each === order}>${list.orders[each]}</vscode-option>`)}
+      </vscode-dropdown>
+    </div>
+    <p class="muted small">${list.suspects}</p>
+    <tracin-review-bar
+      .decided=${reviews.reviews.list.length}
+      .total=${run.examples}
+      .undoable=${reviews.reviews.undoable}
+      .said=${said}
+    ></tracin-review-bar>
+  </div>`;
+}
+
+/** What stands over any other list: what it holds. */
+export function listCaption(
+  view: Exclude<RankedView, "suspects">,
+  explained: string | undefined,
+): TemplateResult {
+  const { list } = strings;
+  if (view === "all") {
+    return html`<p class="caption muted small">${list.allExamples}</p>`;
+  }
+  const text = view === "proponents" ? list.towards(explained) : list.away(explained);
+  return html`<p class="caption muted small" title=${strings.viewTitles[view]}>
+    <span aria-hidden="true">${view === "proponents" ? "▲" : "▼"}</span> ${text}
+  </p>`;
+}
