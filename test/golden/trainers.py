@@ -1,6 +1,6 @@
 """Writes the golden checkpoints of test/unit/golden/trainers with the real trainers: transformers, accelerate, lightning, peft.
 
-    pip install -r test/parity/requirements.txt transformers accelerate lightning peft
+    pip install -r test/parity/requirements.txt peft
     python test/golden/trainers.py
 
 `expected.json` holds for each folder or file the tensors (shape, and the sum of all values in double precision), step and
@@ -9,13 +9,9 @@ epoch, and, where a trainer ran, the rate that each update really used (`steps`)
 
 import json
 import shutil
-import sys
 import tempfile
 import warnings
 from pathlib import Path
-
-# The scripts beside this one have names of packages that transformers looks for.
-sys.path.pop(0)
 
 import accelerate
 import lightning

@@ -14,7 +14,9 @@ DOCUMENT = ROOT / "docs" / "compatibility.md"
 HEADROOM = 1.5
 BOUNDS = (1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4)
 # Order of the chapters; others follow by name.
-FRAMEWORKS = ("PyTorch", "Keras 3", "Keras 2", "TensorFlow.js")
+FRAMEWORKS = ("PyTorch", "Checkpoints of PyTorch", "Keras 3", "Keras 2", "TensorFlow.js")
+# What the rows of a chapter are, where not models.
+ROWS = {"Checkpoints of PyTorch": "checkpoint"}
 HEAD = """# Compatibility
 
 Made by the parity suite (`npm run test:parity -- --update-compatibility`), which fails where this document is not what it finds. Every
@@ -74,7 +76,7 @@ def render(cells):
         refused = {place: cell for place, cell in cells.items() if place.framework == framework and place not in passed}
         if passed:
             formats = sorted({place.format for place in passed})
-            rows = [["model", *formats]]
+            rows = [[ROWS.get(framework, "model"), *formats]]
             for family in sorted({place.family for place in passed}):
                 rows.append([family, *(passed.get(Place(framework, each, family), "") for each in formats)])
             text.append(table(rows))

@@ -15,8 +15,9 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.dont_write_bytecode = True
 
 
-def script_of(folder):
-    spec = importlib.util.spec_from_file_location(f"make_{folder}", ROOT / "samples" / folder / "make.py")
+def script_at(path):
+    """A script of the project as a module of its own."""
+    spec = importlib.util.spec_from_file_location(f"{path.stem}_of_{path.parent.name}", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
@@ -43,7 +44,7 @@ class Sample:
 
     @cached_property
     def script(self):
-        return script_of(self.folder)
+        return script_at(ROOT / "samples" / self.folder / "make.py")
 
     def model(self) -> nn.Module:
         return getattr(self.script, self.model_class)().double().eval()

@@ -4,7 +4,7 @@ Writes test/unit/golden/datasets: images with what Pillow reads, converts and re
 with what Python's tokenizers gives; NumPy arrays in all variants; CSV files with what Python's csv reads;
 columns standardised by scikit-learn. Needs numpy, pillow, tokenizers and scikit-learn:
 
-    python test/golden/datasets.py
+    python test/golden/dataset_files.py
 """
 
 import base64
