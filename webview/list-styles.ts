@@ -37,7 +37,7 @@ export const listStyles = css`
     padding: 3px 10px;
     border-bottom: 1px solid
       var(--vscode-sideBarSectionHeader-border, var(--vscode-widget-border, var(--vscode-descriptionForeground)));
-    background: var(--vscode-sideBar-background, var(--vscode-editor-background));
+    background: var(--panel-background);
     white-space: nowrap;
   }
   .header > :not(.rank) {

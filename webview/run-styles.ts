@@ -43,7 +43,7 @@ export const runStyles = css`
     grid-template-rows: 1fr auto;
     border-bottom: 1px solid
       var(--vscode-sideBarSectionHeader-border, var(--vscode-widget-border, transparent));
-    background: var(--vscode-sideBar-background, var(--vscode-editor-background));
+    background: var(--panel-background);
   }
   vscode-panels::part(activeIndicator) {
     background: var(--vscode-panelTitle-activeBorder, currentcolor);

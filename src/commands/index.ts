@@ -27,6 +27,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "tracin.writeCleanedCopy": writeCleanedCopy,
   "tracin.exportResults": exportResults,
   "tracin.openInfluence": ({ influence }) => influence.focus(),
+  "tracin.openInfluenceEditor": ({ influence }) => influence.openEditor(),
   "tracin.cancel": ({ session }) => session.cancel(),
   "tracin.setUpWorkspace": setUpWorkspace,
   "tracin.chooseLayers": chooseLayers,

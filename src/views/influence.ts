@@ -1,15 +1,14 @@
-import { randomBytes } from "node:crypto";
 import {
   commands,
   l10n,
   Uri,
-  type Webview,
+  ViewColumn,
+  type WebviewPanel,
+  type WebviewPanelSerializer,
   type WebviewView,
   type WebviewViewProvider,
   window,
 } from "vscode";
-import { Messenger } from "vscode-messenger";
-import type { WebviewIdMessageParticipant } from "vscode-messenger-common";
 import { TracInError } from "../core/errors.ts";
 import type { Compute } from "../project/compute.ts";
 import { Owner } from "../project/disposable.ts";
@@ -26,15 +25,15 @@ import {
   getRows,
   type PanelCommand,
   type PanelReply,
-  ready,
   reveal,
   reviewsChanged,
   runCommand,
-  showView,
   stateChanged,
   undoReview,
 } from "../protocol/panel.ts";
 import type { Decision } from "../protocol/reviews.ts";
+import { loadPanel } from "./panel-page.ts";
+import { Panels } from "./panels.ts";
 import { revealPlace } from "./reveal.ts";
 
 /** Asks for the shown query again with another label. */
@@ -51,13 +50,20 @@ const PANEL_COMMANDS: ReadonlySet<PanelCommand> = new Set<PanelCommand>([
   "tracin.showLog",
 ]);
 
-/** The Influence panel: a webview that shows the session's state. */
-export class InfluenceView extends Owner implements WebviewViewProvider {
+/** The Influence panel, which shows the session's state: a view in the side bar, and as an editor if wished. */
+export class InfluenceView extends Owner implements WebviewViewProvider, WebviewPanelSerializer {
   static readonly id = "tracin.influence";
+  /** View type of the editor. */
+  static readonly editor = "tracin.influenceEditor";
 
-  private readonly messenger = new Messenger({ ignoreHiddenViews: false });
+  private readonly panels = this.own(
+    new Panels(() => {
+      this.post();
+      void this.session.restore().then(() => this.showReviews());
+    }),
+  );
   private view: WebviewView | undefined;
-  private participant: WebviewIdMessageParticipant | undefined;
+  private tab: WebviewPanel | undefined;
 
   constructor(
     private readonly extension: Uri,
@@ -68,6 +74,7 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
   ) {
     super();
     this.own(window.registerWebviewViewProvider(InfluenceView.id, this));
+    this.own(window.registerWebviewPanelSerializer(InfluenceView.editor, this));
     this.own(session.onDidChangePanel(() => this.post()));
     this.own(reviews.onDidChange(() => this.postReviews()));
     this.own(session.onDidChangePanel(() => void this.showReviews()));
@@ -76,51 +83,73 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
 
   resolveWebviewView(view: WebviewView): void {
     this.view = view;
-    // Until the page says that it is ready nothing is sent; the answer to `ready` is the whole state.
-    this.participant = undefined;
-    const bundle = Uri.joinPath(this.extension, "dist", "webview");
-    view.webview.options = { enableScripts: true, localResourceRoots: [bundle] };
-    const participant = this.messenger.registerWebviewView(view);
-    const listener = this.messenger.onNotification(
-      ready,
-      async () => {
-        this.participant = participant;
-        this.post();
-        await this.session.restore();
-        await this.showReviews();
-      },
-      { sender: participant },
-    );
+    this.panels.connect(view);
     view.onDidDispose(() => {
-      listener.dispose();
       if (this.view === view) {
         this.view = undefined;
-        this.participant = undefined;
       }
     });
-    view.webview.html = page(view.webview, bundle);
+    loadPanel(view.webview, this.extension, "sidebar");
   }
 
-  /** Shows the view without taking the focus where that is possible. */
+  /** After a restart: the page itself has kept what it looked like. */
+  async deserializeWebviewPanel(tab: WebviewPanel): Promise<void> {
+    this.attach(tab);
+  }
+
+  /** Opens the panel as an editor; there is one at most. */
+  openEditor(): WebviewPanel {
+    if (this.tab) {
+      this.tab.reveal();
+      return this.tab;
+    }
+    const title = l10n.t("Influence");
+    const tab = window.createWebviewPanel(InfluenceView.editor, title, ViewColumn.Active);
+    this.attach(tab);
+    return tab;
+  }
+
+  /** Shows the panel without taking the focus where that is possible: where it is open, else in the side bar. */
   async reveal(): Promise<void> {
-    if (this.view) {
+    if (this.tab) {
+      this.tab.reveal(undefined, true);
+    } else if (this.view) {
       this.view.show(true);
     } else {
       await this.focus();
     }
   }
 
-  /** Shows the view with one of the lists of the run, and puts the focus in it. */
+  /** Shows the panel with one of the lists of the run, and puts the focus in it. */
   async focusList(view: RankedView): Promise<void> {
-    await this.focus();
-    if (this.participant) {
-      this.messenger.sendNotification(showView, this.participant, { view });
+    if (!this.tab) {
+      await this.focus();
+    }
+    this.tab?.reveal();
+    const shown = this.tab ?? this.view;
+    if (shown) {
+      this.panels.showList(shown, view);
     }
   }
 
-  /** Shows the view and puts the focus in it. */
+  /** Shows the view in the side bar and puts the focus in it. */
   async focus(): Promise<void> {
     await commands.executeCommand(`${InfluenceView.id}.focus`);
+  }
+
+  private attach(tab: WebviewPanel): void {
+    this.tab?.dispose();
+    this.tab = tab;
+    const icon = (theme: string) =>
+      Uri.joinPath(this.extension, "media", "marks", `tab-${theme}.svg`);
+    tab.iconPath = { light: icon("light"), dark: icon("dark") };
+    this.panels.connect(tab);
+    tab.onDidDispose(() => {
+      if (this.tab === tab) {
+        this.tab = undefined;
+      }
+    });
+    loadPanel(tab.webview, this.extension, "editor");
   }
 
   private async pickLabel(): Promise<Decision | undefined> {
@@ -135,9 +164,7 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
   }
 
   private post(): void {
-    if (this.participant) {
-      this.messenger.sendNotification(stateChanged, this.participant, this.session.state);
-    }
+    this.panels.send(stateChanged, this.session.state);
   }
 
   /** Reads the decisions of the shown run's project, and sends them. */
@@ -151,8 +178,8 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
 
   private postReviews(): void {
     const root = this.session.run?.root;
-    if (this.participant && root !== undefined) {
-      this.messenger.sendNotification(reviewsChanged, this.participant, {
+    if (root !== undefined) {
+      this.panels.send(reviewsChanged, {
         list: this.reviews.ofDataset(root, "train"),
         undoable: this.reviews.undoable(root),
       });
@@ -160,6 +187,7 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
   }
 
   private listen(): void {
+    const { messenger } = this.panels;
     const rootOf = (runId: string): string => {
       const run = this.session.run;
       if (run?.runId !== runId) {
@@ -168,7 +196,7 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
       return run.root;
     };
     this.own(
-      this.messenger.onRequest(decide, ({ runId, items, decision }) =>
+      messenger.onRequest(decide, ({ runId, items, decision }) =>
         reply(async () => {
           const { run } = this.session;
           if (run?.runId !== runId) {
@@ -187,7 +215,7 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
       ),
     );
     this.own(
-      this.messenger.onRequest(undoReview, () =>
+      messenger.onRequest(undoReview, () =>
         reply(async () => {
           const root = this.session.run?.root;
           if (root !== undefined) {
@@ -197,28 +225,28 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
       ),
     );
     this.own(
-      this.messenger.onRequest(getRows, (request) =>
+      messenger.onRequest(getRows, (request) =>
         reply(async () =>
           this.compute.request("rows", { ...request, root: rootOf(request.runId) }),
         ),
       ),
     );
     this.own(
-      this.messenger.onRequest(checkFilter, (request) =>
+      messenger.onRequest(checkFilter, (request) =>
         reply(async () =>
           this.compute.request("checkFilter", { ...request, root: rootOf(request.runId) }),
         ),
       ),
     );
     this.own(
-      this.messenger.onRequest(getHistogram, (request) =>
+      messenger.onRequest(getHistogram, (request) =>
         reply(async () =>
           this.compute.request("histogram", { ...request, root: rootOf(request.runId) }),
         ),
       ),
     );
     this.own(
-      this.messenger.onNotification(reveal, async ({ place, what }) => {
+      messenger.onNotification(reveal, async ({ place, what }) => {
         const run = this.session.run;
         if (run) {
           await revealPlace(run.root, place, what).catch(showError);
@@ -226,7 +254,7 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
       }),
     );
     this.own(
-      this.messenger.onNotification(explainLabel, async ({ runId, explain }) => {
+      messenger.onNotification(explainLabel, async ({ runId, explain }) => {
         const run = this.session.run;
         if (run?.runId === runId) {
           await this.explainAgain(run, explain).catch(showError);
@@ -234,13 +262,13 @@ export class InfluenceView extends Owner implements WebviewViewProvider {
       }),
     );
     this.own(
-      this.messenger.onNotification(runCommand, async ({ command }) => {
+      messenger.onNotification(runCommand, async ({ command }) => {
         if (PANEL_COMMANDS.has(command)) {
           await commands.executeCommand(command);
         }
       }),
     );
-    this.own(this.messenger.onNotification(cancel, () => this.session.cancel()));
+    this.own(messenger.onNotification(cancel, () => this.session.cancel()));
   }
 }
 
@@ -253,32 +281,4 @@ async function reply<T>(work: () => Promise<T>): Promise<PanelReply<T>> {
     const where = new TracInError(problem.kind, problem.message, problem.place);
     return { ok: false, message: where.describe(), remedy: problem.remedy };
   }
-}
-
-function page(webview: Webview, bundle: Uri): string {
-  const nonce = randomBytes(16).toString("base64");
-  const script = webview.asWebviewUri(Uri.joinPath(bundle, "main.js")).toString();
-  const style = webview.asWebviewUri(Uri.joinPath(bundle, "main.css")).toString();
-  const policy = [
-    "default-src 'none'",
-    `script-src 'nonce-${nonce}'`,
-    `style-src ${webview.cspSource} 'nonce-${nonce}'`,
-    `img-src ${webview.cspSource} data: blob:`,
-    `font-src ${webview.cspSource}`,
-  ].join("; ");
-  return `<!DOCTYPE html>
-<html lang="en">
-<head>
-  <meta charset="utf-8">
-  <meta http-equiv="Content-Security-Policy" content="${policy}">
-  <meta property="csp-nonce" content="${nonce}">
-  <meta name="viewport" content="width=device-width, initial-scale=1">
-  <link rel="stylesheet" href="${style}">
-  <title>TracIn Influence</title>
-</head>
-<body>
-  <tracin-app></tracin-app>
-  <script type="module" nonce="${nonce}" src="${script}"></script>
-</body>
-</html>`;
 }

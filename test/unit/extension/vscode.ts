@@ -203,6 +203,7 @@ export function createStub(given: Readonly<Record<string, unknown>> = {}): Stub 
       createStatusBarItem: () => ({ ...nothing, show: () => undefined, hide: () => undefined }),
       createTreeView: view,
       registerWebviewViewProvider: view,
+      registerWebviewPanelSerializer: () => nothing,
       registerFileDecorationProvider: () => nothing,
       createTextEditorDecorationType: () => ({ ...nothing }),
       onDidChangeVisibleTextEditors: event,
