@@ -1,14 +1,9 @@
-import {
-  groupsOf,
-  offsets,
-  transposedWindow,
-  type WindowGeometry,
-  windowOf,
-} from "../autodiff/rules/window.ts";
+import { groupsOf, transposedWindow, windowOf } from "../autodiff/rules/window.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import { type Factor, type Outer, ordinary } from "./factors.ts";
 import type { Forward } from "./forward.ts";
+import { patches } from "./patches.ts";
 import type { ConvolutionSite } from "./sites.ts";
 
 /**
@@ -41,12 +36,11 @@ export function convolutionFactors(
   const outputs = forward.type(mapOf).shape[1] as number;
   const area = sizeOf(window.out);
   const image = ordinary(forward, imageOf, imageValue);
-  const patches = patchSlices(builder, image, window);
-  const taps = patches.length;
+  const seen = patches(builder, image, imageShape, window);
+  const taps = seen.length;
   const features = (taps * channels) / groups;
   // Concatenating along the channels gives [images, taps * channels, ...]; groups need their own channels together.
-  const stacked =
-    patches.length === 1 ? (patches[0] as string) : builder.op("Concat", patches, { axis: 1 });
+  const stacked = seen.length === 1 ? (seen[0] as string) : builder.op("Concat", seen, { axis: 1 });
   const grouped =
     groups === 1
       ? stacked
@@ -86,36 +80,4 @@ function toExample(
     positions,
     features,
   };
-}
-
-/** One strided slice of the padded input for each kernel position: [images, channels, ...output size]. */
-function patchSlices(builder: GraphBuilder, x: string, window: WindowGeometry): string[] {
-  const { kernel, strides, dilations, before, reach, size, out } = window;
-  const after = reach.map((count) => Math.max(0, count));
-  const isPadded = [...before, ...after].some((count) => count > 0);
-  const padded = isPadded
-    ? builder.op("Pad", [x, builder.ints([0, 0, ...before, 0, 0, ...after]), builder.scalar(0)], {
-        mode: "constant",
-      })
-    : x;
-  const sizes = size.map((n, axis) => n + (before[axis] as number) + (after[axis] as number));
-  const axes = out.map((_, axis) => axis + 2);
-  return offsets(kernel).map((offset) => {
-    const starts = offset.map((index, axis) => index * (dilations[axis] as number));
-    const ends = starts.map(
-      (start, axis) => start + ((out[axis] as number) - 1) * (strides[axis] as number) + 1,
-    );
-    const isAll = starts.every(
-      (start, axis) => start === 0 && ends[axis] === sizes[axis] && strides[axis] === 1,
-    );
-    return isAll
-      ? padded
-      : builder.op("Slice", [
-          padded,
-          builder.ints(starts),
-          builder.ints(ends),
-          builder.ints(axes),
-          builder.ints(strides),
-        ]);
-  });
 }

@@ -6,7 +6,7 @@ import {
   type Rows,
   type SiteFactors,
 } from "./factors.ts";
-import { explicitGradient, isFeaturesFirst } from "./forms/outer.ts";
+import { explicitGradient, isFeaturesFirst, isTurned } from "./forms/outer.ts";
 import { sharedRows } from "./forms/rows.ts";
 import { tiedGradient } from "./forms/tied.ts";
 import { emitSelf } from "./forms.ts";
@@ -55,12 +55,12 @@ export function scaleQuery(
     return [...others, builder.mul(last, own)];
   }
   const matrix = asOuter(forward, sitesOf(group)[0] as Site, scale.value);
-  const isFlat = form.score === "explicit";
-  const inLayout = isFlat
-    ? builder.reshape(matrix, [-1])
-    : isFeaturesFirst(factors)
-      ? matrix
-      : builder.transpose(matrix, [1, 0]);
+  const inLayout =
+    form.score === "explicit"
+      ? explicitOrder(forward, factors, matrix)
+      : isFeaturesFirst(factors)
+        ? matrix
+        : builder.transpose(matrix, [1, 0]);
   return [...others, builder.mul(last, inLayout)];
 }
 
@@ -96,7 +96,14 @@ export function emitScaledSelf(
     return onePosition(forward, factors, matrix);
   }
   const size = factors.groups * factors.delta.features * factors.u.features;
-  return weighted(forward, explicitGradient(builder, factors, batch), matrix, size);
+  const gradient = explicitGradient(builder, factors, batch);
+  return weighted(forward, gradient, explicitOrder(forward, factors, matrix), size);
+}
+
+/** A matrix [groups * outputs, inputs] in the order of the explicit gradient. */
+function explicitOrder({ builder }: Forward, factors: Outer, matrix: string): string {
+  const ordered = isTurned(factors) ? builder.transpose(matrix, [1, 0]) : matrix;
+  return builder.reshape(ordered, [-1]);
 }
 
 /** With one position, G is the outer product of delta and u: sum of delta^2 times (scale u^2). */
