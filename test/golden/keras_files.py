@@ -184,6 +184,32 @@ def write_keras3():
     record("own-schedule.keras", unknown="follows the schedule WarmUp, but the schedule WarmUp is not known", step=3)
 
 
+def write_without_configuration():
+    """The optimizer's variables without what tells its kind: a file of weights, and a model saved after Keras has written it as .h5."""
+    layers = keras.layers
+    keras.utils.set_random_seed(7)
+    normal = layers.Normalization()
+    normal.adapt(numpy.random.default_rng(4).normal(size=(8, 4)))
+    model = keras.Sequential([keras.Input((4,)), normal, layers.Dense(3, activation="softmax")])
+    model.compile(keras.optimizers.Adam(0.01), loss="sparse_categorical_crossentropy")
+    fit(model, 2)
+    model.save_weights(folder / "normalised.weights.h5")
+    record("normalised.weights.h5", rate=0.01, step=2)
+    model.save(folder / "first.h5")
+    (folder / "first.h5").unlink()
+    model.save(folder / "after-h5.keras")
+    record("after-h5.keras", architecture=about(model, keras), rate=0.01, step=2)
+
+    # Here the second variable is the momentum of a parameter that is one number, or would be the rate without the schedule.
+    x = keras.Input((4, 2))
+    y = layers.Dense(3)(layers.Flatten()(layers.Attention(use_scale=True)([x, x])))
+    model = keras.Model(x, y)
+    model.compile(keras.optimizers.Adam(keras.optimizers.schedules.ExponentialDecay(0.1, 7, 0.9)), loss="mse")
+    model.fit(numpy.ones((4, 4, 2)), numpy.ones((4, 3)), verbose=0)
+    model.save_weights(folder / "scale.weights.h5")
+    record("scale.weights.h5", unknown="may be the rate or belong to a parameter that is a single number", step=1)
+
+
 def write_keras2():
     optimizers = tf_keras.optimizers
     model = compiled(tf_keras, optimizers.legacy.Adam(0.05, decay=0.01), 4)
@@ -201,6 +227,7 @@ def write_keras2():
 def main():
     write_schedules()
     write_keras3()
+    write_without_configuration()
     write_keras2()
     (folder / "expected.json").write_text(json.dumps(expected) + "\n")
     print({path.name: path.stat().st_size for path in sorted(folder.iterdir())})

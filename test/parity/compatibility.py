@@ -14,9 +14,9 @@ DOCUMENT = ROOT / "docs" / "compatibility.md"
 HEADROOM = 1.5
 BOUNDS = (1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4)
 # Order of the chapters; others follow by name.
-FRAMEWORKS = ("PyTorch", "Checkpoints of PyTorch", "Keras 3", "Keras 2", "TensorFlow.js")
+FRAMEWORKS = ("PyTorch", "Checkpoints of PyTorch", "Keras 3", "Keras 2", "Preconditioned scores of Keras", "TensorFlow.js")
 # What the rows of a chapter are, where not models.
-ROWS = {"Checkpoints of PyTorch": "checkpoint"}
+ROWS = {"Checkpoints of PyTorch": "checkpoint", "Preconditioned scores of Keras": "optimizer"}
 HEAD = """# Compatibility
 
 Made by the parity suite (`npm run test:parity -- --update-compatibility`), which fails where this document is not what it finds. Every

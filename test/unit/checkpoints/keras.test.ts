@@ -30,6 +30,8 @@ const sources: Readonly<Record<string, string>> = {
   "schedule.keras": "compile_config.optimizer.config.learning_rate: CosineDecay at update 7",
   "loss-scale.keras": "optimizer/inner_optimizer/vars/1 (learning_rate)",
   "loss-scale.h5": "training_config.optimizer_config.config.inner_optimizer.config.learning_rate",
+  "normalised.weights.h5": "optimizer/vars/1 (learning_rate)",
+  "after-h5.keras": "optimizer/vars/1 (learning_rate)",
   "keras2.h5":
     "training_config.optimizer_config.config.learning_rate with a decay of 0.01 at update 3",
   "keras2-rmsprop.h5": "training_config.optimizer_config.config.learning_rate",
@@ -87,13 +89,15 @@ describe("checkpoints of Keras", () => {
     }
   });
 
-  it("says which schedule it does not know", async () => {
-    const file = "own-schedule.keras";
-    const checkpoint = await openCheckpoint(join(folder, file), file);
-    await checkpoint.close();
-    const resolve = () =>
-      resolveLearningRates({ files: file, learningRate: "from-file" }, [checkpoint]);
-    expect(resolve).toThrow(TracInError);
-    expect(resolve).toThrow(expected[file]?.unknown);
-  });
+  it.each(["own-schedule.keras", "scale.weights.h5"])(
+    "%s: says why it cannot tell the rate",
+    async (file) => {
+      const checkpoint = await openCheckpoint(join(folder, file), file);
+      await checkpoint.close();
+      const resolve = () =>
+        resolveLearningRates({ files: file, learningRate: "from-file" }, [checkpoint]);
+      expect(resolve).toThrow(TracInError);
+      expect(resolve).toThrow(expected[file]?.unknown);
+    },
+  );
 });

@@ -41,15 +41,17 @@ export function kerasGoldens(folder: string) {
   const cases = JSON.parse(text) as Record<string, Case>;
   const weights = readSafetensors(join(at, "weights.safetensors"));
   const expected = readSafetensors(join(at, "expected.safetensors"));
+  const imported = (name: string) => {
+    const { config, version } = cases[name] as Case;
+    return importKeras({ model: config, version: String(version) }, `${name}.json`);
+  };
   return {
     names: Object.keys(cases),
+    model: imported,
     /** Imports the model, finds its weights under the names of the file, and scores its examples. */
     async errors(name: string): Promise<Errors> {
       const golden = cases[name] as Case;
-      const model = importKeras(
-        { model: golden.config, version: String(golden.version) },
-        `${name}.json`,
-      );
+      const model = imported(name);
       const paths = new Map(
         model.weights.map(({ name: own, aliases }) => [
           own,

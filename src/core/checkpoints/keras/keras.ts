@@ -40,7 +40,7 @@ async function describe(keras: KerasFile, hdf5: Hdf5File): Promise<Checkpoint> {
   const variables = await readOptimizer(hdf5, optimizer, keras.kerasVersion, tensors);
   const finding: RateFinding = optimizer
     ? configuredRate(optimizer, variables.iteration)
-    : { reason: "" };
+    : { reason: variables.rateUnknown ?? "" };
   const rate = variables.isNumbered
     ? (variables.rate ?? finding.rate)
     : (finding.rate ?? variables.rate);

@@ -1,6 +1,6 @@
 import type { Hdf5Dataset, Hdf5File } from "../../formats/hdf5.ts";
 import { memberAt } from "../../formats/json.ts";
-import { sameShape } from "../../graph/tensor.ts";
+import { isFloat, sameShape } from "../../graph/tensor.ts";
 import type { CheckpointTensor, FoundLearningRate } from "../checkpoint.ts";
 import { type KeptParameter, type SlotMeaning, slotMeanings } from "./moments.ts";
 import type { OptimizerConfig } from "./optimizer-config.ts";
@@ -13,6 +13,8 @@ export interface OptimizerVariables {
   readonly isNumbered: boolean;
   /** The variable that holds the rate, which callbacks change; Keras 2 does not save it, schedules have none. */
   readonly rate: FoundLearningRate | undefined;
+  /** Why there is no rate, where there may be one. */
+  readonly rateUnknown?: string;
   /** What it keeps of each parameter; undefined where that cannot be told for certain. */
   readonly kept: readonly KeptParameter[] | undefined;
 }
@@ -61,17 +63,17 @@ async function readNumbered(
   const [first, second] = variables;
   const iteration = first && isCounter(first) ? await readNumber(hdf5, first.path) : undefined;
   const hasSchedule = typeof memberAt(optimizer?.settings, "learning_rate") === "object";
-  // Without a configuration, a single number could be the slot of a parameter that is a single number.
+  // Without a configuration, a single number could be the slot of a parameter that is a single number. (The count of a
+  // Normalization is an integer.)
   const isCertain =
-    optimizer !== undefined || [...tensors.values()].every(({ shape }) => shape.length > 0);
-  const rate =
+    optimizer !== undefined ||
+    [...tensors.values()].every(({ shape, dtype }) => shape.length > 0 || !isFloat(dtype));
+  const mayBeRate =
     second?.shape.length === 0 &&
     second.dtype?.includes("float") &&
     !kerasVersion?.startsWith("2.") &&
-    !hasSchedule &&
-    isCertain
-      ? second
-      : undefined;
+    !hasSchedule;
+  const rate = mayBeRate && isCertain ? second : undefined;
   const value = rate && (await readNumber(hdf5, rate.path));
   const slots = variables.slice(rate ? 2 : 1);
   return {
@@ -81,6 +83,11 @@ async function readNumbered(
       rate === undefined || value === undefined || value < 0
         ? undefined
         : { value, source: `${rate.path} (learning_rate)` },
+    ...(mayBeRate && !isCertain
+      ? {
+          rateUnknown: `${second.path} may be the rate or belong to a parameter that is a single number: the file does not hold the optimizer's configuration`,
+        }
+      : {}),
     kept: optimizer && divide(slots, optimizer),
   };
 }

@@ -68,6 +68,7 @@ export function importKeras(
     file,
     graph: pruneGraph(builder.build()),
     weights: declared,
+    order: weights.order(),
     recorded: true,
     hollow: true,
     paddingRows: new Map(),

@@ -65,7 +65,7 @@ function membersOf(
 ): readonly Member[] {
   const counters = new Map<string, number>();
   const names = new Set<string>();
-  return layers.map((data): Member => {
+  return layers.map((data, place): Member => {
     const config = new LayerConfig(data, network.file);
     if (names.has(config.name)) {
       throw new TracInError(
@@ -78,7 +78,7 @@ function membersOf(
     names.add(config.name);
     return {
       config,
-      scope: memberScope(network, config, scope, counters),
+      scope: memberScope(network, config, scope, counters, place),
       calls: savedCalls(isJsonObject(data) ? data["inbound_nodes"] : undefined),
       firstCall: firstCallOf(config),
       results: [],
@@ -92,6 +92,7 @@ function memberScope(
   config: LayerConfig,
   scope: WeightScope | undefined,
   counters: Map<string, number>,
+  place: number,
 ): WeightScope {
   let path = containerName(config.className);
   if (!isOperation(config)) {
@@ -102,9 +103,9 @@ function memberScope(
   const trainable = network.trainable && config.trainable;
   if (scope === undefined) {
     const { name } = config;
-    return { group: name, paths: [`layers/${path}`], names: [name], trainable };
+    return { group: name, paths: [`layers/${path}`], names: [name], trainable, place: [place] };
   }
-  const inner = childScope(scope, [`layers/${path}`], [config.name], trainable);
+  const inner = childScope(scope, [`layers/${path}`], [config.name], trainable, place);
   return { ...inner, names: [...inner.names, config.name] };
 }
 

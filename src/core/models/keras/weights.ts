@@ -15,20 +15,27 @@ export interface WeightScope {
   readonly names: readonly string[];
   /** False inside a layer or model that is not trained. */
   readonly trainable: boolean;
+  /** Its place among the layers of its model, after those of the models around it. */
+  readonly place: readonly number[];
 }
 
-/** The scope of a layer or cell inside another one. */
+/**
+ * The scope of a layer or cell inside another one.
+ * @param place among the layers of a model; those of another layer are used in the order in which Keras keeps them
+ */
 export function childScope(
   parent: WeightScope,
   attributes: readonly string[],
   names: readonly string[],
   trainable: boolean,
+  place?: number,
 ): WeightScope {
   return {
     group: parent.group,
     paths: parent.paths.flatMap((path) => attributes.map((attribute) => join(path, attribute))),
     names: parent.names.flatMap((outer) => names.map((name) => join(outer, name))),
     trainable: parent.trainable && trainable,
+    place: place === undefined ? parent.place : [...parent.place, place],
   };
 }
 
@@ -80,6 +87,14 @@ export class WeightStore {
     }));
   }
 
+  /** Names of the trained weights in the order in which Keras gives them to an optimizer: layer by layer of the model. */
+  order(): string[] {
+    return [...this.declared.values()]
+      .filter(({ trainable, scope }) => trainable && scope.trainable)
+      .sort((a, b) => comparePlaces(a.scope.place, b.scope.place))
+      .map(({ name }) => name);
+  }
+
   /** Zeros of every weight's shape: the values come from checkpoints. */
   zeros(): Map<string, Tensor> {
     return new Map(
@@ -111,6 +126,11 @@ export class WeightStore {
     names.delete(name);
     return [...names];
   }
+}
+
+function comparePlaces(a: readonly number[], b: readonly number[]): number {
+  const different = a.findIndex((place, depth) => place !== b[depth]);
+  return different === -1 ? 0 : (a[different] ?? 0) - (b[different] ?? 0);
 }
 
 function join(outer: string, inner: string): string {
