@@ -18,6 +18,7 @@ import { buildForward, type Forward, type ForwardOptions } from "./forward.ts";
 import { groupFactors } from "./gradients.ts";
 import { invariantValues, type Keepable, splitInvariant } from "./invariant.ts";
 import { groupSites, type SiteGroup } from "./layout.ts";
+import { splitPhases } from "./phases.ts";
 import { emitScaledSelf, scaleQuery } from "./scaled.ts";
 import { type GroupScale, ScaleInputs } from "./scaling.ts";
 import { tapOf } from "./sites.ts";
@@ -112,6 +113,7 @@ export async function compileScores(
   emitOutput(builder, sum(builder, norms), outputs.self, [batch]);
   emitLoss(forward);
   const formFloats = compiled.reduce((total, { form }) => total + form.memory, 0);
+  splitPhases(builder, forward.type);
   const graph = builder.build();
   const invariant = invariantOf(graph, options, compiled);
   const inputs = options.probed.graph.inputs.map(({ name }) => sizeOf(forward.type(name).shape));
