@@ -1,7 +1,7 @@
-import type { ReadTexts } from "../core/store/ranked-table.ts";
 import { type Ranking, RunReader, type RunRow } from "../core/store/reader.ts";
 import { outputsText, positionsText } from "../core/store/readings.ts";
 import { type RunQuery, readingOfRun } from "../core/store/record.ts";
+import type { ReadTexts } from "../core/store/run-texts.ts";
 import type { ListRequest, Mark, RankedRow, RowsReply, RowsRequest } from "../protocol/lists.ts";
 import { toPlace } from "./summaries.ts";
 

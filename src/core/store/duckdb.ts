@@ -13,6 +13,8 @@ export interface DatabaseOptions {
   readonly files?: readonly string[];
   /** A folder in which files may be read and written. */
   readonly folder?: string;
+  /** Threads of a statement; 1 unless told. */
+  readonly threads?: number;
   /** Errors as JSON with the position in the statement, for statements that hold what a person typed. */
   readonly errorsAsJson?: boolean;
 }
@@ -32,7 +34,7 @@ export class Database {
     const instance = await module.DuckDBInstance.create(":memory:", {
       autoinstall_known_extensions: "false",
       autoload_known_extensions: "false",
-      threads: "1",
+      threads: String(options.threads ?? 1),
       memory_limit: `${megabytes}MB`,
       temp_directory: options.temporary ?? "",
     });
@@ -62,6 +64,11 @@ export class Database {
     } catch (error) {
       throw storeError(error);
     }
+  }
+
+  /** Another connection, for statements that run beside the others; whoever asked for it closes it. */
+  connect(): Promise<DuckDBConnection> {
+    return this.instance.connect();
   }
 
   /** Ends the statement that runs, with an error. */

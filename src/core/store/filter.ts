@@ -48,12 +48,3 @@ export function wordsCondition(text: string): string | undefined {
   );
   return conditions.length === 0 ? undefined : conditions.join(" AND ");
 }
-
-/** Condition that a number lies in a range; the range is written with all its digits. */
-export function rangeCondition({ column, from, to }: NumberRange): string {
-  return `${column} BETWEEN ${literal(from)} AND ${literal(to)}`;
-}
-
-function literal(value: number): string {
-  return `${Number.isFinite(value) ? value : 0}::DOUBLE`;
-}

@@ -6,10 +6,11 @@ import { resolveInside } from "../paths.ts";
 import { Database, quote, storeError } from "./duckdb.ts";
 import type { RowFilter, RowSort } from "./filter.ts";
 import { readSmallFile, runFolder, tracinFolder } from "./folder.ts";
+import { listShape } from "./list-shape.ts";
 import { RankedTable } from "./ranked-table.ts";
 import { type RunRecord, recordSchema } from "./record.ts";
 import { count, hasQuery, number, type RunRow, rowColumns, text, toRow } from "./rows.ts";
-import { type SuspectOrder, suspectColumn } from "./suspect-order.ts";
+import type { SuspectOrder } from "./suspect-order.ts";
 import { recordFile, tableFile } from "./writer.ts";
 
 export type { RunRow } from "./rows.ts";
@@ -213,25 +214,24 @@ export class RunReader {
     };
   }
 
-  private expressions({ view, query, order }: Ranking): {
+  private expressions(ranking: Ranking): {
     value: string;
     where: string;
     direction: "ASC" | "DESC";
   } {
-    if (view === "suspects") {
-      const value = suspectColumn(order);
-      return { value, where: `NOT isnan(${value})`, direction: "DESC" };
-    }
-    if (view === "all") {
-      return { value: "example", where: "true", direction: "ASC" };
-    }
-    if (!this.hasQuery(query)) {
-      throw new TracInError("store", `The run has no query ${query}.`, { file: this.file });
-    }
-    const value = `score_${query}`;
-    return view === "proponents"
-      ? { value, where: `${value} > 0 AND NOT isnan(${value})`, direction: "DESC" }
-      : { value, where: `${value} < 0`, direction: "ASC" };
+    const shape = listShape(ranking, this.record, this.file);
+    const value = shape.value === "score" ? `score_${ranking.query}` : shape.value;
+    const conditions = {
+      positive: `${value} > 0 AND NOT isnan(${value})`,
+      negative: `${value} < 0`,
+      present: `NOT isnan(${value})`,
+      all: "true",
+    };
+    return {
+      value,
+      where: conditions[shape.keep],
+      direction: shape.descending ? "DESC" : "ASC",
+    };
   }
 
   private columns({ query }: Ranking): string {

@@ -4,9 +4,10 @@ import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { Database } from "../../../src/core/store/duckdb.ts";
 import { isCondition } from "../../../src/core/store/filter.ts";
-import { RankedTable, type ReadTexts } from "../../../src/core/store/ranked-table.ts";
+import { RankedTable } from "../../../src/core/store/ranked-table.ts";
 import type { Ranking } from "../../../src/core/store/reader.ts";
 import type { RunRecord } from "../../../src/core/store/record.ts";
+import type { ReadTexts } from "../../../src/core/store/run-texts.ts";
 
 const examples = 5000;
 const targets = ["ham", "spam"];
@@ -17,13 +18,15 @@ const target = (i: number) => targets[i % 2] ?? "";
 const all = Array.from({ length: examples }, (_, i) => i);
 
 let folder: string;
+let path: string;
 let table: RankedTable;
+const record = { examples, aggregate: false, queries: [{}] } as unknown as RunRecord;
 const texts: ReadTexts = async (start, end) =>
   all.slice(start, end).map((i) => (i % 1000 === 3 ? `Grüße, WINNER ${i}` : `plain ${i}`));
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "tracin-filter-"));
-  const path = join(folder, "scores.parquet");
+  path = join(folder, "scores.parquet");
   const database = await Database.open({ folder });
   await database.run(`COPY (SELECT i::INTEGER AS example, 'train.csv' AS file, (i + 2)::INTEGER AS line,
       1::INTEGER AS line_count, NULL::VARCHAR AS image, ['ham', 'spam'][1 + i % 2] AS target,
@@ -34,7 +37,6 @@ beforeAll(async () => {
       [i::FLOAT] AS parts_0
     FROM range(${examples}) t(i)) TO '${path}' (FORMAT parquet)`);
   database.close();
-  const record = { examples, aggregate: false, queries: [{}] } as unknown as RunRecord;
   table = await RankedTable.open(path, "scores.parquet", record);
 });
 
@@ -99,6 +101,81 @@ describe("lists", () => {
     expect(page.rows.map(({ index, parts }) => [index, parts])).toEqual(
       ranked.slice(10, 12).map((i) => [i, [i]]),
     );
+  });
+});
+
+describe("the rows", () => {
+  const asked: readonly Partial<Ranking>[] = [
+    { view: "proponents" },
+    { view: "suspects", sort: { column: "target", descending: true } },
+    { filter: { text: "target = 'spam' and score < 0" } },
+    { filter: { text: "winner" }, sort: { column: "loss", descending: false } },
+    { filter: { text: "text like '%WINNER%' or loss > 2.9" } },
+  ];
+  const limits = { memory: 64 << 20, text: 1 << 20, time: 20_000 };
+  const pagesOf = (opened: RankedTable) =>
+    Promise.all(asked.map((rest) => opened.page({ view: "all", query: 0, ...rest }, 3, 20, texts)));
+
+  it("are the same from the file, while they are copied, and from memory", async () => {
+    const opened = await RankedTable.open(path, "scores.parquet", record, limits);
+    const before = await pagesOf(opened);
+    expect(await opened.settle()).toBe(true);
+    expect(await pagesOf(opened)).toEqual(before);
+    // Another query has no scores here; coming back brings them again.
+    expect((await opened.page({ view: "all", query: 5 }, 0, 1, texts)).rows[0]?.score).toBe(0);
+    expect(await opened.settle()).toBe(true);
+    expect(await pagesOf(opened)).toEqual(before);
+    opened.close();
+  });
+
+  it("stay in the file where memory is too small for them, and the lists work", async () => {
+    const many = 700_000;
+    const large = join(folder, "large.parquet");
+    const database = await Database.open({ folder, memoryLimit: 512 << 20 });
+    await database.run(`COPY (SELECT i::INTEGER AS example, md5(i::VARCHAR) AS file, 1::INTEGER AS line,
+        1::INTEGER AS line_count, md5((i + 1)::VARCHAR) AS image, 'a' AS target, 'a' AS predicted,
+        0.5::FLOAT AS predicted_probability, NULL::VARCHAR AS suggested, NULL::FLOAT AS suggested_probability,
+        (i % 1000)::FLOAT AS loss, 0::FLOAT AS self_influence, [1::FLOAT] AS self_parts
+      FROM range(${many}) t(i)) TO '${large}' (FORMAT parquet)`);
+    database.close();
+    const own = { examples: many, aggregate: false, queries: [] } as unknown as RunRecord;
+    const opened = await RankedTable.open(large, "large.parquet", own, limits);
+    const list = () =>
+      opened.page(
+        { view: "suspects", query: -1, order: "loss", filter: { text: "loss >= 998" } },
+        0,
+        2,
+        texts,
+      );
+    const first = await list();
+    expect(await opened.settle()).toBe(false);
+    expect(await list()).toEqual(first);
+    expect(first.total).toBe((2 * many) / 1000);
+    expect(first.rows.map(({ index }) => index)).toEqual([999, 1999]);
+    opened.close();
+  });
+
+  it("refuse more text than the limit, and go on", async () => {
+    const opened = await RankedTable.open(path, "scores.parquet", record, {
+      ...limits,
+      text: 1000,
+    });
+    const words = () =>
+      opened.page({ view: "all", query: 0, filter: { text: "winner" } }, 0, 1, texts);
+    await expect(words()).rejects.toMatchObject({
+      kind: "store",
+      message: "The training data holds too much text to search.",
+    });
+    await expect(words()).rejects.toMatchObject({ kind: "store" });
+    expect((await opened.page({ view: "all", query: 0 }, 0, 1, texts)).total).toBe(examples);
+    opened.close();
+  });
+
+  it("answer nothing once the run is closed", async () => {
+    const opened = await RankedTable.open(path, "scores.parquet", record, limits);
+    const page = opened.page({ view: "all", query: 0 }, 0, 1, texts);
+    opened.close();
+    await expect(page).rejects.toMatchObject({ message: "The run was closed." });
   });
 });
 

@@ -1,0 +1,40 @@
+import { TracInError } from "../errors.ts";
+import type { Ranking } from "./reader.ts";
+import type { RunRecord } from "./record.ts";
+import { hasQuery } from "./rows.ts";
+import { suspectColumn } from "./suspect-order.ts";
+
+/** How a list is narrowed and ranked when nobody says otherwise. */
+export interface ListShape {
+  /** The number by which it is ranked: the score on its query, or a column of the run's table. */
+  readonly value: "score" | "example" | ReturnType<typeof suspectColumn>;
+  /** Which of these numbers are in the list. */
+  readonly keep: "positive" | "negative" | "present" | "all";
+  readonly descending: boolean;
+}
+
+/** @throws kind `store` for a list of a query that the run does not have */
+export function listShape(
+  { view, query, order }: Ranking,
+  record: RunRecord,
+  file: string,
+): ListShape {
+  switch (view) {
+    case "suspects":
+      return { value: suspectColumn(order), keep: "present", descending: true };
+    case "all":
+      return { value: "example", keep: "all", descending: false };
+    case "proponents":
+    case "opponents": {
+      if (!hasQuery(record, query)) {
+        throw new TracInError("store", `The run has no query ${query}.`, { file });
+      }
+      const isPositive = view === "proponents";
+      return {
+        value: "score",
+        keep: isPositive ? "positive" : "negative",
+        descending: isPositive,
+      };
+    }
+  }
+}
