@@ -85,7 +85,7 @@ if (values.programs === undefined) {
 if (values.bench) {
   bundles.push({
     ...node,
-    entryPoints: ["test/bench/bench.ts", "test/bench/score.ts"],
+    entryPoints: ["test/bench/bench.ts", "test/bench/score.ts", "test/bench/editor.ts"],
     outdir: "dist/bench",
   });
 }
