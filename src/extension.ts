@@ -6,7 +6,7 @@ import { SuspectProblems } from "./annotations/problems.ts";
 import { SuspectFixes } from "./annotations/quick-fixes.ts";
 import { RowAnnotations } from "./annotations/rows.ts";
 import { ShownMarks } from "./annotations/shown-marks.ts";
-import { explain } from "./commands/explain-prediction.ts";
+import { explain, queriesAgain } from "./commands/explain-prediction.ts";
 import { registerCommands } from "./commands/index.ts";
 import { Compute } from "./project/compute.ts";
 import { Projects } from "./project/projects.ts";
@@ -54,9 +54,10 @@ function register(context: ExtensionContext): Services {
       async ({ root }, label) => {
         const state = session.state;
         if (state.kind === "run") {
-          await explain(services, root, state.run.queries, label);
+          await explain(services, root, queriesAgain(state.run), label);
         }
       },
+      (root, given) => explain(services, root, [{ given }], "target"),
       reviews,
     ),
   );

@@ -1,5 +1,9 @@
+import { text as consumeText } from "node:stream/consumers";
 import { type Command, Option } from "commander";
+import { givenQuery } from "../compute/given.ts";
 import { runJob } from "../compute/job.ts";
+import type { GivenExample } from "../core/config/new-example.ts";
+import type { Project } from "../core/config/project.ts";
 import { Fingerprints } from "../core/store/inputs.ts";
 import { type Ranking, RunReader } from "../core/store/reader.ts";
 import { type RunRecord, readingOfRun } from "../core/store/record.ts";
@@ -13,7 +17,7 @@ import {
   printJson,
   withCommonOptions,
 } from "./context.ts";
-import { parseQueries, type QueryText, selectQueries } from "./queries.ts";
+import { explainedLabel, parseQueries, type QueryText, selectQueries } from "./queries.ts";
 import {
   answerJson,
   printAnswer,
@@ -25,8 +29,20 @@ import {
 } from "./run-output.ts";
 
 interface ExplainOptions extends CommonOptions {
+  readonly text?: string;
+  readonly image?: string;
+  readonly row?: string;
   readonly label: string;
   readonly top: number;
+}
+
+/** The example that the options give, if any. */
+async function givenExample(options: ExplainOptions): Promise<GivenExample | undefined> {
+  const { text, image, row } = options;
+  if (text === undefined && image === undefined && row === undefined) {
+    return undefined;
+  }
+  return { text: text === "-" ? await consumeText(process.stdin) : text, image, row };
 }
 
 interface SuspectsOptions extends CommonOptions {
@@ -36,21 +52,41 @@ interface SuspectsOptions extends CommonOptions {
 
 /** `tracin explain test:0`: which training examples made the model predict this? */
 export function explainCommand(program: Command, context: CommandContext): void {
-  withCommonOptions(
+  const command = withCommonOptions(
     program
       .command("explain")
       .description("rank the training examples by their score on one or more queries")
       .argument(
-        "<dataset:index...>",
+        "[dataset:index...]",
         "queries, such as test:0 or test:0-9 (inclusive)",
         (text, previous: QueryText[] | undefined) => [...(previous ?? []), parseQueries(text)],
       )
-      .option("--label <label>", '"target", "prediction" or the name of a label', "target")
+      .option(
+        "--text <text>",
+        'explain a text that is in no dataset; "-" reads it from standard input',
+      )
+      .option("--image <file>", "explain an image file that is in no dataset")
+      .option("--row <json>", "explain a row that is in no dataset, a JSON object with its fields")
+      .option(
+        "--label <label>",
+        '"target", "prediction" or the name of a label; the prediction where an example has no target',
+        "target",
+      )
       .option("--top <n>", "rows of each list", positive, 10),
-  ).action(async (texts: QueryText[], options: ExplainOptions) => {
-    const { record, root } = await ask(context, options, (project) =>
-      selectQueries(project, texts, options.label),
-    );
+  );
+  command.action(async (texts: QueryText[], options: ExplainOptions) => {
+    const given = await givenExample(options);
+    if (texts.length === 0 && given === undefined) {
+      command.error(
+        "error: name an example, such as test:0, or give one with --text, --image or --row",
+      );
+    }
+    const { record, root } = await ask(context, options, async (project) => [
+      ...selectQueries(project, texts, options.label),
+      ...(given === undefined
+        ? []
+        : [await givenQuery(project, given, explainedLabel(project, options.label))]),
+    ]);
     const reader = await RunReader.open(root, record.id);
     try {
       const answers = await readAnswers(reader, options.top);
@@ -87,7 +123,7 @@ export function suspectsCommand(program: Command, context: CommandContext): void
           .default(suspectOrders[0]),
       ),
   ).action(async (options: SuspectsOptions) => {
-    const { record, root } = await ask(context, options, () => []);
+    const { record, root } = await ask(context, options, async () => []);
     const reader = await RunReader.open(root, record.id);
     try {
       const rows = await reader.top(
@@ -113,13 +149,13 @@ export function suspectsCommand(program: Command, context: CommandContext): void
 async function ask(
   context: CommandContext,
   options: CommonOptions,
-  select: (project: Parameters<typeof selectQueries>[0]) => readonly QuerySelection[],
+  select: (project: Project) => Promise<readonly QuerySelection[]>,
 ): Promise<{ record: RunRecord; root: string }> {
   const { opened, progress } = await openWorkspace(context, options);
   try {
     const record = await runJob(
       opened,
-      { selection: select(opened.project) },
+      { selection: await select(opened.project) },
       {
         fingerprints: new Fingerprints(),
         started: context.started,

@@ -82,7 +82,8 @@ export function selectQueries(
   );
 }
 
-function explainedLabel(project: Project, label: string): QuerySelection["explain"] {
+/** What is explained, as `--label` names it. Throws kind `config` for a label that the model does not have. */
+export function explainedLabel(project: Project, label: string): QuerySelection["explain"] {
   if (label === "target" || label === "prediction") {
     return label;
   }

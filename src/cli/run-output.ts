@@ -46,9 +46,9 @@ export function printAnswer(
   out.write(
     [
       "",
-      paint(out, "bold", `${query.dataset}:${query.index}`) +
+      paint(out, "bold", query.given ? query.dataset : `${query.dataset}:${query.index}`) +
         paint(out, "dim", `  ${place(query.place)}`),
-      `  target      ${printable(query.target)}`,
+      ...(query.given && query.target === "" ? [] : [`  target      ${printable(query.target)}`]),
       ...predictionLines(query).map((line) => `  ${line}`),
       ...(query.explained === undefined ? [] : [`  explained   ${printable(query.explained)}`]),
       `  loss        ${query.losses.map(significant).join(" → ")}`,

@@ -3,8 +3,8 @@ import { TracInError } from "../core/errors.ts";
 import { relativeTo } from "../project/paths.ts";
 import type { ProjectFolder } from "../project/projects.ts";
 import type { Services } from "../project/services.ts";
-import type { ExampleRef } from "../protocol/examples.ts";
-import type { ExplainedLabel } from "../protocol/runs.ts";
+import type { QueryRef } from "../protocol/examples.ts";
+import type { ExplainedLabel, RunSummary } from "../protocol/runs.ts";
 import { exampleAtCursor, pickExample } from "./pick-example.ts";
 import { pickProject } from "./pick-project.ts";
 
@@ -25,25 +25,34 @@ export async function explainPrediction(services: Services, resource?: unknown):
 export async function explain(
   services: Services,
   root: string,
-  queries: readonly ExampleRef[],
+  queries: readonly QueryRef[],
   label: ExplainedLabel,
 ): Promise<void> {
   const [first] = queries;
   const title =
     first === undefined || queries.length > 1
       ? l10n.t("Explaining {0} predictions", queries.length)
-      : l10n.t("Explaining {0} {1}", first.dataset, first.index);
+      : "dataset" in first
+        ? l10n.t("Explaining {0} {1}", first.dataset, first.index)
+        : l10n.t("Explaining a new example");
   const run = services.session.start(root, title, (options) =>
     services.compute.request("explain", { root, queries, explain: label }, options),
   );
   await Promise.all([run, services.influence.reveal()]);
 }
 
+/** The queries of a run, to be asked about once more. */
+export function queriesAgain({ id, queries }: RunSummary): readonly QueryRef[] {
+  return queries.map(({ dataset, index, given }, query) =>
+    given ? { runId: id, query } : { dataset, index },
+  );
+}
+
 async function findQuery(
   services: Services,
   folder: ProjectFolder,
   uri: Uri | undefined,
-): Promise<ExampleRef | undefined> {
+): Promise<QueryRef | undefined> {
   if (uri === undefined) {
     return pickExample(services, folder);
   }
@@ -54,6 +63,10 @@ async function findQuery(
   }
   const example = await services.compute.request("locate", { root: folder.root, file });
   if (example === null) {
+    const { form } = await services.compute.request("open", { root: folder.root });
+    if (form.image && form.columns.length === 0) {
+      return { given: { image: uri.fsPath } };
+    }
     throw new TracInError(
       "data",
       l10n.t("This file is no example of a dataset in tracin.json."),

@@ -5,6 +5,7 @@ import { clearAnnotations, explainRow, goToInfluential, showAnnotations } from "
 import { applyReviews, exportResults, writeCleanedCopy } from "./apply-reviews.ts";
 import { chooseLayers } from "./choose-layers.ts";
 import { decideSuspect } from "./decide-suspect.ts";
+import { explainNew } from "./explain-new.ts";
 import { explainPrediction } from "./explain-prediction.ts";
 import { exportPyTorchModel } from "./export-pytorch-model.ts";
 import { findMislabelled } from "./find-mislabelled.ts";
@@ -20,6 +21,7 @@ type Command = (services: Services, ...parameters: readonly unknown[]) => unknow
 
 const COMMANDS: Readonly<Record<string, Command>> = {
   "tracin.explainPrediction": explainPrediction,
+  "tracin.explainNew": explainNew,
   "tracin.findMislabelled": findMislabelled,
   "tracin.reviewSuspects": reviewSuspects,
   "tracin.undoReview": undoReview,

@@ -39,7 +39,8 @@ export async function previewOf(project: Project, name: string, index: number): 
   }
 }
 
-function toPreview(preview: CorePreview): Preview {
+/** A preview as the protocol has it. */
+export function toPreview(preview: CorePreview): Preview {
   switch (preview.kind) {
     case "fields":
       return { kind: "fields", entries: preview.entries.map(({ name, value }) => [name, value]) };

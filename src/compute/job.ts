@@ -8,10 +8,11 @@ import { type Fingerprints, projectInputs } from "../core/store/inputs.ts";
 import { labelValues, type PredictionForm } from "../core/store/readings.ts";
 import type { RunQuery, RunRecord } from "../core/store/record.ts";
 import { RunWriter } from "../core/store/writer.ts";
-import { readingOf } from "../core/tracin/questions.ts";
+import { datasetOfQuery, readingOf } from "../core/tracin/questions.ts";
 import type { QueryResult, QuerySelection, ScoreProgress } from "../core/tracin/scores.ts";
 import type { Progress } from "../protocol/compute.ts";
 import { describeExamples, placeOf } from "./examples.ts";
+import { keepExample } from "./given.ts";
 import { type ScorerInUse, scoreAll } from "./scoring.ts";
 
 export interface Question {
@@ -52,10 +53,20 @@ export async function runJob(
   const report = (progress: ScoreProgress) => options.onProgress?.(withMessage(progress));
   report({ phase: "queries", done: 0, total: 1 });
   const results = await scorer.queries(selection, signal);
-  const queries = await Promise.all(results.map((result) => describeQuery(opened, result)));
-  const title = titleOf(queries, selection);
+  const described = await Promise.all(results.map((result) => describeQuery(opened, result)));
+  const title = titleOf(described, selection);
   const id = newRunId(created, selection.length === 0 ? title : `explain ${title}`);
-  const datasets = new Set(["train", ...selection.map(({ dataset }) => dataset)]);
+  const kept = selection.map(({ example }, position) =>
+    example === undefined
+      ? undefined
+      : keepExample(example, trainingData(project).target, id, position),
+  );
+  const queries = described.map((query, position) => {
+    const { given, place } = kept[position] ?? { given: undefined, place: query.place };
+    return given === undefined ? query : { ...query, given, place };
+  });
+  const stored = selection.filter(({ example }) => example === undefined);
+  const datasets = new Set(["train", ...stored.map(({ dataset }) => dataset)]);
   const inputs = projectInputs(project, opened.config, [...datasets]).then((list) =>
     options.fingerprints.take(project.root, list, signal),
   );
@@ -75,6 +86,9 @@ export async function runJob(
     signal,
   });
   try {
+    for (const { name, bytes } of kept.flatMap((keeping) => keeping?.files ?? [])) {
+      await writer.attach(name, bytes);
+    }
     const processes = await scoreAll(opened, {
       selection,
       aggregate,
@@ -149,8 +163,12 @@ function predictionForm(project: Project): PredictionForm {
 }
 
 async function describeQuery({ project }: ScorerInUse, result: QueryResult): Promise<RunQuery> {
-  const { dataset, index } = result.selection;
-  const [info] = await describeExamples(project, dataset, index, index + 1);
+  const { dataset, index, example } = result.selection;
+  const known = example === undefined ? await storedExample(project, dataset, index) : undefined;
+  const own =
+    example?.hasTarget === true
+      ? await project.encoder.targetTexts(datasetOfQuery(project, result.selection), 0, 1)
+      : [];
   const form = predictionForm(project);
   const explained =
     result.label !== undefined
@@ -161,12 +179,24 @@ async function describeQuery({ project }: ScorerInUse, result: QueryResult): Pro
   return {
     dataset,
     index,
-    place: { ...placeOf(project, dataset, index), rowHash: info?.rowHash },
-    target: info?.target ?? "",
+    place: known?.place ?? { file: dataset, line: 0, lineCount: 0 },
+    target: known?.target ?? own[0] ?? "",
     prediction: labelValues(form, result.prediction),
     ...summaryOf(project, form, result),
     ...(explained === undefined ? {} : { explained }),
     losses: [...result.losses],
+  };
+}
+
+async function storedExample(
+  project: Project,
+  dataset: string,
+  index: number,
+): Promise<Pick<RunQuery, "place" | "target">> {
+  const [info] = await describeExamples(project, dataset, index, index + 1);
+  return {
+    place: { ...placeOf(project, dataset, index), rowHash: info?.rowHash },
+    target: info?.target ?? "",
   };
 }
 
@@ -211,7 +241,7 @@ function titleOf(queries: readonly RunQuery[], selection: readonly QuerySelectio
   if (query === undefined || first === undefined) {
     return "suspects in train";
   }
-  const name = `${query.dataset} ${query.index}`;
+  const name = first.example === undefined ? `${query.dataset} ${query.index}` : query.dataset;
   if (queries.length > 1) {
     return `${name} and ${queries.length - 1} more`;
   }

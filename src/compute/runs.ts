@@ -113,6 +113,9 @@ export async function marksOf(reader: RunReader, limit: number, file?: string): 
     marks.push(toMark("suspect", row, row.loss, reading));
   }
   for (const [position, query] of record.queries.entries()) {
+    if (query.given !== undefined) {
+      continue; // it stands in the folder of the run alone
+    }
     const { place } = query;
     const loss =
       query.losses.reduce((sum, value) => sum + value, 0) / Math.max(1, query.losses.length);

@@ -9,13 +9,15 @@ import { Fingerprints } from "../core/store/inputs.ts";
 import { deleteRun, listRuns, readRecord } from "../core/store/reader.ts";
 import type { RunRecord } from "../core/store/record.ts";
 import type { ReadTexts } from "../core/store/run-texts.ts";
+import type { QuerySelection } from "../core/tracin/scores.ts";
 import type { ComputeApi, Progress } from "../protocol/compute.ts";
-import type { ExampleRef, Preview } from "../protocol/examples.ts";
+import type { ExampleRef, Preview, QueryRef } from "../protocol/examples.ts";
 import type { CallContext, Handlers } from "../protocol/rpc.ts";
-import type { RunSummary } from "../protocol/runs.ts";
+import type { ExplainedLabel, RunSummary } from "../protocol/runs.ts";
 import { planApply, writeCleaned } from "./apply.ts";
 import { estimate } from "./estimate.ts";
 import { describeExamples, placeOf, previewOf } from "./examples.ts";
+import { checkGiven, givenQuery, queryAgain } from "./given.ts";
 import { type Question, runJob, withMessage } from "./job.ts";
 import { decide, noteExcluded, reviewsOf, undoReview } from "./reviews.ts";
 import { marksOf, OpenRuns, pageOf, rankingOf } from "./runs.ts";
@@ -49,13 +51,22 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     return { record: reader.record, table: await reader.ranked() };
   };
 
-  const compute = (root: string, question: Question, { signal, report }: CallContext<Progress>) => {
+  const compute = (
+    root: string,
+    ask: (project: Project) => Promise<Question>,
+    { signal, report }: CallContext<Progress>,
+  ) => {
     const started = performance.now();
     report(withMessage({ phase: "opening", done: 0, total: 1 }));
     return oneAtATime.take(async () => {
       signal.throwIfAborted();
-      const record = await workspaces.useScorer(root, (opened) =>
-        runJob(opened, question, { fingerprints, started, onProgress: report, signal }),
+      const record = await workspaces.useScorer(root, async (opened) =>
+        runJob(opened, await ask(opened.project), {
+          fingerprints,
+          started,
+          onProgress: report,
+          signal,
+        }),
       );
       return summary(root, record);
     });
@@ -71,8 +82,16 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
           : workspaces.useLayers(root, layers, (opened) => estimate(opened, signal));
       }),
     explain: ({ root, queries, explain }, context) =>
-      compute(root, { selection: queries.map((query) => ({ ...query, explain })) }, context),
-    suspects: ({ root }, context) => compute(root, { selection: [] }, context),
+      compute(
+        root,
+        async (project) => ({
+          selection: await Promise.all(queries.map((query) => selected(project, query, explain))),
+        }),
+        context,
+      ),
+    checkExample: ({ root, given }) =>
+      workspaces.useProject(root, (project) => checkGiven(project, given)),
+    suspects: ({ root }, context) => compute(root, async () => ({ selection: [] }), context),
     listRuns: async ({ root }) =>
       Promise.all(
         (await listRuns(root)).map((run) =>
@@ -142,6 +161,22 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
       await writeConfig(root, parseConfig(JSON.stringify(config)));
     },
   };
+}
+
+/** The query that a person asks for. */
+async function selected(
+  project: Project,
+  query: QueryRef,
+  explain: ExplainedLabel,
+): Promise<QuerySelection> {
+  if ("given" in query) {
+    return givenQuery(project, query.given, explain);
+  }
+  if ("runId" in query) {
+    const record = await readRecord(project.root, query.runId);
+    return queryAgain(project, record, query.query, explain);
+  }
+  return { dataset: query.dataset, index: query.index, explain };
 }
 
 /** The example at a line of a data file, or the one of an image file. */

@@ -1,6 +1,7 @@
 import { readFile, stat } from "node:fs/promises";
 import { findCheckpoints } from "../core/checkpoints/discover.ts";
 import { checkpointFacts } from "../core/config/checkpoint-summary.ts";
+import { exampleForm } from "../core/config/example-form.ts";
 import type { Project } from "../core/config/project.ts";
 import { imageType } from "../core/datasets/images/decode.ts";
 import type { TracInError } from "../core/errors.ts";
@@ -14,6 +15,7 @@ import type { Place, Preview } from "../protocol/examples.ts";
 import type { ProjectSummary } from "../protocol/project.ts";
 import type { QueryCard, RunSummary } from "../protocol/runs.ts";
 import { previewOf } from "./examples.ts";
+import { previewGiven } from "./given.ts";
 
 const largestPreview = 4 << 20;
 
@@ -44,6 +46,7 @@ export function summarizeProject(project: Project): ProjectSummary {
       length,
     })),
     labels: encoder.labels,
+    form: exampleForm(project),
     loss: loss.type,
     layers: config.layers ?? "all",
   };
@@ -110,7 +113,11 @@ export async function previewQuery(
     if (image !== undefined) {
       return await imagePreview(root, image);
     }
-    return await useProject((project) => previewOf(project, query.dataset, query.index));
+    return await useProject((project) =>
+      query.given === undefined
+        ? previewOf(project, query.dataset, query.index)
+        : previewGiven(project, query.given),
+    );
   } catch {
     return previewPlace(query);
   }
@@ -148,6 +155,7 @@ function toCard(record: RunRecord, query: RunQuery, preview: Preview): QueryCard
   return {
     dataset: query.dataset,
     index: query.index,
+    ...(query.given === undefined ? {} : { given: true as const }),
     place: toPlace(query.place),
     preview,
     target: query.target,

@@ -226,15 +226,12 @@ export class Session extends Owner {
     }
     this.ref = ref;
     this.projects.use(root);
-    // Label names serve the panel's choice of labels only, so a project that no longer opens still shows its runs.
-    const labels = await this.compute.request("open", { root }).then(
-      (project) => project.labels,
-      () => undefined,
-    );
+    // Label names and the form of examples serve what is asked next, so a project that no longer opens still shows its runs.
+    const project = await this.compute.request("open", { root }).catch(() => undefined);
     if (this.ref !== ref) {
       return;
     }
-    this.show({ kind: "run", run, labels });
+    this.show({ kind: "run", run, labels: project?.labels, form: project?.form });
     await this.memento.update(REMEMBERED, ref);
   }
 

@@ -4,7 +4,7 @@
  * `SerializedError` (src/core/errors.ts) in its data.
  */
 
-import type { ExampleRef, Place, Preview } from "./examples.ts";
+import type { ExampleRef, GivenExample, Place, Preview, QueryRef } from "./examples.ts";
 import type {
   FilterCheck,
   FilterCheckRequest,
@@ -45,9 +45,11 @@ export interface ComputeApi {
   /** Scores all training examples on queries and saves a run. */
   explain(params: {
     readonly root: string;
-    readonly queries: readonly ExampleRef[];
+    readonly queries: readonly QueryRef[];
     readonly explain: ExplainedLabel;
   }): RunSummary;
+  /** Reads an example that stands in no dataset, as `explain` will. Throws kind `data` where it is none. */
+  checkExample(params: { readonly root: string; readonly given: GivenExample }): void;
   /** Self-influence and mean loss of all training examples, saved as a run. */
   suspects(params: { readonly root: string }): RunSummary;
   /** The saved runs, newest first; their queries stand for themselves by their places, without image or text. */

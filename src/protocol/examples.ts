@@ -20,6 +20,33 @@ export interface ExampleRef {
   readonly index: number;
 }
 
+/** An example that stands in no dataset, as a person gives it: at least one of them. */
+export interface GivenExample {
+  /** The text, where the features are made of one. */
+  readonly text?: string;
+  /** Absolute path of an image file. */
+  readonly image?: string;
+  /** A JSON object with the fields of a row. */
+  readonly row?: string;
+}
+
+/** An example to explain: of a dataset, given by a person, or a query of a run once more. */
+export type QueryRef =
+  | ExampleRef
+  | { readonly given: GivenExample }
+  | { readonly runId: string; readonly query: number };
+
+/** What an example of a project consists of. */
+export interface ExampleForm {
+  /** Columns that hold text. */
+  readonly texts: readonly string[];
+  readonly image: boolean;
+  /** All columns that the features read, those of texts among them. */
+  readonly columns: readonly string[];
+  /** Columns of the target. */
+  readonly target: readonly string[];
+}
+
 /** What a person is shown of an example. */
 export type Preview =
   | {

@@ -1,6 +1,6 @@
 import type { NotificationType, RequestType } from "vscode-messenger-common";
 import type { Progress } from "./compute.ts";
-import type { Place, Preview } from "./examples.ts";
+import type { ExampleForm, GivenExample, Place, Preview } from "./examples.ts";
 import type {
   FilterCheck,
   FilterCheckRequest,
@@ -22,6 +22,8 @@ export type PanelState =
       readonly kind: "run";
       readonly run: RunSummary;
       readonly labels: readonly string[] | undefined;
+      /** What an example of the project consists of; undefined where the project does not open any more. */
+      readonly form?: ExampleForm | undefined;
     };
 
 /** Panel -> host: sent once the panel can receive; the host answers with {@link stateChanged}. */
@@ -49,6 +51,14 @@ export const explainLabel: NotificationType<{
   readonly runId: string;
   readonly explain: ExplainedLabel;
 }> = { method: "explainLabel" };
+/**
+ * Panel -> host: explain an example that stands in no dataset; the person chooses its image file where it needs one. The
+ * answer is whether it is being explained (not where no file was chosen), or what is wrong with it.
+ */
+export const explainGiven: RequestType<
+  { readonly given: Pick<GivenExample, "text" | "row">; readonly image: boolean },
+  PanelReply<boolean>
+> = { method: "explainGiven" };
 /** Panel -> host: run one of the extension's own commands (the host checks the name against a list). */
 export const runCommand: NotificationType<{ readonly command: PanelCommand }> = {
   method: "runCommand",

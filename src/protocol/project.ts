@@ -1,5 +1,7 @@
 /** What a project amounts to: model, checkpoints, datasets, choice of layers; and what set-up found. */
 
+import type { ExampleForm } from "./examples.ts";
+
 export interface CheckpointSummary {
   readonly file: string;
   readonly learningRate: number;
@@ -47,6 +49,8 @@ export interface ProjectSummary {
   readonly checkpoints: readonly CheckpointSummary[];
   readonly datasets: readonly DatasetSummary[];
   readonly labels: readonly string[] | undefined;
+  /** What an example consists of. */
+  readonly form: ExampleForm;
   readonly loss: string;
   /** The choice of layers: all, last, or name patterns. */
   readonly layers: "all" | "last" | readonly string[];

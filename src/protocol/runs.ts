@@ -36,6 +36,8 @@ export interface PositionsReading {
 
 /** What is known of a run's query. */
 export interface QueryCard extends ExampleRef {
+  /** Whether it stands in no dataset: a person gave it, and the run keeps it. */
+  readonly given?: true;
   readonly place: Place;
   readonly preview: Preview;
   /** The example's target as text. */

@@ -15,11 +15,13 @@ import { Owner } from "../project/disposable.ts";
 import { showError } from "../project/messages.ts";
 import type { Reviews } from "../project/reviews.ts";
 import type { Session } from "../project/session.ts";
+import type { GivenExample } from "../protocol/examples.ts";
 import type { RankedView } from "../protocol/lists.ts";
 import {
   cancel,
   checkFilter,
   decide,
+  explainGiven,
   explainLabel,
   getHistogram,
   getRows,
@@ -34,6 +36,7 @@ import {
 import type { Decision } from "../protocol/reviews.ts";
 import { loadPanel } from "./panel-page.ts";
 import { Panels } from "./panels.ts";
+import { pickImage } from "./pick-image.ts";
 import { revealPlace } from "./reveal.ts";
 
 /** Asks for the shown query again with another label. */
@@ -41,6 +44,9 @@ export type ExplainAgain = (
   run: { readonly root: string; readonly runId: string },
   label: "target" | "prediction" | number,
 ) => Promise<void>;
+
+/** Explains an example that stands in no dataset. */
+export type ExplainGiven = (root: string, given: GivenExample) => Promise<void>;
 
 const PANEL_COMMANDS: ReadonlySet<PanelCommand> = new Set<PanelCommand>([
   "tracin.explainPrediction",
@@ -70,6 +76,7 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
     private readonly compute: Compute,
     private readonly session: Session,
     private readonly explainAgain: ExplainAgain,
+    private readonly explainGiven: ExplainGiven,
     private readonly reviews: Reviews,
   ) {
     super();
@@ -252,6 +259,21 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
           await revealPlace(run.root, place, what).catch(showError);
         }
       }),
+    );
+    this.own(
+      messenger.onRequest(explainGiven, ({ given, image }) =>
+        reply(async () => {
+          const root = this.session.run?.root;
+          const file = image ? await pickImage() : undefined;
+          if (root === undefined || (image && file === undefined)) {
+            return false;
+          }
+          const example = { ...given, ...(file === undefined ? {} : { image: file }) };
+          await this.compute.request("checkExample", { root, given: example });
+          void this.explainGiven(root, example).catch(showError);
+          return true;
+        }),
+      ),
     );
     this.own(
       messenger.onNotification(explainLabel, async ({ runId, explain }) => {

@@ -153,6 +153,11 @@ export class RunWriter {
     }
   }
 
+  /** Puts a file beside the table: its name appears with the run. */
+  async attach(name: string, bytes: Uint8Array): Promise<void> {
+    await writeFile(join(this.folder, name), bytes);
+  }
+
   /** Removes everything that was written; harmless after `finish`. */
   async discard(): Promise<void> {
     await this.queue.catch(() => undefined);

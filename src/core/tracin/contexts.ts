@@ -62,7 +62,10 @@ export class QuerySide {
 
   /** Reads the queries, settles which label of each is explained, and reports predictions and losses. */
   resolve(selection: readonly QuerySelection[], signal?: AbortSignal): Promise<ResolvedQueries> {
-    const key = JSON.stringify(selection);
+    // A new example's own key stands for its image.
+    const key = JSON.stringify(selection, (_, value: unknown) =>
+      value instanceof Uint8Array ? undefined : value,
+    );
     if (this.latest?.key !== key) {
       const resolved = this.evaluateQueries(selection, signal);
       this.latest = { key, resolved };

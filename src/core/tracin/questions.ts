@@ -1,5 +1,7 @@
-import { datasetOf, type LossSpec, type Project } from "../config/project.ts";
+import { datasetOf, type LossSpec, type Project, trainingData } from "../config/project.ts";
+import type { Dataset } from "../datasets/dataset.ts";
 import type { EncodedBatch } from "../datasets/encoder.ts";
+import { newExampleDataset } from "../datasets/new-example.ts";
 import type { Reading, TargetForm } from "../datasets/target-form.ts";
 import { TracInError } from "../errors.ts";
 import { float32, type Tensor } from "../graph/tensor.ts";
@@ -56,7 +58,7 @@ export async function encodeQueries(
 ): Promise<Feeds> {
   const singles: Feeds[] = [];
   for (const query of selection) {
-    const dataset = datasetOf(project, query.dataset);
+    const dataset = datasetOfQuery(project, query);
     if (!Number.isInteger(query.index) || query.index < 0 || query.index >= dataset.length) {
       throw new TracInError(
         "data",
@@ -71,6 +73,13 @@ export async function encodeQueries(
   return new Map(
     names.map((name) => [name, concatRows(singles.map((feeds) => feeds.get(name) as Tensor))]),
   );
+}
+
+/** The dataset that holds a query's example. */
+export function datasetOfQuery(project: Project, { dataset, example }: QuerySelection): Dataset {
+  return example === undefined
+    ? datasetOf(project, dataset)
+    : newExampleDataset(example, trainingData(project));
 }
 
 /** What is explained of each query: a class or output, or (undefined) all of its target or prediction. */

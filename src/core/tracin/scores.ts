@@ -1,3 +1,4 @@
+import type { NewExample } from "../datasets/new-example.ts";
 import type { Shape } from "../graph/tensor.ts";
 
 /** What is asked of the scorer. */
@@ -11,6 +12,8 @@ export interface QuerySelection {
    * that output alone, as if it were on).
    */
   readonly explain: "target" | "prediction" | number;
+  /** The example itself, where it stands in no dataset; `dataset` and `index` then only name it. */
+  readonly example?: NewExample;
 }
 
 /** Progress of a computation, in examples times checkpoints. */

@@ -112,6 +112,25 @@ describe("tracin explain and suspects", () => {
     }
   });
 
+  it("explains a row that is in no dataset as the same row of the test data", async () => {
+    const row =
+      '{"sepal_length": 6.0, "sepal_width": 3.4, "petal_length": 4.5, "petal_width": 1.6}';
+    const both = await tracin(["explain", "test:0", "--row", row, "--label", "0", "--json"]);
+    expect(both.code).toBe(0);
+    const [stored, given] = JSON.parse(both.out).queries;
+    expect(given.proponents).toEqual(stored.proponents);
+    expect(given.opponents).toEqual(stored.opponents);
+    const { code, out } = await tracin(["explain", "--row", row, "--quiet"]);
+    expect(code).toBe(0);
+    expect(out).toMatch(/new row {2}\.tracin\/runs\/\S+\/query-0\.json/);
+    expect(out).not.toMatch(/^ {2}target /m);
+    const none = await tracin(["explain"]);
+    expect([none.code, none.err]).toEqual([2, expect.stringMatching(/--text, --image or --row/)]);
+    const text = await tracin(["explain", "--text", "free money", "--quiet"]);
+    expect(text.code).toBe(1);
+    expect(text.err).toMatch(/No model input is made of a text here/);
+  });
+
   it("ranks suspects by either number", async () => {
     for (const order of ["selfInfluence", "loss"] as const) {
       const { code, out } = await tracin([
@@ -206,7 +225,7 @@ describe("tracin scores and self-influence", () => {
 describe("what goes wrong", () => {
   it.each([
     ["an unknown command", ["frobnicate"], 2, /unknown command/],
-    ["no query", ["explain"], 2, /missing required argument/],
+    ["no query", ["explain"], 2, /name an example, such as test:0/],
     ["a query that is none", ["explain", "test"], 2, /DATASET:INDEX/],
     ["a range that runs backwards", ["explain", "test:5-2"], 2, /no example number or range/],
     ["no output file", ["scores", "--queries", "test:0"], 2, /--out/],
