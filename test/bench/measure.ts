@@ -17,11 +17,16 @@ export interface ProcessResult {
   readonly peakMemory: number;
 }
 
-/** Runs a program to its end and watches its memory. Throws when it fails. */
+/** Runs a program to its end and watches its memory. Throws when it fails, with what it said last. */
 export async function runProcess(command: string, args: readonly string[]): Promise<ProcessResult> {
   const started = performance.now();
-  const child = spawn(command, args, { stdio: ["ignore", "pipe", "inherit"] });
+  const child = spawn(command, args, { stdio: ["ignore", "pipe", "pipe"] });
   let output = "";
+  let complaint = "";
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    complaint += text;
+    process.stderr.write(text);
+  });
   child.stdout.setEncoding("utf8").on("data", (text: string) => {
     output += text;
   });
@@ -34,7 +39,8 @@ export async function runProcess(command: string, args: readonly string[]): Prom
   }).finally(() => clearInterval(sampler));
   const seconds = (performance.now() - started) / 1000;
   if (code !== 0) {
-    throw new Error(`${command} ${args.join(" ")} ended with ${code}.`);
+    const last = complaint.trim().split("\n").at(-1);
+    throw new Error(last || `${command} ${args.join(" ")} ended with ${code}.`);
   }
   return { lastLine: output.trim().split("\n").at(-1) ?? "", seconds, peakMemory };
 }

@@ -2,12 +2,15 @@
  * The measured program: scores of the queries and self-influence of all training examples of a workspace, exactly as
  * the extension and the command line compute them. Prints one line of JSON.
  *
- *     node score.js FOLDER DATASET QUERIES OUT [--twice]
- *     node score.js FOLDER --work QUERIES        multiply-adds per example and checkpoint
- *     node score.js --engine                     loads the engine and ends
+ *     node score.js FOLDER --dataset NAME --queries N --out FOLDER [--twice]
+ *     node score.js FOLDER --queries N --work       multiply-adds per example and checkpoint
+ *     node score.js --warm                          loads the engine and ends
+ *
+ * Settings of the product: --engine, --processes, --layers, --memory-limit.
  */
 import { writeFileSync } from "node:fs";
 import { join } from "node:path";
+import { parseArgs } from "node:util";
 import { type OpenScorer, openScorer, scoreAll } from "../../src/compute/scoring.ts";
 import { computeSettings, engineFor } from "../../src/compute/settings.ts";
 import { trainingData } from "../../src/core/config/project.ts";
@@ -16,26 +19,44 @@ import { planBatch } from "../../src/core/tracin/programs.ts";
 import { multiplyAdds } from "./work.ts";
 
 async function main(): Promise<void> {
-  const [root = "", dataset = "", queries = "", out] = process.argv.slice(2);
-  if (root === "--engine") {
-    await engineFor(computeSettings({}));
-    return;
-  }
-  if (dataset === "--work") {
-    await describeWork(root, Number(queries));
-    return;
-  }
-  const count = Number(queries);
-  const first = performance.now();
-  const opened = await openScorer({
-    root,
-    config: "tracin.json",
-    settings: computeSettings({ shardProgram: join(__dirname, "../shard.js") }),
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: {
+      dataset: { type: "string", default: "query" },
+      queries: { type: "string", default: "10" },
+      out: { type: "string" },
+      engine: { type: "string" },
+      processes: { type: "string" },
+      layers: { type: "string" },
+      "memory-limit": { type: "string" },
+      twice: { type: "boolean", default: false },
+      work: { type: "boolean", default: false },
+      warm: { type: "boolean", default: false },
+    },
   });
-  const { scores, self, processes } = await answer(opened, dataset, count);
+  const settings = computeSettings({
+    engine: values.engine,
+    processes: Number(values.processes ?? 0),
+    memoryLimit: Number(values["memory-limit"] ?? 0),
+    shardProgram: join(__dirname, "../shard.js"),
+  });
+  if (values.warm) {
+    await engineFor(settings);
+    return;
+  }
+  const count = Number(values.queries);
+  const layers = values.layers === "last" ? "last" : undefined;
+  const first = performance.now();
+  const root = positionals[0] ?? ".";
+  const opened = await openScorer({ root, config: "tracin.json", settings, layers });
+  if (values.work) {
+    await describeWork(opened, count);
+    return;
+  }
+  const { scores, self, processes } = await answer(opened, values.dataset, count);
   const again = performance.now();
-  if (process.argv.includes("--twice")) {
-    await answer(opened, dataset, count);
+  if (values.twice) {
+    await answer(opened, values.dataset, count);
   }
   const line: ScoreLine = {
     examples: self.length,
@@ -44,9 +65,9 @@ async function main(): Promise<void> {
     openingSeconds: (again - first) / 1000,
     runningSeconds: (performance.now() - again) / 1000,
   };
-  if (out !== undefined) {
-    writeFileSync(join(out, "scores.bin"), new Uint8Array(scores.buffer));
-    writeFileSync(join(out, "self.bin"), new Uint8Array(self.buffer));
+  if (values.out !== undefined) {
+    writeFileSync(join(values.out, "scores.bin"), new Uint8Array(scores.buffer));
+    writeFileSync(join(values.out, "self.bin"), new Uint8Array(self.buffer));
   }
   process.stdout.write(`${JSON.stringify(line)}\n`);
   await opened.close();
@@ -70,8 +91,7 @@ async function answer(opened: OpenScorer, dataset: string, count: number) {
 }
 
 /** Prints how many multiply-adds one example costs at one checkpoint, without scoring anything. */
-async function describeWork(root: string, queries: number): Promise<void> {
-  const opened = await openScorer({ root, config: "tracin.json", settings: computeSettings({}) });
+async function describeWork(opened: OpenScorer, queries: number): Promise<void> {
   const { graph } = await opened.scorer.plan(queries);
   const perBatch = await multiplyAdds(graph, onnxruntimeEngine());
   process.stdout.write(`${JSON.stringify({ multiplyAdds: perBatch / planBatch })}\n`);

@@ -9,32 +9,38 @@ import { normal, uniform } from "./random.ts";
 
 export type Architecture = "mlp" | "cnn";
 
-/** One of the two workloads that the bench is about. */
+/** One of the workloads that need no PyTorch. */
 export interface Workload {
   readonly architecture: Architecture;
   readonly examples: number;
   readonly queries: number;
   readonly checkpoints: number;
+  /** Width of the first hidden layer of the MLP; the second is half as wide. 128 unless told. */
+  readonly hidden?: number;
 }
 
-const shapes: Readonly<Record<Architecture, Readonly<Record<string, readonly number[]>>>> = {
-  mlp: {
-    "fc1.weight": [128, 784],
-    "fc1.bias": [128],
-    "fc2.weight": [64, 128],
-    "fc2.bias": [64],
-    "fc3.weight": [10, 64],
-    "fc3.bias": [10],
-  },
-  cnn: {
-    "conv1.weight": [16, 1, 3, 3],
-    "conv1.bias": [16],
-    "conv2.weight": [32, 16, 3, 3],
-    "conv2.bias": [32],
-    "fc.weight": [10, 1568],
-    "fc.bias": [10],
-  },
+type Shapes = Readonly<Record<string, readonly number[]>>;
+
+const cnnShapes: Shapes = {
+  "conv1.weight": [16, 1, 3, 3],
+  "conv1.bias": [16],
+  "conv2.weight": [32, 16, 3, 3],
+  "conv2.bias": [32],
+  "fc.weight": [10, 1568],
+  "fc.bias": [10],
 };
+
+function mlpShapes(hidden: number): Shapes {
+  const half = hidden / 2;
+  return {
+    "fc1.weight": [hidden, 784],
+    "fc1.bias": [hidden],
+    "fc2.weight": [half, hidden],
+    "fc2.bias": [half],
+    "fc3.weight": [10, half],
+    "fc3.bias": [10],
+  };
+}
 
 /**
  * Writes a workspace (`tracin.json`, model, checkpoints, data) into a folder, in the form that the peers read too
@@ -42,21 +48,19 @@ const shapes: Readonly<Record<Architecture, Readonly<Record<string, readonly num
  */
 export function writeWorkspace(folder: string, workload: Workload): void {
   mkdirSync(folder, { recursive: true });
-  const { architecture, examples, queries, checkpoints } = workload;
+  const { architecture, examples, queries, checkpoints, hidden = 128 } = workload;
+  const shapes = architecture === "mlp" ? mlpShapes(hidden) : cnnShapes;
   const digits = readDigits(examples + queries);
   writeDigits(folder, "train", digits.slice(0, examples));
   writeDigits(folder, "query", digits.slice(examples));
   const draw = normal(uniform(1));
   const rates = Array.from({ length: checkpoints }, () => 0.1);
   for (let index = 1; index <= checkpoints; index++) {
-    writeSafetensors(
-      join(folder, `checkpoint-${index}.safetensors`),
-      weightsOf(architecture, draw),
-    );
+    writeSafetensors(join(folder, `checkpoint-${index}.safetensors`), weightsOf(shapes, draw));
   }
   writeFileSync(
     join(folder, "model.onnx"),
-    encodeGraph(modelOf(architecture, weightsOf(architecture, draw))),
+    encodeGraph(modelOf(architecture, weightsOf(shapes, draw))),
   );
   writeFileSync(join(folder, "bench.json"), JSON.stringify({ learningRates: rates }));
   const config = {
@@ -116,9 +120,9 @@ function writeArray(
   writeFileSync(path, Buffer.concat([start, Buffer.from(header), new Uint8Array(data.buffer)]));
 }
 
-function weightsOf(architecture: Architecture, draw: () => number): Map<string, Tensor> {
+function weightsOf(shapes: Shapes, draw: () => number): Map<string, Tensor> {
   return new Map(
-    Object.entries(shapes[architecture]).map(([name, shape]) => {
+    Object.entries(shapes).map(([name, shape]) => {
       const spread = Math.sqrt(2 / Math.max(1, sizeOf(shape.slice(1))));
       const data = Float32Array.from({ length: sizeOf(shape) }, () => spread * draw());
       return [name, float32(shape, data)];

@@ -1,6 +1,9 @@
-"""Bench peer: captum's TracInCP, scores and self-influence, sample-wise gradients per batch.
+"""Bench peer: captum's TracInCP, scores and self-influence.
 
     python captum_peer.py FOLDER --arch mlp
+
+Gradients of the examples of a batch come from one pass where captum can do that: in models of nothing but linear layers and convolutions. Elsewhere it takes
+the gradient of each example by itself, and the batch does not matter.
 """
 
 import warnings
@@ -9,26 +12,27 @@ from pathlib import Path
 from captum.influence import TracInCP
 from torch import nn
 from torch.utils.data import TensorDataset
-
 from workspace import main
+
+IN_ONE_PASS = ("mlp", "cnn")
 
 
 def prepare(workspace, batch):
-    model = workspace.model()
     rates = dict(enumerate(workspace.rates))
 
     def load(module, number):
-        module.load_state_dict(workspace.states[number])
+        module.load_state_dict(workspace.states[number], strict=False)
         return rates[number]
 
+    at_once = workspace.architecture in IN_ONE_PASS
     tracin = TracInCP(
-        model,
+        workspace.model(),
         TensorDataset(workspace.train_x, workspace.train_y),
         list(rates),
         load,
-        loss_fn=nn.CrossEntropyLoss(reduction="sum"),
+        loss_fn=nn.CrossEntropyLoss(reduction="sum" if at_once else "none"),
         batch_size=batch,
-        sample_wise_grads_per_batch=True,
+        sample_wise_grads_per_batch=at_once,
     )
 
     def scores():
@@ -42,4 +46,4 @@ def prepare(workspace, batch):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    main("captum", Path(__file__).resolve(), [32, 64, 256], prepare)
+    main("captum", Path(__file__).resolve(), lambda name: [32, 64, 256] if name in IN_ONE_PASS else [32], prepare)

@@ -83,4 +83,4 @@ def prepare(workspace, batch):
 
 
 if __name__ == "__main__":
-    main("torch", Path(__file__).resolve(), [32, 64, 256, 1024], prepare)
+    main("torch", Path(__file__).resolve(), lambda _: [32, 64, 256, 1024], prepare)

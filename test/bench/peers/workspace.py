@@ -1,4 +1,4 @@
-"""What both peers share: the bench workspace, its two models, and the search for the best threads and batch."""
+"""What the peers share: the bench workspace, and the search for the best threads and batch."""
 
 import argparse
 import json
@@ -10,38 +10,8 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from models import MODELS
 from safetensors.torch import load_file
-from torch import nn
-
-
-class Mlp(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.fc1 = nn.Linear(784, 128)
-        self.fc2 = nn.Linear(128, 64)
-        self.fc3 = nn.Linear(64, 10)
-        self.relu1 = nn.ReLU()
-        self.relu2 = nn.ReLU()
-
-    def forward(self, x):
-        return self.fc3(self.relu2(self.fc2(self.relu1(self.fc1(x)))))
-
-
-class Cnn(nn.Module):
-    def __init__(self):
-        super().__init__()
-        self.conv1 = nn.Conv2d(1, 16, 3, padding=1)
-        self.conv2 = nn.Conv2d(16, 32, 3, padding=1)
-        self.fc = nn.Linear(1568, 10)
-        self.relu1 = nn.ReLU()
-        self.relu2 = nn.ReLU()
-        self.pool1 = nn.MaxPool2d(2)
-        self.pool2 = nn.MaxPool2d(2)
-        self.flatten = nn.Flatten()
-
-    def forward(self, x):
-        x = self.pool1(self.relu1(self.conv1(x)))
-        return self.fc(self.flatten(self.pool2(self.relu2(self.conv2(x)))))
 
 
 class Workspace:
@@ -49,14 +19,19 @@ class Workspace:
 
     def __init__(self, folder, architecture, limit=None):
         self.architecture = architecture
-        shape = (-1, 784) if architecture == "mlp" else (-1, 1, 28, 28)
+        self.kind = MODELS[architecture]
 
         def tensor(name):
             return torch.from_numpy(np.load(folder / f"{name}.npy"))
 
-        self.train_x = tensor("train_x")[:limit].reshape(shape)
+        shape = getattr(self.kind, "shape", None)
+
+        def inputs(name):
+            return tensor(name) if shape is None else tensor(name).reshape(-1, *shape)
+
+        self.train_x = inputs("train_x")[:limit]
         self.train_y = tensor("train_y")[:limit]
-        self.query_x = tensor("query_x").reshape(shape)
+        self.query_x = inputs("query_x")
         self.query_y = tensor("query_y")
         files = sorted(folder.glob("checkpoint-*.safetensors"), key=lambda file: int(file.stem.split("-")[1]))
         self.states = [load_file(file) for file in files]
@@ -65,7 +40,7 @@ class Workspace:
             raise SystemExit(f"{folder / 'bench.json'}: {len(self.rates)} learning rates for {len(files)} checkpoints")
 
     def model(self):
-        return (Mlp() if self.architecture == "mlp" else Cnn()).eval()
+        return self.kind().eval()
 
 
 def peak_memory():
@@ -81,36 +56,48 @@ def numbers(text):
 def main(peer, script, batches, prepare):
     """Command line of a peer.
 
-    `prepare(workspace, batch)` returns `score()`, which gives the scores [queries, training examples], and `self_influence()`,
-    which gives [training examples] or None when `score()` gave a pair of both. Each setting runs in a process of its own: warm-up on a few examples, then once with the
-    clock running. Prints one JSON object, that of the fastest setting.
+    `batches(architecture)` gives the batch sizes that are tried. `prepare(workspace, batch)` returns `score()`, which gives the scores
+    [queries, training examples], and `self_influence()`, which gives [training examples], or is None where `score()` gave a pair of both, or where
+    the peer has none. Each setting runs in a process of its own: warm-up on a few examples, then once with the clock running. Prints one JSON
+    object: that of the fastest setting, or `error` where none came to an end.
     """
     parser = argparse.ArgumentParser(prog=script.name)
     parser.add_argument("workspace", type=Path)
-    parser.add_argument("--arch", choices=["mlp", "cnn"], required=True)
+    parser.add_argument("--arch", choices=list(MODELS), required=True)
     parser.add_argument("--threads", type=numbers, default=[1, 2])
-    parser.add_argument("--batches", type=numbers, default=batches)
+    parser.add_argument("--batches", type=numbers)
     parser.add_argument("--limit", type=int, help="use the first training examples only")
     parser.add_argument("--out", type=Path, help="folder for the arrays; the workspace unless told")
     parser.add_argument("--one", action="store_true", help="measure the first setting in this process")
     parser.add_argument("--cold", action="store_true", help="no warm-up")
     options = parser.parse_args()
+    options.batches = options.batches or batches(options.arch)
     out = options.out or options.workspace
     if options.one:
         print(json.dumps(measure(peer, options, out, prepare)))
         return
-    runs = []
+    runs, error = [], None
     for threads in options.threads:
         for batch in options.batches:
-            command = [sys.executable, str(script), str(options.workspace), "--one", "--arch", options.arch]
-            command += ["--threads", str(threads), "--batches", str(batch), "--out", str(out)]
-            command += ["--limit", str(options.limit)] if options.limit else []
-            done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
+            done = subprocess.run(command_of(options, script, out, threads, batch), capture_output=True, text=True)
+            if done.returncode != 0:
+                error = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
+                print(f"{peer} {options.arch}: {threads} threads, batch {batch}: {error}", file=sys.stderr)
+                continue
             runs.append(json.loads(done.stdout.splitlines()[-1]))
             print(f"{peer} {options.arch}: {threads} threads, batch {batch}: {runs[-1]['seconds']:.2f} s", file=sys.stderr)
+    if not runs:
+        print(json.dumps({"peer": peer, "error": error}))
+        return
     best = min(runs, key=lambda run: run["seconds"])
     settings = [{key: run[key] for key in ("threads", "batch", "seconds", "peakMemoryBytes")} for run in runs]
     print(json.dumps(best | {"wholeSeconds": whole_process(options, script, best, out), "runs": settings}))
+
+
+def command_of(options, script, out, threads, batch):
+    command = [sys.executable, str(script), str(options.workspace), "--one", "--arch", options.arch]
+    command += ["--threads", str(threads), "--batches", str(batch), "--out", str(out)]
+    return command + (["--limit", str(options.limit)] if options.limit else [])
 
 
 def whole_process(options, script, best, out):
@@ -118,13 +105,11 @@ def whole_process(options, script, best, out):
 
     The shortest of three where that takes seconds at most, else one.
     """
-    command = [sys.executable, str(script), str(options.workspace), "--one", "--cold", "--arch", options.arch]
-    command += ["--threads", str(best["threads"]), "--batches", str(best["batch"]), "--out", str(out)]
-    command += ["--limit", str(options.limit)] if options.limit else []
+    command = [*command_of(options, script, out, best["threads"], best["batch"]), "--cold"]
     taken = []
     for _ in range(3 if best["seconds"] < 2 else 1):
         start = time.perf_counter()
-        subprocess.run(command, stdout=subprocess.DEVNULL, check=True)
+        subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, check=True)
         taken.append(time.perf_counter() - start)
     return min(taken)
 
@@ -138,23 +123,23 @@ def measure(peer, options, out, prepare):
     workspace = Workspace(options.workspace, options.arch, options.limit)
     score, self_influence = prepare(workspace, batch)
     start = time.perf_counter()
-    result = score()
-    between = time.perf_counter()
-    if self_influence is None:
-        scores, own = result
-    else:
-        scores, own = result, self_influence()
+    scores, between, own = score(), time.perf_counter(), None
+    if isinstance(scores, tuple):
+        scores, own = scores
+    elif self_influence is not None:
+        own = self_influence()
     end = time.perf_counter()
-    parts = {} if self_influence is None else {"scoreSeconds": between - start, "selfSeconds": end - between}
     out.mkdir(parents=True, exist_ok=True)
-    scores_file, self_file = out / f"{peer}-scores.npy", out / f"{peer}-self.npy"
-    np.save(scores_file, scores.numpy().astype(np.float32))
-    np.save(self_file, own.numpy().astype(np.float32))
+    scores_file = out / f"{peer}-scores.npy"
+    np.save(scores_file, np.ascontiguousarray(scores.numpy(), np.float32))
+    if own is not None:
+        np.save(out / f"{peer}-self.npy", own.numpy().astype(np.float32))
     return {
         "peer": peer,
         "architecture": options.arch,
         "seconds": end - start,
-        **parts,
+        "scoreSeconds": between - start,
+        "selfInfluence": own is not None,
         "peakMemoryBytes": peak_memory(),
         "threads": threads,
         "batch": batch,
@@ -162,6 +147,5 @@ def measure(peer, options, out, prepare):
         "checkpoints": len(workspace.states),
         "queries": len(workspace.query_y),
         "scoresFile": str(scores_file),
-        "selfFile": str(self_file),
         "torch": torch.__version__,
     }

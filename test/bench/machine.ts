@@ -1,0 +1,38 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { availableParallelism, cpus } from "node:os";
+
+const packages = ["torch", "captum", "dattri"];
+
+/** Where and with what a part was measured: one sentence for the document. */
+export function provenance(peak: number, python: string | undefined): string {
+  const date = new Date().toLocaleDateString("en-GB", {
+    day: "numeric",
+    month: "long",
+    year: "numeric",
+  });
+  const { version } = JSON.parse(
+    readFileSync("node_modules/onnxruntime-node/package.json", "utf8"),
+  ) as { version: string };
+  const machine = `${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores`;
+  const parts = [
+    machine,
+    `Node ${process.versions.node}`,
+    `onnxruntime-node ${version}`,
+    ...pythonVersions(python),
+    `matrix product on all cores: ${(peak / 1e9).toFixed(0)} billion multiply-adds per second`,
+  ];
+  return `*${date}: ${parts.join(", ")}.*`;
+}
+
+function pythonVersions(python: string | undefined): string[] {
+  if (python === undefined) {
+    return [];
+  }
+  const code = `from importlib.metadata import version
+for name in ${JSON.stringify(packages)}:
+    try: print(name, version(name))
+    except Exception: pass`;
+  const { stdout } = spawnSync(python, ["-c", code], { encoding: "utf8" });
+  return stdout.trim().split("\n");
+}
