@@ -28,7 +28,11 @@ import {
   runJson,
 } from "./run-output.ts";
 
-interface ExplainOptions extends CommonOptions {
+interface AskOptions extends CommonOptions {
+  readonly index: boolean;
+}
+
+interface ExplainOptions extends AskOptions {
   readonly text?: string;
   readonly image?: string;
   readonly row?: string;
@@ -45,7 +49,7 @@ async function givenExample(options: ExplainOptions): Promise<GivenExample | und
   return { text: text === "-" ? await consumeText(process.stdin) : text, image, row };
 }
 
-interface SuspectsOptions extends CommonOptions {
+interface SuspectsOptions extends AskOptions {
   readonly top: number;
   readonly order: NonNullable<Ranking["order"]>;
 }
@@ -72,7 +76,8 @@ export function explainCommand(program: Command, context: CommandContext): void 
         '"target", "prediction" or the name of a label; the prediction where an example has no target',
         "target",
       )
-      .option("--top <n>", "rows of each list", positive, 10),
+      .option("--top <n>", "rows of each list", positive, 10)
+      .option("--no-index", "compute all scores, also where a gradient index has estimates"),
   );
   command.action(async (texts: QueryText[], options: ExplainOptions) => {
     const given = await givenExample(options);
@@ -117,6 +122,7 @@ export function suspectsCommand(program: Command, context: CommandContext): void
       .command("suspects")
       .description("rank the training examples that are probably mislabelled")
       .option("--top <n>", "rows of the list", positive, 20)
+      .option("--no-index", "compute all numbers, also where a gradient index has them")
       .addOption(
         new Option("--order <which>", "what to rank by")
           .choices(suspectOrders)
@@ -148,14 +154,14 @@ export function suspectsCommand(program: Command, context: CommandContext): void
 /** Computes and saves a run. */
 async function ask(
   context: CommandContext,
-  options: CommonOptions,
+  options: AskOptions,
   select: (project: Project) => Promise<readonly QuerySelection[]>,
 ): Promise<{ record: RunRecord; root: string }> {
   const { opened, progress } = await openWorkspace(context, options);
   try {
     const record = await runJob(
       opened,
-      { selection: await select(opened.project) },
+      { selection: await select(opened.project), useIndex: options.index },
       {
         fingerprints: new Fingerprints(),
         started: context.started,

@@ -5,6 +5,7 @@ import { explainCommand, suspectsCommand } from "./ask.ts";
 import { cleanCommand, exportCommand } from "./clean.ts";
 import type { CommandContext } from "./context.ts";
 import { scoresCommand, selfInfluenceCommand } from "./export.ts";
+import { indexCommand } from "./gradient-index.ts";
 import { inspectCommand } from "./inspect.ts";
 import { paint } from "./terminal.ts";
 
@@ -24,6 +25,7 @@ async function main(args: readonly string[], context: CommandContext): Promise<n
   explainCommand(program, context);
   suspectsCommand(program, context);
   inspectCommand(program, context);
+  indexCommand(program, context);
   scoresCommand(program, context);
   selfInfluenceCommand(program, context);
   exportCommand(program, context);

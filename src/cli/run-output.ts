@@ -151,11 +151,25 @@ export function printRun({ out }: Terminal, record: RunRecord, root: string): vo
     `${record.checkpoints.length} checkpoints`,
     `${record.layers === "all" ? "all layers" : `layers: ${record.layers}`}`,
     ...(record.preconditioner === undefined ? [] : ["preconditioned"]),
+    ...(record.index === undefined ? [] : [indexText(record.index)]),
     record.engine,
     `${record.processes} ${record.processes === 1 ? "process" : "processes"}`,
     `${record.seconds.toFixed(1)} s`,
   ];
   out.write(`\n${paint(out, "dim", parts.join(" · "))}\nRun written to ${folder}\n`);
+}
+
+/** How the scores were found, where an index was asked. */
+function indexText({ kept, exact, reranked, agreement }: NonNullable<RunRecord["index"]>): string {
+  if (exact || agreement === undefined) {
+    return `from the index (${kept}), exact`;
+  }
+  const least = (values: readonly number[]) => Math.min(...values).toFixed(2);
+  return (
+    `from the index (${kept}): the ${reranked} best of each list exact, others estimated ` +
+    `(on ${agreement.examples} random examples: Spearman ${least(agreement.spearman)}, ` +
+    `${least(agreement.recall)} of the first ${agreement.top} found)`
+  );
 }
 
 /** A run as the JSON output shows it. */
@@ -171,6 +185,7 @@ export function runJson(record: RunRecord): unknown {
     layers: record.layers,
     parameters: record.parameters,
     preconditioner: record.preconditioner ?? "none",
+    index: record.index ?? null,
     engine: record.engine,
     processes: record.processes,
     seconds: record.seconds,

@@ -9,10 +9,16 @@ import { labelValues, type PredictionForm } from "../core/store/readings.ts";
 import type { RunQuery, RunRecord } from "../core/store/record.ts";
 import { RunWriter } from "../core/store/writer.ts";
 import { datasetOfQuery, readingOf } from "../core/tracin/questions.ts";
-import type { QueryResult, QuerySelection, ScoreProgress } from "../core/tracin/scores.ts";
+import type {
+  QueryResult,
+  QuerySelection,
+  ScoreChunk,
+  ScoreProgress,
+} from "../core/tracin/scores.ts";
 import type { Progress } from "../protocol/compute.ts";
 import { describeExamples, placeOf } from "./examples.ts";
 import { keepExample } from "./given.ts";
+import { indexRecord, scoreFromIndex, usableIndex } from "./index-answer.ts";
 import { type ScorerInUse, scoreAll } from "./scoring.ts";
 
 export interface Question {
@@ -20,6 +26,8 @@ export interface Question {
   readonly selection: readonly QuerySelection[];
   /** Sum the queries' gradients into one query. */
   readonly aggregate?: boolean;
+  /** False computes all scores exactly; otherwise an index of the project that is up to date is asked. */
+  readonly useIndex?: boolean;
 }
 
 /** What is explained where the labels at all positions are those that the model predicts. */
@@ -89,13 +97,17 @@ export async function runJob(
     for (const { name, bytes } of kept.flatMap((keeping) => keeping?.files ?? [])) {
       await writer.attach(name, bytes);
     }
-    const processes = await scoreAll(opened, {
+    const task = {
       selection,
       aggregate,
-      onChunk: (chunk) => writer.add(chunk),
+      onChunk: (chunk: ScoreChunk) => writer.add(chunk),
       onProgress: report,
       signal,
-    });
+    };
+    const manifest =
+      question.useIndex === false ? undefined : await usableIndex(opened, options.fingerprints);
+    const index = manifest && (await scoreFromIndex(opened, manifest, task));
+    const processes = index === undefined ? await scoreAll(opened, task) : 1;
     report({ phase: "writing", done: 0, total: 1 });
     const files = project.config.checkpoints.files;
     const fingerprints = await inputs;
@@ -123,6 +135,9 @@ export async function runJob(
         };
       }),
       ...(project.readPreconditioner === undefined ? {} : { preconditioner: "from-file" as const }),
+      ...(index === undefined || manifest === undefined
+        ? {}
+        : { index: indexRecord(manifest, index) }),
       layers: typeof opened.layers === "string" ? opened.layers : opened.layers.join(", "),
       parameters: [...scorer.parameters],
       loss: project.loss.type,

@@ -9,7 +9,7 @@ import { trainingData } from "../core/config/project.ts";
 import type { EngineChoice } from "../core/engines/choose.ts";
 import { TracInError } from "../core/errors.ts";
 import { sizeOf } from "../core/graph/tensor.ts";
-import { chunksOf } from "../core/tracin/chunks.ts";
+import { chunksOf, chunksOfRows } from "../core/tracin/chunks.ts";
 import type { Question } from "../core/tracin/compile.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import { Scorer } from "../core/tracin/scorer.ts";
@@ -104,7 +104,9 @@ export async function attachScorer(
       layers,
       encoder: project.encoder.state,
     });
-    helpers.take(helpersFor(project, settings, parameterSeconds(project)));
+    helpers.take(
+      helpersFor(project, settings, parameterSeconds(project, trainingData(project).length)),
+    );
     helpers.rest();
     const scorer = await Scorer.open(project, { engine, memoryLimit, layers });
     return { project, scorer, helpers, settings, choice, config, layers };
@@ -124,6 +126,8 @@ export interface ScoringTask {
   readonly selection: readonly QuerySelection[];
   /** Sum the queries' gradients into one query. */
   readonly aggregate: boolean;
+  /** Training examples to score, instead of all; the chunks' starts then count in this list. */
+  readonly rows?: readonly number[] | undefined;
   /** Receives chunks in any order; the next ones are held back until its promise is settled. */
   readonly onChunk: (chunk: ScoreChunk) => void | Promise<void>;
   readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
@@ -131,7 +135,7 @@ export interface ScoringTask {
 }
 
 /**
- * Scores all training examples. This process and its helpers take chunk after chunk from one list, so that all
+ * Scores the training examples. This process and its helpers take chunk after chunk from one list, so that all
  * finish together whatever their pace; a helper that has not started yet when the list is empty takes nothing.
  * All of them compute the same numbers.
  * @returns number of processes that worked
@@ -141,8 +145,12 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
   const { selection, aggregate } = task;
   const queries = aggregate ? Math.min(1, selection.length) : selection.length;
   const plan = await scorer.plan(queries, aggregate);
-  const examples = trainingData(project).length;
-  const chunks = chunksOf({ start: 0, end: examples }, scorer.chunkSize(plan, queries));
+  const examples = task.rows?.length ?? trainingData(project).length;
+  const size = scorer.chunkSize(plan, queries);
+  const chunks =
+    task.rows === undefined
+      ? chunksOf({ start: 0, end: examples }, size)
+      : chunksOfRows(task.rows, size);
   const failed = new AbortController();
   const signal = AbortSignal.any([task.signal, failed.signal]);
   const total = examples * project.checkpoints.length;
@@ -172,7 +180,7 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
     finish = resolve;
     failed.signal.addEventListener("abort", () => reject(failed.signal.reason), { once: true });
   });
-  const seconds = parameterSeconds(project) + valueSeconds(project, plan);
+  const seconds = parameterSeconds(project, examples) + valueSeconds(project, plan, examples);
   const job = { selection, aggregate, chunk: chunks.size, examples };
   // Those that run already are used in any case.
   const count = Math.max(helpers.count, helpersFor(project, settings, seconds));
@@ -238,14 +246,14 @@ const valueTime = 2e-9;
 const worthwhile = 0.25;
 
 /** Seconds that one process needs at least: each parameter is multiplied once forward and twice backward. */
-function parameterSeconds(project: Project): number {
-  const visits = trainingData(project).length * project.checkpoints.length;
+function parameterSeconds(project: Project, examples: number): number {
+  const visits = examples * project.checkpoints.length;
   return (visits * 3 * weightCount(project)) / productRate;
 }
 
 /** Seconds for the products of the question and for the values between the operators. */
-function valueSeconds(project: Project, plan: Question): number {
-  const visits = trainingData(project).length * project.checkpoints.length;
+function valueSeconds(project: Project, plan: Question, examples: number): number {
+  const visits = examples * project.checkpoints.length;
   return visits * (plan.cost / productRate + plan.floatsPerExample * valueTime);
 }
 

@@ -1,6 +1,7 @@
 import { readSync } from "node:fs";
 import { type FileHandle, open } from "node:fs/promises";
 import { type ErrorKind, TracInError } from "../errors.ts";
+import { readFully } from "../read-fully.ts";
 
 /** A file that is read by byte ranges; ranges are checked against its size before anything is allocated. */
 export class FileSource {
@@ -56,6 +57,19 @@ export class FileSource {
       done += bytesRead;
     }
     return bytes;
+  }
+
+  /** Fills `target` with the bytes from `offset` on. Throws beyond the end. */
+  async readTo(target: Uint8Array, offset: number): Promise<void> {
+    if (!isCount(offset) || offset + target.length > this.size) {
+      throw this.error(
+        `${target.length} bytes are expected here, but the file ends before.`,
+        offset,
+      );
+    }
+    if (!(await readFully(this.handle, target, offset))) {
+      throw this.error("The file became shorter while it was read.", offset);
+    }
   }
 
   /** Fills `target` from `position` on without waiting, and returns how many bytes it got. */

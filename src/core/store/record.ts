@@ -89,6 +89,27 @@ export const recordSchema = z.object({
   ),
   /** Present where gradients were multiplied with the optimizer's step sizes in the checkpoints. */
   preconditioner: z.literal("from-file").optional(),
+  /** How scores were found where a gradient index was asked; without it, all are exact. */
+  index: z
+    .object({
+      /** What the index keeps: `2048 x float32`, or `factors`. */
+      kept: z.string(),
+      /** Whether all scores are exact; else only those of `exactRows` are. */
+      exact: z.boolean(),
+      exactRows: z.array(z.int().nonnegative()),
+      /** Of each list, how many of the best estimates got exact scores. */
+      reranked: z.int().nonnegative(),
+      /** Estimates against exact scores over a random sample of the training examples; an entry for each query. */
+      agreement: z
+        .object({
+          examples: z.int().nonnegative(),
+          top: z.int().nonnegative(),
+          spearman: z.array(z.number()),
+          recall: z.array(z.number()),
+        })
+        .optional(),
+    })
+    .optional(),
   /** The choice of layers as text, and the parameters that it amounts to. */
   layers: z.string(),
   parameters: z.array(z.string()),

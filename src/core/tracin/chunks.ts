@@ -2,6 +2,8 @@
 export interface ExampleRange {
   readonly start: number;
   readonly end: number;
+  /** Where chosen examples are scored, their numbers: start and end then count in the list of all that are chosen. */
+  readonly rows?: readonly number[];
 }
 
 /** Gives out stretches of the training examples, each of them once; several workers may share one. */
@@ -12,6 +14,18 @@ export interface ChunkSource {
   readonly examples: number;
   /** The next chunk; undefined when all are taken. */
   next(): ExampleRange | undefined | Promise<ExampleRange | undefined>;
+}
+
+/** The chunks of chosen examples, in order. */
+export function chunksOfRows(rows: readonly number[], size: number) {
+  const chunks = chunksOf({ start: 0, end: rows.length }, size);
+  return {
+    ...chunks,
+    next: (): ExampleRange | undefined => {
+      const chunk = chunks.next();
+      return chunk && { ...chunk, rows: rows.slice(chunk.start, chunk.end) };
+    },
+  } satisfies ChunkSource;
 }
 
 /** The chunks of a range, in order. */

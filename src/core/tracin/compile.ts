@@ -178,6 +178,24 @@ export async function compileQueries(
   return { graph: builder.build(), parts };
 }
 
+/**
+ * Loss, prediction and whatever `emit` makes of the gradients of a batch. Every group of sites is by itself, and weighs
+ * like the others.
+ *
+ * @returns the graph and what `emit` has returned
+ */
+export async function compileGradients<Result>(
+  options: ForwardOptions,
+  reference: Engine,
+  emit: (forward: Forward, groups: readonly Omit<CompiledGroup, "form">[]) => Result,
+): Promise<{ readonly graph: Graph; readonly result: Result }> {
+  const unscaled = { ...options, scaling: undefined };
+  const { forward, groups } = await differentiated(unscaled, true, reference);
+  const result = emit(forward, groups);
+  emitLoss(forward);
+  return { graph: forward.builder.build(), result };
+}
+
 async function differentiated(
   options: ForwardOptions,
   aggregate: boolean,
@@ -254,7 +272,8 @@ function emitLoss(forward: Forward): void {
   }
 }
 
-function emitOutput(
+/** Declares a value as an output under a name of its own. */
+export function emitOutput(
   builder: GraphBuilder,
   value: string,
   name: string,

@@ -28,7 +28,7 @@ export interface CheckpointContext {
 }
 
 /** Queries as the graph takes them, and what is known of them. */
-interface ResolvedQueries {
+export interface ResolvedQueries {
   readonly feeds: Feeds;
   readonly results: readonly QueryResult[];
 }

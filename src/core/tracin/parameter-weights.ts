@@ -58,7 +58,10 @@ export async function scaleFeeds(
 }
 
 /** The parameter's rate as a multiple of the checkpoint's. */
-function relativeRate({ learningRate, parameterRates }: ProjectCheckpoint, name: string): number {
+export function relativeRate(
+  { learningRate, parameterRates }: ProjectCheckpoint,
+  name: string,
+): number {
   const own = parameterRates?.get(name);
   return own === undefined || learningRate === 0 ? 1 : own / learningRate;
 }

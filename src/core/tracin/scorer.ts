@@ -7,14 +7,14 @@ import { sizeOf } from "../graph/tensor.ts";
 import { type ProbedModel, probeModel } from "../models/probe.ts";
 import type { ChunkSource } from "./chunks.ts";
 import { outputs, type Question } from "./compile.ts";
-import { ContextCache, QuerySide } from "./contexts.ts";
+import { ContextCache, QuerySide, type ResolvedQueries } from "./contexts.ts";
 import { chooseForms, type FormChooser, type QuestionSize } from "./cost.ts";
 import { queryParts } from "./forms.ts";
 import { lossGraph } from "./forward.ts";
 import { checkIndependence } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
 import { scaleFeeds, scalingOf } from "./parameter-weights.ts";
-import { ProgramCache } from "./programs.ts";
+import { type ModelOptions, ProgramCache } from "./programs.ts";
 import { batchOf, type Feeds, feedsOf, targetForm } from "./questions.ts";
 import { floats, repeatRows } from "./rows.ts";
 import type { Scaling } from "./scaling.ts";
@@ -59,6 +59,8 @@ export class Scorer {
     private readonly project: Project,
     private readonly options: ScorerOptions,
     readonly probed: ProbedModel,
+    /** What every program of it is compiled from. */
+    readonly model: ModelOptions,
     /** Names of the parameters whose gradients count. */
     readonly parameters: readonly string[],
     private readonly programs: ProgramCache,
@@ -104,7 +106,7 @@ export class Scorer {
     const choose = options.chooseForms ?? chooseForms;
     const programs = new ProgramCache(options.engine, referenceEngine(), model, choose);
     await checkIndependence(project, programs, sample, examples);
-    return new Scorer(project, options, probed, parameters, programs, scaling);
+    return new Scorer(project, options, probed, model, parameters, programs, scaling);
   }
 
   /** Number of parameter elements that count. */
@@ -126,6 +128,11 @@ export class Scorer {
     signal?: AbortSignal,
   ): Promise<readonly QueryResult[]> {
     return (await this.querySide.resolve(selection, signal)).results;
+  }
+
+  /** The queries as the graph takes them, with what is explained as their targets, and what {@link queries} says. */
+  resolve(selection: readonly QuerySelection[], signal?: AbortSignal): Promise<ResolvedQueries> {
+    return this.querySide.resolve(selection, signal);
   }
 
   /**
@@ -160,7 +167,14 @@ export class Scorer {
     });
     const read = async () => {
       const range = await chunks.next();
-      return range && { ...range, encoded: await encoder.encode(train, range.start, range.end) };
+      return (
+        range && {
+          ...range,
+          encoded: await (range.rows === undefined
+            ? encoder.encode(train, range.start, range.end)
+            : encoder.encodeAt(train, range.rows)),
+        }
+      );
     };
     let done = 0;
     let current = await read();
@@ -189,7 +203,8 @@ export class Scorer {
           chunk.put(values, index, checkpoint.weight, row, rows);
           const broken = chunk.notFinite(index, row, rows);
           if (broken !== undefined) {
-            throw notFinite(checkpoint.file, train, start + broken);
+            const example = current.rows?.[broken] ?? start + broken;
+            throw notFinite(checkpoint.file, train, example);
           }
           done += rows;
           onProgress?.({ phase: "scoring", done, total });
@@ -329,7 +344,8 @@ function batchesOf(
   });
 }
 
-function notFinite(checkpoint: string, train: Dataset, row: number): TracInError {
+/** That an example has no finite loss or gradient at a checkpoint. */
+export function notFinite(checkpoint: string, train: Dataset, row: number): TracInError {
   const { file, line } = train.locator(row);
   return new TracInError(
     "checkpoint",

@@ -3,6 +3,7 @@ import { Command } from "commander";
 import { expect, it } from "vitest";
 import { explainCommand, suspectsCommand } from "../../../src/cli/ask.ts";
 import { scoresCommand, selfInfluenceCommand } from "../../../src/cli/export.ts";
+import { indexCommand } from "../../../src/cli/gradient-index.ts";
 import { inspectCommand } from "../../../src/cli/inspect.ts";
 
 it("names every command and option in docs/cli.md", async () => {
@@ -19,12 +20,13 @@ it("names every command and option in docs/cli.md", async () => {
     explainCommand,
     suspectsCommand,
     inspectCommand,
+    indexCommand,
     scoresCommand,
     selfInfluenceCommand,
   ]) {
     add(program, context);
   }
-  expect(program.commands).toHaveLength(5);
+  expect(program.commands).toHaveLength(6);
   for (const command of program.commands) {
     expect(text).toContain(`\`${command.name()}`);
     for (const option of command.options) {

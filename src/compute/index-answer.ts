@@ -1,0 +1,100 @@
+import { referenceEngine } from "../core/engines/reference/engine.ts";
+import { answerFromIndex, type IndexAnswer } from "../core/index/answer.ts";
+import type { IndexManifest } from "../core/index/manifest.ts";
+import { IndexPrograms } from "../core/index/programs.ts";
+import { kindOf } from "../core/index/settings.ts";
+import { indexState } from "../core/index/state.ts";
+import type { Fingerprints } from "../core/store/inputs.ts";
+import type { RunRecord } from "../core/store/record.ts";
+import { type ScorerInUse, type ScoringTask, scoreAll } from "./scoring.ts";
+
+/** The index of a project, if there is one that answers its questions as they are now. */
+export async function usableIndex(
+  { project, scorer }: ScorerInUse,
+  fingerprints: Fingerprints,
+): Promise<IndexManifest | undefined> {
+  // What is wrong with an index is said where it is looked at; a question can be answered without.
+  const state = await indexState(project, scorer.parameters, fingerprints).catch(() => undefined);
+  return state?.kind === "valid" ? state.manifest : undefined;
+}
+
+/** What a run remembers of an answer from an index. */
+export function indexRecord(
+  manifest: IndexManifest,
+  { exact, exactRows, reranked, agreement }: IndexAnswer,
+): NonNullable<RunRecord["index"]> {
+  return {
+    kept: keptText(manifest),
+    exact,
+    exactRows: [...exactRows],
+    reranked,
+    ...(agreement === undefined
+      ? {}
+      : {
+          agreement: {
+            ...agreement,
+            spearman: [...agreement.spearman],
+            recall: [...agreement.recall],
+          },
+        }),
+  };
+}
+
+/** What an index keeps of each example and checkpoint, as a person reads it. */
+export function keptText({ settings, width, exact }: IndexManifest): string {
+  return settings.type === "factors"
+    ? `factors, ${width} x float32`
+    : `${exact ? "whole gradients" : "sketches"}, ${width} x ${settings.numbers}`;
+}
+
+/**
+ * Scores all training examples from an index of the project, exactly where the ranking depends on it.
+ *
+ * @returns how the scores were found
+ */
+export async function scoreFromIndex(
+  opened: ScorerInUse,
+  manifest: IndexManifest,
+  task: ScoringTask,
+): Promise<IndexAnswer> {
+  const { project, scorer, settings, choice } = opened;
+  const programs = new IndexPrograms(choice.engine, referenceEngine(), scorer.model);
+  try {
+    return await answerFromIndex({
+      ...task,
+      project,
+      scorer,
+      index: { manifest, programs, layout: await programs.layout(kindOf(manifest.settings)) },
+      scoreRows: (rows) => scoreRows(opened, task, rows),
+      memoryLimit: settings.memoryLimit / 4,
+      threads: settings.processes,
+    });
+  } finally {
+    await programs.dispose();
+  }
+}
+
+/** The exact parts of chosen examples, [C, rows, queries]. */
+async function scoreRows(
+  opened: ScorerInUse,
+  { selection, aggregate, signal }: ScoringTask,
+  rows: readonly number[],
+): Promise<Float32Array> {
+  const checkpoints = opened.project.checkpoints.length;
+  const queries = aggregate ? Math.min(1, selection.length) : selection.length;
+  const parts = new Float32Array(checkpoints * rows.length * queries);
+  await scoreAll(opened, {
+    selection,
+    aggregate,
+    rows,
+    signal,
+    onChunk: ({ start, size, scoreParts }) => {
+      for (let checkpoint = 0; checkpoint < checkpoints; checkpoint++) {
+        const from = checkpoint * size * queries;
+        const to = (checkpoint * rows.length + start) * queries;
+        parts.set(scoreParts.subarray(from, from + size * queries), to);
+      }
+    },
+  });
+  return parts;
+}

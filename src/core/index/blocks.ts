@@ -1,0 +1,251 @@
+import { type Project, type ProjectCheckpoint, trainingData } from "../config/project.ts";
+import type { Dataset } from "../datasets/dataset.ts";
+import { TracInError, throwIfAborted } from "../errors.ts";
+import type { NamedTensor } from "../formats/safetensors-writer.ts";
+import { arrayClass, int64, sizeOf, type Tensor } from "../graph/tensor.ts";
+import { outputs } from "../tracin/compile.ts";
+import { batchOf, type Feeds, feedsOf } from "../tracin/questions.ts";
+import { notFinite } from "../tracin/scorer.ts";
+import { shardKey, tensorsKey, textKey } from "./keys.ts";
+import type { IndexBlock } from "./manifest.ts";
+import { pack } from "./number-type.ts";
+import { type IndexLayout, type IndexPrograms, indexOutputs } from "./programs.ts";
+import { type IndexSettings, kindOf } from "./settings.ts";
+import { shardFile, writeShard } from "./shard.ts";
+import { drawSketch } from "./sketch.ts";
+
+/** What every process that computes blocks of one index must know. */
+export interface BlockJob {
+  readonly settings: IndexSettings;
+  /** See `settingsKey`. */
+  readonly key: string;
+  /** Keys of the checkpoints' weights, in the project's order. */
+  readonly checkpoints: readonly string[];
+  readonly blockRows: number;
+  /** Absolute folder of the shards. */
+  readonly folder: string;
+}
+
+/** A finished block and what it took. */
+export interface FinishedBlock extends IndexBlock {
+  /** Shards that had to be computed; the others were there. */
+  readonly computed: number;
+}
+
+export interface BlockOptions {
+  /** Called with the examples (times checkpoints) that are done since the last call. */
+  readonly onProgress: (done: number) => void;
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface CheckpointInputs {
+  readonly weights: ReadonlyMap<string, Tensor>;
+  readonly random: ReadonlyMap<string, Tensor>;
+}
+
+/** Computes blocks of an index: examples are read once, then each checkpoint whose shard is missing takes its turn. */
+export class BlockBuilder {
+  private readonly inputs = new Map<string, CheckpointInputs>();
+  private bytes = 0;
+
+  private constructor(
+    private readonly project: Project,
+    private readonly programs: IndexPrograms,
+    private readonly layout: IndexLayout,
+    private readonly job: BlockJob,
+    /** Shards that are finished; grows. */
+    private readonly finished: Set<string>,
+    /** Bytes for the weights of checkpoints. */
+    private readonly memoryLimit: number,
+  ) {}
+
+  static async open(
+    project: Project,
+    programs: IndexPrograms,
+    job: BlockJob,
+    finished: ReadonlySet<string>,
+    memoryLimit: number,
+  ): Promise<BlockBuilder> {
+    const layout = await programs.layout(kindOf(job.settings));
+    return new BlockBuilder(project, programs, layout, job, new Set(finished), memoryLimit);
+  }
+
+  /** Computes and writes what is missing of the examples [start, end). */
+  async build(start: number, end: number, options: BlockOptions): Promise<FinishedBlock> {
+    const { project, job } = this;
+    const train = trainingData(project);
+    const feeds = feedsOf(await project.encoder.encode(train, start, end), project.loss);
+    const examples = tensorsKey(feeds);
+    const shards: string[] = [];
+    let computed = 0;
+    for (const [index, checkpoint] of project.checkpoints.entries()) {
+      throwIfAborted(options.signal);
+      const key = shardKey(job.key, job.checkpoints[index] as string, examples);
+      shards.push(key);
+      if (this.finished.has(key)) {
+        options.onProgress(end - start);
+        continue;
+      }
+      const tensors = await this.compute(feeds, start, end, index, checkpoint, options);
+      await writeShard(job.folder, key, tensors, {
+        checkpoint: checkpoint.file,
+        weights: job.checkpoints[index] as string,
+        examples,
+        settings: JSON.stringify(job.settings),
+      });
+      this.finished.add(key);
+      computed++;
+    }
+    const rows = await this.writePlaces(train, start, end);
+    return { start, size: end - start, rows, shards, computed };
+  }
+
+  private async compute(
+    feeds: Feeds,
+    start: number,
+    end: number,
+    index: number,
+    checkpoint: ProjectCheckpoint,
+    { onProgress, signal }: BlockOptions,
+  ): Promise<readonly NamedTensor[]> {
+    const { layout, job } = this;
+    const batch = Math.min(layout.batch, job.blockRows);
+    const program = await this.programs.build(kindOf(job.settings), batch);
+    const { weights, random } = await this.inputsOf(checkpoint, job.checkpoints[index] as string);
+    const size = end - start;
+    const collected = this.emptyTensors(size);
+    for (let row = 0; row < size; row += batch) {
+      throwIfAborted(signal);
+      const rows = Math.min(batch, size - row);
+      const values = await program.run(
+        new Map([...batchOf(feeds, row, rows, batch), ...weights, ...random]),
+      );
+      for (const { name, output, tensor } of collected) {
+        const width = sizeOf(tensor.shape.slice(1));
+        const value = values.get(output);
+        if (value === undefined || value.dtype !== tensor.dtype) {
+          throw new TracInError("internal", `The engine gave no ${tensor.dtype} "${name}".`);
+        }
+        // The element type is the same on both sides; the compiler cannot see it through the union.
+        (tensor.data as Float32Array).set(
+          value.data.subarray(0, rows * width) as Float32Array,
+          row * width,
+        );
+      }
+      onProgress(rows);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+    this.checkFinite(collected, checkpoint, start);
+    return collected.flatMap(({ name, tensor }): readonly NamedTensor[] => {
+      if (name !== indexOutputs.sketch || job.settings.type !== "sketch") {
+        return [[name, tensor]];
+      }
+      const width = tensor.shape[1] ?? 0;
+      const packed = pack(tensor.data as Float32Array, width, job.settings.numbers);
+      return [
+        [name, packed.sketch],
+        ...(packed.scales === undefined ? [] : [["scale", packed.scales] as const]),
+      ];
+    });
+  }
+
+  private emptyTensors(size: number) {
+    const { tensors, groups, readings } = this.layout;
+    const empty = (
+      name: string,
+      output: string,
+      shape: readonly number[],
+      dtype: Tensor["dtype"],
+    ) => {
+      const whole = [size, ...shape];
+      const data = new arrayClass[dtype](sizeOf(whole));
+      return { name, output, tensor: { dtype, shape: whole, data } as Tensor };
+    };
+    return [
+      ...tensors.map(({ name, dtype, shape }) => empty(name, name, shape, dtype)),
+      empty("self", indexOutputs.self, [groups.length], "float32"),
+      empty("loss", outputs.loss, [], "float32"),
+      ...(readings === 0 ? [] : [empty("prediction", outputs.prediction, [readings], "float32")]),
+    ];
+  }
+
+  private checkFinite(
+    collected: readonly { readonly name: string; readonly tensor: Tensor }[],
+    checkpoint: ProjectCheckpoint,
+    start: number,
+  ): void {
+    for (const { name, tensor } of collected) {
+      if (name === "self" || name === "loss") {
+        const width = sizeOf(tensor.shape.slice(1));
+        const broken = (tensor.data as Float32Array).findIndex((value) => !Number.isFinite(value));
+        if (broken !== -1) {
+          const train = trainingData(this.project);
+          throw notFinite(checkpoint.file, train, start + Math.floor(broken / width));
+        }
+      }
+    }
+  }
+
+  /** Weights and random tensors of a checkpoint; kept where there is room. */
+  private async inputsOf(checkpoint: ProjectCheckpoint, key: string): Promise<CheckpointInputs> {
+    const known = this.inputs.get(key);
+    if (known !== undefined) {
+      return known;
+    }
+    const { settings } = this.job;
+    const weights = await this.project.readWeights(checkpoint);
+    const random =
+      this.layout.sketch === undefined || settings.type !== "sketch"
+        ? new Map<string, Tensor>()
+        : drawSketch(this.layout.sketch, `${settings.seed} ${key}`);
+    const size = [...weights.values(), ...random.values()].reduce(
+      (total, { data }) => total + data.byteLength,
+      0,
+    );
+    if (this.bytes + size > this.memoryLimit) {
+      this.inputs.clear();
+      this.bytes = 0;
+    }
+    this.bytes += size;
+    const inputs = { weights, random };
+    this.inputs.set(key, inputs);
+    return inputs;
+  }
+
+  /** Writes where the examples stand, with the hashes of their rows, once for equal contents. */
+  private async writePlaces(train: Dataset, start: number, end: number): Promise<string> {
+    const hashes = await train.rowHashes?.(start, end);
+    const locators = Array.from({ length: end - start }, (_, row) => train.locator(start + row));
+    const files = [...new Set(locators.map(({ file }) => file))];
+    const images = locators.flatMap(({ image }) => image ?? []);
+    const metadata = {
+      files: JSON.stringify(files),
+      ...(images.length === 0 ? {} : { images: JSON.stringify(images) }),
+    };
+    const numbers = (pick: (locator: (typeof locators)[number]) => number): Tensor =>
+      int64([locators.length], locators.map(pick));
+    const rowHash =
+      hashes === undefined
+        ? undefined
+        : ({ dtype: "float64", shape: [hashes.length], data: hashes } as const);
+    const tensors: readonly NamedTensor[] = [
+      ["file", numbers(({ file }) => files.indexOf(file))],
+      ["line", numbers(({ line }) => line)],
+      ["lineCount", numbers(({ lineCount }) => lineCount)],
+      ["start", numbers((locator) => locator.start)],
+      ["end", numbers((locator) => locator.end)],
+      ...(rowHash === undefined ? [] : [["rowHash", rowHash] as const]),
+    ];
+    const key = textKey([start, metadata, tensorsKey(new Map(tensors))]);
+    if (!this.finished.has(key)) {
+      await writeShard(this.job.folder, key, tensors, metadata);
+      this.finished.add(key);
+    }
+    return key;
+  }
+}
+
+/** The rows files and shards that blocks name. */
+export function filesOf(blocks: readonly IndexBlock[]): ReadonlySet<string> {
+  return new Set(blocks.flatMap(({ rows, shards }) => [rows, ...shards]).map(shardFile));
+}

@@ -1,0 +1,159 @@
+import { mkdir, open, rename, rm } from "node:fs/promises";
+import { join } from "node:path";
+import * as z from "zod";
+import { TracInError } from "../errors.ts";
+import { resolveInside } from "../paths.ts";
+import { prepareFolder, readSmallFile } from "../store/folder.ts";
+import { inputSchema } from "../store/record.ts";
+import { indexPath } from "./shard.ts";
+
+const key = z.string().regex(/^[0-9a-f]{40}$/);
+const count = z.int().nonnegative();
+
+const settings = z.discriminatedUnion("type", [
+  z.object({
+    type: z.literal("sketch"),
+    size: z.int().positive(),
+    numbers: z.enum(["float32", "float16", "int8"]),
+    seed: z.int(),
+  }),
+  z.object({ type: z.literal("factors") }),
+]);
+
+const manifestSchema = z.object({
+  version: z.literal(1),
+  /** Version of TracIn that wrote it. */
+  tracin: z.string(),
+  /** ISO 8601. */
+  created: z.iso.datetime(),
+  settings,
+  /** Key of the parameters, loss and features; see {@link questionKey}. */
+  question: key,
+  engine: z.string(),
+  layers: z.string(),
+  parameters: z.array(z.string()),
+  /** Parameters of each group of sites: the columns of the tensor `self`. */
+  groups: z.array(z.array(z.string())),
+  /** Whether products of what is kept are exact. */
+  exact: z.boolean(),
+  /** Numbers per example and checkpoint, and of its prediction. */
+  width: count,
+  readings: count,
+  /** Examples in each block but the last. */
+  blockRows: z.int().positive(),
+  examples: count,
+  checkpoints: z.array(
+    z.object({
+      file: z.string(),
+      /** Of its weights. */
+      key,
+      /** Of the names of its tensors. */
+      names: key,
+    }),
+  ),
+  blocks: z.array(
+    z.object({
+      start: count,
+      size: z.int().positive(),
+      /** The shard with the places of the examples, and one for each checkpoint. */
+      rows: key,
+      shards: z.array(key),
+    }),
+  ),
+  /** Fingerprints of model, checkpoints and data. */
+  inputs: z.array(inputSchema),
+  /** Of all shards. */
+  bytes: count,
+});
+
+/** What `index.json` holds. */
+export type IndexManifest = z.infer<typeof manifestSchema>;
+/** Consecutive examples with the keys of their shards. */
+export type IndexBlock = IndexManifest["blocks"][number];
+
+const manifestFile = "index.json";
+/** A million examples in blocks of 16 with ten checkpoints have 30 MB. */
+const mostBytes = 256 * 2 ** 20;
+
+/** Creates the folder of the index and returns that of its shards. */
+export async function prepareIndexFolder(root: string): Promise<string> {
+  await prepareFolder(root);
+  const folder = await resolveInside(root, indexPath);
+  await mkdir(folder, { recursive: true });
+  return folder;
+}
+
+/** Absolute path of the shards. */
+export function shardsFolder(root: string): string {
+  return join(root, indexPath);
+}
+
+/**
+ * The index of a workspace; undefined where there is none.
+ *
+ * @throws kind `store` when it is damaged
+ */
+export async function readManifest(root: string): Promise<IndexManifest | undefined> {
+  const file = `.tracin/index/${manifestFile}`;
+  let text: string;
+  try {
+    text = await readSmallFile(await resolveInside(root, file), mostBytes);
+  } catch (error) {
+    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+      return undefined;
+    }
+    throw TracInError.from(error);
+  }
+  try {
+    const manifest = manifestSchema.parse(JSON.parse(text));
+    checkBlocks(manifest);
+    return manifest;
+  } catch (error) {
+    throw new TracInError(
+      "store",
+      `The index is damaged: ${error instanceof Error ? error.message : error}`,
+      { file },
+      "Build it again: finished shards are used.",
+      { cause: error },
+    );
+  }
+}
+
+/** Blocks follow each other and have a shard for each checkpoint. */
+function checkBlocks({ blocks, examples, checkpoints, blockRows }: IndexManifest): void {
+  let end = 0;
+  for (const { start, size, shards } of blocks) {
+    if (start !== end || size > blockRows || shards.length !== checkpoints.length) {
+      throw new Error(`the block at example ${start} does not follow the one before`);
+    }
+    end = start + size;
+  }
+  if (end !== examples) {
+    throw new Error(`its blocks hold ${end} of ${examples} examples`);
+  }
+}
+
+/** Writes the manifest, whole or not at all. */
+export async function writeManifest(root: string, manifest: IndexManifest): Promise<void> {
+  const folder = await resolveInside(root, ".tracin/index");
+  const path = join(folder, manifestFile);
+  const aside = join(folder, `.${manifestFile}.${process.pid}.partial`);
+  try {
+    const handle = await open(aside, "w");
+    try {
+      await handle.writeFile(`${JSON.stringify(manifest)}\n`);
+      await handle.sync();
+    } finally {
+      await handle.close();
+    }
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
+}
+
+/** Removes an index. */
+export async function removeIndex(root: string): Promise<void> {
+  await rm(await resolveInside(root, ".tracin/index"), { recursive: true, force: true });
+}

@@ -1,0 +1,310 @@
+import { mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { scoreFromIndex } from "../../../src/compute/index-answer.ts";
+import { buildIndex } from "../../../src/compute/index-build.ts";
+import { type OpenScorer, openScorer, scoreAll } from "../../../src/compute/scoring.ts";
+import { computeSettings } from "../../../src/compute/settings.ts";
+import { shardsFolder } from "../../../src/core/index/manifest.ts";
+import { defaultSettings, type IndexSettings } from "../../../src/core/index/settings.ts";
+import { indexState } from "../../../src/core/index/state.ts";
+import { Fingerprints } from "../../../src/core/store/inputs.ts";
+import type { QuerySelection, ScoreChunk } from "../../../src/core/tracin/scores.ts";
+import { copySample } from "../sample.ts";
+
+let root: string;
+beforeEach(async () => {
+  root = await mkdtemp(join(tmpdir(), "tracin-index-"));
+});
+afterEach(() => rm(root, { recursive: true, force: true }));
+
+const signal = new AbortController().signal;
+const fingerprints = () => new Fingerprints();
+
+async function withScorer<Result>(
+  action: (opened: OpenScorer) => Promise<Result>,
+  config = "tracin.json",
+): Promise<Result> {
+  const opened = await openScorer({
+    root,
+    config,
+    settings: computeSettings({ processes: 1, memoryLimit: 800 }),
+  });
+  try {
+    return await action(opened);
+  } finally {
+    await opened.close();
+  }
+}
+
+function build(opened: OpenScorer, settings: IndexSettings, blockRows?: number) {
+  return buildIndex(opened, { settings, blockRows, fingerprints: fingerprints(), signal });
+}
+
+const questions = (count: number): QuerySelection[] =>
+  Array.from({ length: count }, (_, index) => ({ dataset: "test", index, explain: "target" }));
+
+/** Scores, self-influence, losses and predictions of all examples, in their order. */
+function collector(checkpoints: number) {
+  const all = { scores: [] as number[][], self: [] as number[], losses: [] as number[] };
+  const predictions: number[] = [];
+  return {
+    ...all,
+    predictions,
+    onChunk: ({ start, size, ...chunk }: ScoreChunk) => {
+      const queries = chunk.scoreParts.length / (checkpoints * size);
+      for (let row = 0; row < size; row++) {
+        const sums = new Array<number>(queries).fill(0);
+        let [self, loss] = [0, 0];
+        for (let checkpoint = 0; checkpoint < checkpoints; checkpoint++) {
+          const at = checkpoint * size + row;
+          self += chunk.selfParts[at] ?? Number.NaN;
+          loss += chunk.losses[at] ?? Number.NaN;
+          for (let query = 0; query < queries; query++) {
+            sums[query] =
+              (sums[query] ?? 0) + (chunk.scoreParts[at * queries + query] ?? Number.NaN);
+          }
+        }
+        all.scores[start + row] = sums;
+        all.self[start + row] = self;
+        all.losses[start + row] = loss;
+      }
+      const width = chunk.predictions.length / size;
+      chunk.predictions.forEach((value, place) => {
+        predictions[start * width + place] = value;
+      });
+    },
+  };
+}
+
+async function exactScores(
+  opened: OpenScorer,
+  selection: readonly QuerySelection[],
+  aggregate = false,
+) {
+  const exact = collector(opened.project.checkpoints.length);
+  await scoreAll(opened, { selection, aggregate, onChunk: exact.onChunk, signal });
+  return exact;
+}
+
+async function indexScores(
+  opened: OpenScorer,
+  selection: readonly QuerySelection[],
+  aggregate = false,
+) {
+  const state = await indexState(opened.project, opened.scorer.parameters, fingerprints());
+  if (state.kind !== "valid") {
+    throw new Error(`The index is ${state.kind}: ${JSON.stringify(state)}`);
+  }
+  const found = collector(opened.project.checkpoints.length);
+  const facts = await scoreFromIndex(opened, state.manifest, {
+    selection,
+    aggregate,
+    onChunk: found.onChunk,
+    signal,
+  });
+  return { ...found, facts };
+}
+
+/** Largest difference, relative to the largest expected number. */
+function worst(actual: readonly number[], expected: readonly number[]): number {
+  const scale = Math.max(...expected.map(Math.abs));
+  expect(actual.length).toBe(expected.length);
+  return (
+    Math.max(...expected.map((value, index) => Math.abs(value - (actual[index] ?? Number.NaN)))) /
+    scale
+  );
+}
+
+const column = (scores: readonly (readonly number[])[], query: number) =>
+  scores.map((row) => row[query] ?? Number.NaN);
+
+describe("an index of factors", () => {
+  it.each([
+    ["iris", "tracin.json"],
+    ["spam", "tracin.json"],
+    ["digits", "tracin.json"],
+    ["digits", "tracin.mlp.json"],
+  ])("answers as the scorer does: %s, %s", async (sample, config) => {
+    await copySample(sample, root);
+    await withScorer(async (opened) => {
+      await build(opened, { type: "factors" });
+      for (const aggregate of [false, true]) {
+        const selection = questions(3);
+        const exact = await exactScores(opened, selection, aggregate);
+        const found = await indexScores(opened, selection, aggregate);
+        expect(found.facts.exact).toBe(true);
+        for (let query = 0; query < (aggregate ? 1 : 3); query++) {
+          // Float32 sums in another order.
+          expect(worst(column(found.scores, query), column(exact.scores, query))).toBeLessThan(
+            2e-5,
+          );
+        }
+        expect(worst(found.self, exact.self)).toBeLessThan(2e-5);
+        expect(worst(found.losses, exact.losses)).toBeLessThan(2e-5);
+        expect(worst(found.predictions, exact.predictions)).toBeLessThan(2e-5);
+      }
+    }, config);
+  });
+});
+
+describe("an index of sketches", () => {
+  it.each([
+    ["spam", "tracin.json", 0.99, 0.95],
+    ["digits", "tracin.json", 0.97, 0.9],
+    ["digits", "tracin.mlp.json", 0.8, 0.9],
+  ])("finds what counts: %s, %s", async (sample, config, order, recall) => {
+    await copySample(sample, root);
+    await withScorer(async (opened) => {
+      await build(opened, defaultSettings);
+      const selection = questions(3);
+      const exact = await exactScores(opened, selection);
+      const found = await indexScores(opened, selection);
+      const { facts } = found;
+      expect(facts.exact).toBe(false);
+      expect(facts.agreement?.examples).toBe(Math.min(1000, exact.self.length));
+      for (let query = 0; query < 3; query++) {
+        expect(facts.agreement?.spearman[query]).toBeGreaterThan(order);
+        expect(facts.agreement?.recall[query]).toBeGreaterThanOrEqual(recall);
+        const known = column(exact.scores, query);
+        const ours = column(found.scores, query);
+        // What is said to be exact is, and the first 20 are those of the exact list.
+        const chosen = (all: readonly number[]) =>
+          facts.exactRows.map((row) => all[row] ?? Number.NaN);
+        expect(worst(chosen(ours), chosen(known))).toBeLessThan(2e-5);
+        for (const sign of [1, -1]) {
+          const best = (all: readonly number[]) =>
+            all
+              .map((_, row) => row)
+              .sort((a, b) => sign * ((all[b] ?? 0) - (all[a] ?? 0)))
+              .slice(0, 20);
+          const scores = best(ours).map((row) => known[row] ?? 0);
+          expect(
+            worst(
+              scores,
+              best(known).map((row) => known[row] ?? 0),
+            ),
+          ).toBeLessThan(2e-5);
+          expect(best(ours).every((row) => facts.exactRows.includes(row))).toBe(true);
+        }
+      }
+      expect(worst(found.self, exact.self)).toBeLessThan(2e-5);
+      expect(worst(found.losses, exact.losses)).toBeLessThan(2e-5);
+      expect(worst(found.predictions, exact.predictions)).toBeLessThan(2e-5);
+    }, config);
+  });
+
+  it("keeps the whole gradient of a small model, so that all scores are exact", async () => {
+    await copySample("iris", root);
+    await withScorer(async (opened) => {
+      await build(opened, defaultSettings);
+      const exact = await exactScores(opened, questions(2));
+      const found = await indexScores(opened, questions(2));
+      expect(found.facts.exact).toBe(true);
+      expect(worst(column(found.scores, 1), column(exact.scores, 1))).toBeLessThan(2e-5);
+    });
+  });
+});
+
+async function contents(): Promise<Record<string, string>> {
+  const folder = shardsFolder(root);
+  const entries = await Promise.all(
+    (await readdir(folder)).map(async (name) => [
+      name,
+      (await readFile(join(folder, name))).toString("base64"),
+    ]),
+  );
+  return Object.fromEntries(entries) as Record<string, string>;
+}
+
+describe("a second build", () => {
+  const settings = { ...defaultSettings, size: 64 } as const;
+
+  it("computes nothing where nothing has changed, and what is missing where a shard is", async () => {
+    await copySample("iris", root);
+    await withScorer(async (opened) => {
+      const first = await build(opened, settings, 32);
+      expect(first.computed).toBe(first.shards);
+      const before = await contents();
+      expect((await build(opened, settings, 32)).computed).toBe(0);
+      const [, , gone = ""] = first.manifest.blocks[1]?.shards ?? [];
+      await rm(join(shardsFolder(root), `${gone}.safetensors`));
+      expect((await build(opened, settings, 32)).computed).toBe(1);
+      expect(await contents()).toEqual(before);
+    });
+  });
+
+  it("extends an index when rows and checkpoints come, and ends as if it were built at once", async () => {
+    await copySample("spam", root);
+    const checkpoints = (await readdir(join(root, "checkpoints"))).sort();
+    const last = join(root, "checkpoints", checkpoints.at(-1) ?? "");
+    const train = join(root, "train.jsonl");
+    const whole = await readFile(train, "utf8");
+    await rename(last, join(root, "later"));
+    await writeFile(train, whole.split("\n").slice(0, 300).join("\n"));
+    const small = await withScorer((opened) => build(opened, settings, 128));
+    await writeFile(train, whole);
+    await rename(join(root, "later"), last);
+    const large = await withScorer((opened) => build(opened, settings, 128));
+    // Two whole blocks keep their shards at the old checkpoints.
+    const kept = 2 * small.manifest.checkpoints.length;
+    expect(large.computed).toBe(large.shards - kept);
+    const extended = await contents();
+    await rm(join(root, ".tracin"), { recursive: true });
+    await withScorer((opened) => build(opened, settings, 128));
+    expect(await contents()).toEqual(extended);
+  });
+
+  it("does again only the blocks whose rows have changed", async () => {
+    await copySample("iris", root);
+    const train = join(root, "train.csv");
+    const first = await withScorer((opened) => build(opened, settings, 32));
+    const lines = (await readFile(train, "utf8")).split("\n");
+    // Another label, in the second block.
+    lines[40] = (lines[40] ?? "").replace(/[a-z]+(\r?)$/i, (label) =>
+      label.startsWith("setosa") ? "virginica" : "setosa",
+    );
+    await writeFile(train, lines.join("\n"));
+    const second = await withScorer(async (opened) => {
+      const state = await indexState(opened.project, opened.scorer.parameters, fingerprints());
+      expect(state).toMatchObject({ kind: "stale", reasons: ["train.csv changed"] });
+      return build(opened, settings, 32);
+    });
+    expect(second.computed).toBe(first.manifest.checkpoints.length);
+  });
+
+  it("needs no other index for other rates, but one for other layers", async () => {
+    await copySample("iris", root);
+    await withScorer((opened) => build(opened, settings, 32));
+    const file = join(root, "tracin.json");
+    const config = JSON.parse(await readFile(file, "utf8")) as {
+      checkpoints: Record<string, unknown>;
+    };
+    config.checkpoints["learningRate"] = 0.5;
+    await writeFile(file, JSON.stringify(config));
+    await withScorer(async (opened) => {
+      const exact = await exactScores(opened, questions(1));
+      const found = await indexScores(opened, questions(1));
+      expect(worst(column(found.scores, 0), column(exact.scores, 0))).toBeLessThan(2e-5);
+      expect(worst(found.self, exact.self)).toBeLessThan(2e-5);
+    });
+    await writeFile(file, JSON.stringify({ ...config, layers: "last" }));
+    await withScorer(async (opened) => {
+      const state = await indexState(opened.project, opened.scorer.parameters, fingerprints());
+      expect(state.kind).toBe("stale");
+    });
+  });
+
+  it("takes a file with another time and the same bytes as unchanged", async () => {
+    await copySample("iris", root);
+    await withScorer((opened) => build(opened, settings, 32));
+    const train = join(root, "train.csv");
+    const { mtime } = await stat(train);
+    await utimes(train, mtime, new Date(mtime.getTime() + 5000));
+    await withScorer(async (opened) => {
+      const state = await indexState(opened.project, opened.scorer.parameters, fingerprints());
+      expect(state.kind).toBe("valid");
+    });
+  });
+});

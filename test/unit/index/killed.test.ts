@@ -1,0 +1,111 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { shardsFolder } from "../../../src/core/index/manifest.ts";
+import { copySample } from "../sample.ts";
+import { buildPrograms, type Programs } from "../support/programs.ts";
+
+const kills = 50;
+
+let programs: Programs;
+let root: string;
+beforeAll(async () => {
+  programs = await buildPrograms();
+  root = await mkdtemp(join(tmpdir(), "tracin-killed-"));
+  await copySample("spam", root);
+});
+afterAll(async () => {
+  await programs.dispose();
+  await rm(root, { recursive: true, force: true });
+});
+
+function startBuild(): ChildProcess {
+  const options = ["--quiet", "--shard-rows", "16", "--sketch", "64", "--root", root];
+  return spawn(process.execPath, [programs.cli, "index", ...options], { stdio: "ignore" });
+}
+
+async function finishBuild(): Promise<void> {
+  const [code] = await once(startBuild(), "exit");
+  expect(code).toBe(0);
+}
+
+async function fileNames(): Promise<string[]> {
+  return readdir(shardsFolder(root)).catch(() => []);
+}
+
+const finished = (names: readonly string[]) =>
+  names.filter((name) => name.endsWith(".safetensors"));
+
+/** The bytes of finished shards, and what changes when one is written again. */
+async function shards(): Promise<Map<string, { bytes: Buffer; written: string }>> {
+  const folder = shardsFolder(root);
+  const entries = await Promise.all(
+    finished(await fileNames()).map(async (name) => {
+      const { mtimeMs, ino } = await stat(join(folder, name));
+      const bytes = await readFile(join(folder, name));
+      return [name, { bytes, written: `${mtimeMs} ${ino}` }] as const;
+    }),
+  );
+  return new Map(entries);
+}
+
+const pause = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds));
+
+/** Kills a build at a random moment after it has finished another shard. */
+async function killOne(before: number, random: number): Promise<boolean> {
+  const child = startBuild();
+  const ended = once(child, "exit");
+  let hasEnded = false;
+  ended.then(() => {
+    hasEnded = true;
+  });
+  while (!hasEnded && finished(await fileNames()).length <= before) {
+    await pause(2);
+  }
+  await pause(40 * random);
+  const wasRunning = !hasEnded;
+  child.kill("SIGKILL");
+  await ended;
+  return wasRunning;
+}
+
+it("killed at any moment, a build loses, doubles and damages nothing, and ends as if it had not been killed", async () => {
+  await finishBuild();
+  const whole = await shards();
+  const manifest = async () => {
+    const text = await readFile(join(root, ".tracin/index/index.json"), "utf8");
+    return { ...(JSON.parse(text) as object), created: "" };
+  };
+  const expected = await manifest();
+  const restart = () => rm(join(root, ".tracin"), { recursive: true });
+  await restart();
+
+  let known: Awaited<ReturnType<typeof shards>> = new Map();
+  for (let kill = 0; kill < kills; ) {
+    const wasRunning = await killOne(known.size, ((kill * 31) % 50) / 50);
+    const now = await shards();
+    for (const [name, { bytes }] of now) {
+      expect(whole.get(name)?.bytes.equals(bytes), name).toBe(true);
+    }
+    for (const [name, { written }] of known) {
+      // What was finished is there, and was not written again.
+      expect(now.get(name)?.written, name).toBe(written);
+    }
+    known = now;
+    if (wasRunning) {
+      kill++;
+    } else {
+      await restart();
+      known = new Map();
+    }
+  }
+  await finishBuild();
+  expect((await fileNames()).sort()).toEqual([...whole.keys()].sort());
+  for (const [name, { bytes }] of await shards()) {
+    expect(whole.get(name)?.bytes.equals(bytes), name).toBe(true);
+  }
+  expect(await manifest()).toEqual(expected);
+}, 300_000);
