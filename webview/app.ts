@@ -55,6 +55,7 @@ export class App extends LitElement {
         return html`<tracin-run
           .run=${panel.run}
           .labels=${panel.labels}
+          .form=${panel.form}
           .reviews=${this.reviews}
           .scroller=${this}
         ></tracin-run>`;

@@ -38,7 +38,7 @@ export function labelChoices(
       selected: label === query.explained,
     };
   });
-  if (!names.includes(query.target)) {
+  if (!names.includes(query.target) && !(query.given && query.target === "")) {
     // Several labels at once, or a label that the model does not know.
     const selected = query.explained === undefined || query.explained === query.target;
     choices.unshift({

@@ -1,6 +1,6 @@
 import { HOST_EXTENSION } from "vscode-messenger-common";
 import { Messenger } from "vscode-messenger-webview";
-import type { Place } from "../src/protocol/examples.ts";
+import type { GivenExample, Place } from "../src/protocol/examples.ts";
 import type {
   FilterCheck,
   FilterCheckRequest,
@@ -104,6 +104,14 @@ export function reveal(place: Place, what: "row" | "image"): void {
 /** Explains the run's query again, for another label. */
 export function explainLabel(runId: string, explain: ExplainedLabel): void {
   messenger.sendNotification(panel.explainLabel, HOST_EXTENSION, { runId, explain });
+}
+
+/** Explains an example that stands in no dataset; says whether it is being explained. Never rejects. */
+export function explainGiven(
+  given: Pick<GivenExample, "text" | "row">,
+  image: boolean,
+): Promise<panel.PanelReply<boolean>> {
+  return answered(messenger.sendRequest(panel.explainGiven, HOST_EXTENSION, { given, image }));
 }
 
 /** Runs one of the extension's commands. */

@@ -127,11 +127,12 @@ export const queryCardStyles = css`
   }
   .explain {
     display: flex;
+    flex-wrap: wrap;
     align-items: center;
-    gap: 8px;
+    gap: 2px 8px;
   }
   .explain vscode-dropdown {
-    flex: 1 1 0;
+    flex: 1 1 150px;
     min-width: 0;
     max-width: 260px;
   }

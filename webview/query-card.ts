@@ -33,7 +33,9 @@ export class QueryCardElement extends LitElement {
     const { preview, place } = query;
     const view = predictionView(query, this.allLabels);
     const image = preview.kind === "image" ? preview : undefined;
-    const where = place.image ?? placeText(place);
+    const where = query.given
+      ? strings.newExample.name[preview.kind]
+      : (place.image ?? placeText(place));
     return html`
       <section aria-label=${card.label} class=${image ? "with-image" : ""}>
         ${
@@ -51,17 +53,21 @@ export class QueryCardElement extends LitElement {
           <vscode-link
             class="place"
             href="#"
-            title=${card.openRow(placeText(place))}
+            title=${query.given ? strings.newExample.place : card.openRow(placeText(place))}
             @click=${(event: Event) => {
               event.preventDefault();
               reveal(place, "row");
             }}
             >${pathLabel(where)}</vscode-link
           >
-          <div class="pair">
-            <span class="muted">${card.target}</span>
-            <span class="value ellipsis" title=${query.target}>${query.target}</span>
-          </div>
+          ${
+            query.given && query.target === ""
+              ? null
+              : html`<div class="pair">
+                  <span class="muted">${card.target}</span>
+                  <span class="value ellipsis" title=${query.target}>${query.target}</span>
+                </div>`
+          }
           ${
             view.predicted
               ? html`<div

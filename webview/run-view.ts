@@ -1,6 +1,7 @@
 import { html, LitElement, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { keyed } from "lit/directives/keyed.js";
+import type { ExampleForm } from "../src/protocol/examples.ts";
 import type { ListRequest, RankedView, RowFilter, RowSort } from "../src/protocol/lists.ts";
 import type { RunSummary } from "../src/protocol/runs.ts";
 import { carryOut } from "./carry-out.ts";
@@ -11,6 +12,7 @@ import { ListCaches } from "./list-caches.ts";
 import { listCaption, suspectsCaption } from "./list-caption.ts";
 import { loadViewState, saveViewState } from "./messages.ts";
 import { baseName } from "./place.ts";
+import "./new-example.ts";
 import "./query-card.ts";
 import "./ranked-list.ts";
 import type { RankedList } from "./ranked-list.ts";
@@ -28,6 +30,7 @@ import { listKey, stateForRun, toggleExpanded, type ViewState } from "./view-sta
 export class RunView extends LitElement {
   @property({ attribute: false }) run: RunSummary | undefined;
   @property({ attribute: false }) labels: readonly string[] | undefined;
+  @property({ attribute: false }) form: ExampleForm | undefined;
   @property({ attribute: false }) reviews: ReviewIndex = noReviews;
   @property({ attribute: false }) scroller: HTMLElement | undefined;
 
@@ -92,6 +95,7 @@ export class RunView extends LitElement {
       <div
         class="above"
         @toggle-labels=${() => this.change({ allLabels: !this.shown.allLabels })}
+        @toggle-composing=${() => this.change({ composing: !this.shown.composing })}
         @toggle-details=${() => this.change({ details: !this.shown.details })}
       >
         ${run.queries.length > 1 ? this.renderStepper(run.queries.length) : null}
@@ -102,7 +106,12 @@ export class RunView extends LitElement {
               .query=${query}
               .labels=${this.labels}
               .allLabels=${this.shown.allLabels}
-            ></tracin-query-card>`
+            ></tracin-query-card>
+              <tracin-new-example
+                .query=${query}
+                .form=${this.form}
+                .open=${this.shown.composing}
+              ></tracin-new-example>`
             : html`<h2>${run.title}</h2>`
         }
         <tracin-run-header

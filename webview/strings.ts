@@ -74,6 +74,25 @@ export const strings = {
     next: "Next query",
   },
 
+  newExample: {
+    open: { text: "Explain another text", row: "Explain another row" },
+    title: "Explain an example that stands in no dataset; it starts as a copy of this one",
+    label: { text: "Text to explain", row: "Row to explain, as JSON" },
+    placeholder: {
+      text: () => "Type or paste a text",
+      row: (columns: readonly string[]) => `{ "${columns[0] ?? "column"}": … }`,
+    },
+    submit: "Explain",
+    submitWithImage: "Choose Image and Explain…",
+    submitTitle: "Compute the scores for this example (Ctrl+Enter)",
+    hint: "Without a target, the prediction is explained.",
+    image: "Explain another image…",
+    imageTitle:
+      "Choose an image file to explain, from anywhere; without a target, its prediction is explained",
+    name: { text: "New text", fields: "New row", image: "New image" },
+    place: "It stands in no dataset; the run keeps it.",
+  },
+
   run: {
     checkpoints: (count: number) =>
       count === 1 ? "1 checkpoint" : `${formatCount(count)} checkpoints`,

@@ -20,6 +20,8 @@ export interface ViewState {
   /** Whether the card shows all labels and the checkpoints. */
   readonly allLabels: boolean;
   readonly details: boolean;
+  /** Whether the card has the form for another example open. */
+  readonly composing: boolean;
   /** Scroll position in pixels, by list. */
   readonly scroll: Readonly<Partial<Record<RankedView, number>>>;
   /** Expanded rows (counted from 0 in the list), by {@link listKey}. */
@@ -36,6 +38,7 @@ export const initialViewState: ViewState = {
   histogram: "",
   allLabels: false,
   details: false,
+  composing: false,
   scroll: {},
   expanded: {},
 };
@@ -58,7 +61,7 @@ export function parseViewState(saved: unknown): ViewState {
     return initialViewState;
   }
   const { runId, view, order, query, filter, sort, histogram } = saved;
-  const { allLabels, details, scroll, expanded } = saved;
+  const { allLabels, details, composing, scroll, expanded } = saved;
   return {
     runId: typeof runId === "string" ? runId : undefined,
     view: view === "opponents" || view === "suspects" || view === "all" ? view : "proponents",
@@ -69,6 +72,7 @@ export function parseViewState(saved: unknown): ViewState {
     histogram: typeof histogram === "string" ? histogram : "",
     allLabels: allLabels === true,
     details: details === true,
+    composing: composing === true,
     scroll: parseScroll(scroll),
     expanded: parseExpanded(expanded),
   };

@@ -281,6 +281,45 @@ const tests = {
     assert.equal((await sent(page, "cancel")).length, 1);
   },
 
+  "an example that stands in no dataset is typed, corrected and explained": async (page) => {
+    await showRun(page, "iris", "explain");
+    const open = page.getByRole("button", { name: "Explain another row" });
+    await open.click();
+    assert.equal(await open.getAttribute("aria-expanded"), "true");
+    const box = page.getByRole("textbox", { name: "Row to explain" });
+    const draft = JSON.parse(await box.inputValue());
+    assert.deepEqual(Object.keys(draft), [
+      "sepal_length",
+      "sepal_width",
+      "petal_length",
+      "petal_width",
+    ]);
+    assert.equal(typeof draft.petal_width, "number");
+    await box.fill("{ wrong");
+    await page.getByRole("button", { name: "Explain", exact: true }).click();
+    assert.match(
+      await page.getByRole("alert").textContent(),
+      /not valid JSON.*Give a JSON object/s,
+    );
+    assert.equal(await box.getAttribute("aria-invalid"), "true");
+    await box.fill(JSON.stringify({ ...draft, petal_width: 9 }));
+    assert.equal(await page.getByRole("alert").count(), 0);
+    await page.keyboard.press("Control+Enter");
+    await page.waitForFunction(
+      () => window.harness.sent.filter((m) => m.method === "explainGiven").length === 2,
+    );
+    const [, asked] = await sent(page, "explainGiven");
+    assert.deepEqual(asked.params.image, false);
+    assert.equal(JSON.parse(asked.params.given.row).petal_width, 9);
+    assert.equal(await page.evaluate(() => window.harness.getSaved().composing), true);
+    await showRun(page, "mail", "explain");
+    const text = page.getByRole("textbox", { name: "Text to explain" });
+    assert.ok((await text.inputValue()).length > 1, "it starts as a copy of the query");
+    await showRun(page, "digits", "explain");
+    await page.getByRole("button", { name: "Explain another image" }).click();
+    assert.deepEqual((await sent(page, "explainGiven")).at(-1).params, { given: {}, image: true });
+  },
+
   "a failed page says so and can be asked for again": async (page) => {
     await page.evaluate(() => {
       window.harness.failRows({ message: "The scores cannot be read.", remedy: "Run again." });

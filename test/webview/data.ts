@@ -1,6 +1,6 @@
 /** Generated runs and lists for the harness: the same every time, in the shape of the protocol. */
 import { encode } from "fast-png";
-import type { LabelValue, Place, Preview } from "../../src/protocol/examples.ts";
+import type { ExampleForm, LabelValue, Place, Preview } from "../../src/protocol/examples.ts";
 import type {
   FilterCheck,
   FilterCheckRequest,
@@ -66,6 +66,25 @@ export const labelsOf: Readonly<Record<Sample, readonly string[] | undefined>> =
   iris: flowers,
   house: undefined,
   tags: ["O", "B-PER", "I-PER", "B-LOC", "B-ORG"],
+};
+
+/** What an example of a sample consists of. */
+export const formOf: Readonly<Record<Sample, ExampleForm>> = {
+  digits: { texts: [], image: true, columns: [], target: ["label"] },
+  mail: { texts: ["text"], image: false, columns: ["text"], target: ["label"] },
+  iris: {
+    texts: [],
+    image: false,
+    columns: ["sepal_length", "sepal_width", "petal_length", "petal_width"],
+    target: ["species"],
+  },
+  house: {
+    texts: ["description_of_the_neighbourhood"],
+    image: false,
+    columns: ["area_m2", "rooms", "description_of_the_neighbourhood"],
+    target: ["price"],
+  },
+  tags: { texts: ["text"], image: false, columns: ["text"], target: ["tags"] },
 };
 
 function preview(sample: Sample, index: number): Preview {

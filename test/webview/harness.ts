@@ -5,7 +5,15 @@
 
 import type { PanelReview, PanelState } from "../../src/protocol/panel.ts";
 import type { Decision } from "../../src/protocol/reviews.ts";
-import { labelsOf, makeCheck, makeHistogram, makeRows, makeRun, type Sample } from "./data.ts";
+import {
+  formOf,
+  labelsOf,
+  makeCheck,
+  makeHistogram,
+  makeRows,
+  makeRun,
+  type Sample,
+} from "./data.ts";
 import { fontVariables, type ThemeName, themes } from "./themes.ts";
 
 interface Message {
@@ -71,6 +79,14 @@ function receive(message: Message): void {
     }
     answer(message, { ok: true, value: { decision, skipped: [] } });
     publishReviews();
+  } else if (message.method === "explainGiven") {
+    const { given } = message.params as { given: { row?: string } };
+    answer(
+      message,
+      given.row?.includes("wrong")
+        ? { ok: false, message: "The row is not valid JSON.", remedy: "Give a JSON object." }
+        : { ok: true, value: true },
+    );
   } else if (message.method === "undoReview") {
     reviews = reviews.slice(0, -1);
     answer(message, { ok: true, value: undefined });
@@ -106,7 +122,12 @@ const harness = {
     sample: Sample,
     ...rest: Parameters<typeof makeRun> extends [Sample, ...infer R] ? R : never
   ): void {
-    harness.show({ kind: "run", run: makeRun(sample, ...rest), labels: labelsOf[sample] });
+    harness.show({
+      kind: "run",
+      run: makeRun(sample, ...rest),
+      labels: labelsOf[sample],
+      form: formOf[sample],
+    });
   },
   failRows(next: typeof failure): void {
     failure = next;

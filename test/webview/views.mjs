@@ -22,6 +22,7 @@ const views = {
   digits: (h) => h.showRun("digits", "explain"),
   "digits-stale": (h) => h.showRun("digits", "explain", { stale: true, queries: 3 }),
   expanded: (h) => h.showRun("digits", "explain"),
+  compose: (h) => h.showRun("iris", "explain"),
   filter: (h) => h.showRun("mail", "explain"),
   mail: (h) => h.showRun("mail", "explain"),
   iris: (h) => h.showRun("iris", "explain"),
@@ -56,6 +57,12 @@ export async function openView(panel, name, { width, height = 720, theme = "dark
     await page.getByLabel("Histogram", { exact: true }).selectOption("score");
     await page.locator("[data-bin]").nth(4).click();
     await page.getByRole("combobox", { name: "Filter" }).fill("label = 'spam' and score < 0");
+    await page.getByRole("alert").waitFor();
+  }
+  if (name === "compose") {
+    await page.getByRole("button", { name: "Explain another row" }).click();
+    await page.getByRole("textbox", { name: "Row to explain" }).fill("{ wrong");
+    await page.getByRole("button", { name: "Explain", exact: true }).click();
     await page.getByRole("alert").waitFor();
   }
   if (name === "expanded") {
