@@ -27,6 +27,7 @@ import {
   rowJson,
   runJson,
 } from "./run-output.ts";
+import { explainTestSet } from "./test-set.ts";
 
 interface AskOptions extends CommonOptions {
   readonly index: boolean;
@@ -38,6 +39,11 @@ interface ExplainOptions extends AskOptions {
   readonly row?: string;
   readonly label: string;
   readonly top: number;
+  readonly set?: string;
+  readonly errors?: boolean;
+  readonly class?: string;
+  readonly predicted?: string;
+  readonly where?: string;
 }
 
 /** The example that the options give, if any. */
@@ -76,16 +82,21 @@ export function explainCommand(program: Command, context: CommandContext): void 
         '"target", "prediction" or the name of a label; the prediction where an example has no target',
         "target",
       )
+      .option("--set <dataset>", "explain the examples of a dataset together, as their mean")
+      .option("--errors", "of --set: those that the model gets wrong")
+      .option("--class <label>", "of --set: those with this target")
+      .option("--predicted <label>", "of --set: those with this prediction")
+      .option("--where <condition>", 'of --set: those that fit, such as "loss > 1"')
       .option("--top <n>", "rows of each list", positive, 10)
       .option("--no-index", "compute all scores, also where a gradient index has estimates"),
   );
   command.action(async (texts: QueryText[], options: ExplainOptions) => {
-    const given = await givenExample(options);
-    if (texts.length === 0 && given === undefined) {
-      command.error(
-        "error: name an example, such as test:0, or give one with --text, --image or --row",
-      );
+    const { set } = options;
+    checkUsage(command, texts, options);
+    if (set !== undefined) {
+      return explainTestSet(context, { ...options, set });
     }
+    const given = await givenExample(options);
     const { record, root } = await ask(context, options, async (project) => [
       ...selectQueries(project, texts, options.label),
       ...(given === undefined
@@ -113,6 +124,27 @@ export function explainCommand(program: Command, context: CommandContext): void 
       reader.close();
     }
   });
+}
+
+/** Queries, or a test set with what narrows it; not both. */
+function checkUsage(command: Command, texts: readonly QueryText[], options: ExplainOptions): void {
+  const { set, errors, class: target, predicted, where, label, text, image, row } = options;
+  const narrowing = [errors, target, predicted, where].some((option) => option !== undefined);
+  const isGiven = [text, image, row].some((option) => option !== undefined);
+  if (set === undefined && texts.length === 0 && !isGiven) {
+    command.error(
+      "error: name an example, such as test:0, give one with --text, --image or --row, or name a test set with --set",
+    );
+  }
+  if (set !== undefined && (texts.length > 0 || isGiven)) {
+    command.error("error: examples and --set exclude each other");
+  }
+  if (set === undefined && narrowing) {
+    command.error("error: --errors, --class, --predicted and --where narrow --set");
+  }
+  if (set !== undefined && label !== "target") {
+    command.error("error: of a test set the targets are explained: --label is for single examples");
+  }
 }
 
 /** `tracin suspects`: which labels are wrong? */

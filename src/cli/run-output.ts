@@ -47,7 +47,7 @@ export function printAnswer(
     [
       "",
       paint(out, "bold", query.given ? query.dataset : `${query.dataset}:${query.index}`) +
-        paint(out, "dim", `  ${place(query.place)}`),
+        paint(out, "dim", `  ${placeText(query.place)}`),
       ...(query.given && query.target === "" ? [] : [`  target      ${printable(query.target)}`]),
       ...predictionLines(query).map((line) => `  ${line}`),
       ...(query.explained === undefined ? [] : [`  explained   ${printable(query.explained)}`]),
@@ -82,7 +82,8 @@ function predictionLines({ prediction, positions, outputs }: RunQuery): string[]
   return [`prediction  ${text === "" ? "none: the model gives its loss alone" : text}`];
 }
 
-function printScored(
+/** Prints a ranked list. */
+export function printScored(
   out: NodeJS.WriteStream,
   title: string,
   style: "green" | "red",
@@ -100,7 +101,7 @@ function printScored(
     row.target,
     row.predicted,
     String(row.index),
-    place(row),
+    placeText(row),
   ]);
   out.write(
     `${table(out, ["", "score", "target", predictionHead(reading), "example", "location"], lines, [0, 1, 4])}\n`,
@@ -136,7 +137,7 @@ export function printSuspects(
           style: "yellow" as const,
         },
     String(row.index),
-    place(row),
+    placeText(row),
   ]);
   const verdict = isLabel ? "suggested" : predictionHead(reading);
   const head = ["", "self-infl.", "mean loss", "target", verdict, "example", "location"];
@@ -233,12 +234,12 @@ interface Placed {
 }
 
 /** Lines count from 1 in everything that is printed. */
-function placeJson({ file, line, image }: Placed) {
+export function placeJson({ file, line, image }: Placed) {
   return { file, line: line + 1, image: image ?? null };
 }
 
 /** `train.csv:12`, `train.parquet[11]`, or for images `train/0031.png (train/labels.csv:33)`. */
-function place({ file, line, lineCount, image }: Placed): string {
+export function placeText({ file, line, lineCount, image }: Placed): string {
   const row = lineCount === 0 ? `${file}[${line}]` : `${file}:${line + 1}`;
   return image === undefined ? row : image === file ? image : `${image} (${row})`;
 }

@@ -19,7 +19,7 @@ import type { Progress } from "../protocol/compute.ts";
 import { describeExamples, placeOf } from "./examples.ts";
 import { keepExample } from "./given.ts";
 import { indexRecord, scoreFromIndex, usableIndex } from "./index-answer.ts";
-import { type ScorerInUse, scoreAll } from "./scoring.ts";
+import { type ScorerInUse, type ScoringTask, scoreAll } from "./scoring.ts";
 
 export interface Question {
   /** Empty: self-influence and losses alone. */
@@ -52,29 +52,85 @@ export async function runJob(
   question: Question,
   options: JobOptions,
 ): Promise<RunRecord> {
+  const { project } = opened;
+  const { selection } = question;
+  const aggregate = question.aggregate ?? false;
+  options.onProgress?.(withMessage({ phase: "queries", done: 0, total: 1 }));
+  const results = await opened.scorer.queries(selection, options.signal);
+  const described = await Promise.all(results.map((result) => describeQuery(opened, result)));
+  const title = titleOf(described, selection);
+  const stored = selection.filter(({ example }) => example === undefined);
+  const work = async (writer: RunWriter, task: Omit<ScoringTask, "selection" | "aggregate">) => {
+    const kept = selection.map(({ example }, position) =>
+      example === undefined
+        ? undefined
+        : keepExample(example, trainingData(project).target, writer.id, position),
+    );
+    for (const { name, bytes } of kept.flatMap((keeping) => keeping?.files ?? [])) {
+      await writer.attach(name, bytes);
+    }
+    const queries = described.map((query, position) => {
+      const { given, place } = kept[position] ?? { given: undefined, place: query.place };
+      return given === undefined ? query : { ...query, given, place };
+    });
+    const asked = { ...task, selection, aggregate };
+    const manifest =
+      question.useIndex === false ? undefined : await usableIndex(opened, options.fingerprints);
+    const index = manifest && (await scoreFromIndex(opened, manifest, asked));
+    const processes = index === undefined ? await scoreAll(opened, asked) : 1;
+    return {
+      kind: selection.length === 0 ? ("suspects" as const) : ("explain" as const),
+      ...(index === undefined || manifest === undefined
+        ? {}
+        : { index: indexRecord(manifest, index) }),
+      processes,
+      aggregate,
+      queries,
+    };
+  };
+  return saveRun(
+    opened,
+    {
+      title,
+      name: selection.length === 0 ? title : `explain ${title}`,
+      queries: aggregate ? Math.min(1, selection.length) : selection.length,
+      datasets: stored.map(({ dataset }) => dataset),
+      work,
+    },
+    options,
+  );
+}
+
+/** What a run computes. */
+export interface RunPlan {
+  readonly title: string;
+  /** What its id is made of. */
+  readonly name: string;
+  /** Scores of a training example. */
+  readonly queries: number;
+  /** Datasets besides the training data that it depends on. */
+  readonly datasets: readonly string[];
+  /** Does the work, hands its chunks to the task's `onChunk`, and says what the record has of it. */
+  work(
+    writer: RunWriter,
+    task: Omit<ScoringTask, "selection" | "aggregate">,
+  ): Promise<Pick<RunRecord, "kind" | "processes" | "aggregate" | "queries" | "testSet" | "index">>;
+}
+
+/** Saves what a plan computes as a run. Nothing is left behind when it is cancelled or fails. */
+export async function saveRun(
+  opened: ScorerInUse,
+  plan: RunPlan,
+  options: JobOptions,
+): Promise<RunRecord> {
   const { project, scorer, settings } = opened;
   const { signal } = options;
   const started = options.started ?? performance.now();
   const created = new Date();
-  const { selection } = question;
-  const aggregate = question.aggregate ?? false;
+  const { title } = plan;
   const report = (progress: ScoreProgress) => options.onProgress?.(withMessage(progress));
-  report({ phase: "queries", done: 0, total: 1 });
-  const results = await scorer.queries(selection, signal);
-  const described = await Promise.all(results.map((result) => describeQuery(opened, result)));
-  const title = titleOf(described, selection);
-  const id = newRunId(created, selection.length === 0 ? title : `explain ${title}`);
-  const kept = selection.map(({ example }, position) =>
-    example === undefined
-      ? undefined
-      : keepExample(example, trainingData(project).target, id, position),
-  );
-  const queries = described.map((query, position) => {
-    const { given, place } = kept[position] ?? { given: undefined, place: query.place };
-    return given === undefined ? query : { ...query, given, place };
-  });
-  const stored = selection.filter(({ example }) => example === undefined);
-  const datasets = new Set(["train", ...stored.map(({ dataset }) => dataset)]);
+  const id = newRunId(created, plan.name);
+  const datasets = new Set(["train", ...plan.datasets]);
   const inputs = projectInputs(project, opened.config, [...datasets]).then((list) =>
     options.fingerprints.take(project.root, list, signal),
   );
@@ -83,10 +139,7 @@ export async function runJob(
   const writer = await RunWriter.create({
     root: project.root,
     id,
-    shape: {
-      checkpoints: project.checkpoints.length,
-      queries: aggregate ? Math.min(1, selection.length) : selection.length,
-    },
+    shape: { checkpoints: project.checkpoints.length, queries: plan.queries },
     examples,
     prediction: predictionForm(project),
     describe: (start, end) => describeExamples(project, "train", start, end),
@@ -94,20 +147,8 @@ export async function runJob(
     signal,
   });
   try {
-    for (const { name, bytes } of kept.flatMap((keeping) => keeping?.files ?? [])) {
-      await writer.attach(name, bytes);
-    }
-    const task = {
-      selection,
-      aggregate,
-      onChunk: (chunk: ScoreChunk) => writer.add(chunk),
-      onProgress: report,
-      signal,
-    };
-    const manifest =
-      question.useIndex === false ? undefined : await usableIndex(opened, options.fingerprints);
-    const index = manifest && (await scoreFromIndex(opened, manifest, task));
-    const processes = index === undefined ? await scoreAll(opened, task) : 1;
+    const onChunk = (chunk: ScoreChunk) => writer.add(chunk);
+    const found = await plan.work(writer, { onChunk, onProgress: report, signal });
     report({ phase: "writing", done: 0, total: 1 });
     const files = project.config.checkpoints.files;
     const fingerprints = await inputs;
@@ -115,7 +156,6 @@ export async function runJob(
     const record = (): RunRecord => ({
       version: 1,
       id,
-      kind: selection.length === 0 ? "suspects" : "explain",
       created: created.toISOString(),
       title,
       tracin: version,
@@ -135,19 +175,14 @@ export async function runJob(
         };
       }),
       ...(project.readPreconditioner === undefined ? {} : { preconditioner: "from-file" as const }),
-      ...(index === undefined || manifest === undefined
-        ? {}
-        : { index: indexRecord(manifest, index) }),
       layers: typeof opened.layers === "string" ? opened.layers : opened.layers.join(", "),
       parameters: [...scorer.parameters],
       loss: project.loss.type,
       reading: readingOf(project),
       engine: opened.choice.engine.name,
-      processes,
       seconds: (performance.now() - started) / 1000,
       ...(project.encoder.labels === undefined ? {} : { labels: [...project.encoder.labels] }),
-      aggregate,
-      queries,
+      ...found,
       inputs: fingerprints,
     });
     return await writer.finish(record);
@@ -162,6 +197,7 @@ export function withMessage(progress: ScoreProgress): Progress {
   const percent = Math.floor((100 * progress.done) / Math.max(1, progress.total));
   const messages = {
     opening: "Opening the model, checkpoints and data",
+    evaluating: `Running the model on the test set: ${percent}%`,
     queries: "Computing the gradients of the query",
     scoring: `Scoring the training examples: ${percent}%`,
     writing: "Writing the run",

@@ -1,6 +1,6 @@
 import { type Ranking, RunReader, type RunRow } from "../core/store/reader.ts";
 import { outputsText, positionsText } from "../core/store/readings.ts";
-import { type RunQuery, readingOfRun } from "../core/store/record.ts";
+import { queryCount, type RunQuery, readingOfRun } from "../core/store/record.ts";
 import type { ReadTexts } from "../core/store/run-texts.ts";
 import type { ListRequest, Mark, RankedRow, RowsReply, RowsRequest } from "../protocol/lists.ts";
 import { toPlace } from "./summaries.ts";
@@ -100,8 +100,7 @@ export async function marksOf(reader: RunReader, limit: number, file?: string): 
   const { record } = reader;
   const marks: Mark[] = [];
   const reading = readingOfRun(record);
-  const lists = record.aggregate ? record.queries.slice(0, 1) : record.queries;
-  for (const query of lists.keys()) {
+  for (let query = 0; query < queryCount(record); query++) {
     for (const row of await reader.top({ view: "proponents", query }, limit, file)) {
       marks.push(toMark("proponent", row, row.score, reading));
     }

@@ -18,9 +18,10 @@ import { planApply, writeCleaned } from "./apply.ts";
 import { estimate } from "./estimate.ts";
 import { describeExamples, placeOf, previewOf } from "./examples.ts";
 import { checkGiven, givenQuery, queryAgain } from "./given.ts";
-import { type Question, runJob, withMessage } from "./job.ts";
+import { type JobOptions, type Question, runJob, withMessage } from "./job.ts";
 import { decide, noteExcluded, reviewsOf, undoReview } from "./reviews.ts";
 import { marksOf, OpenRuns, pageOf, rankingOf } from "./runs.ts";
+import type { ScorerInUse } from "./scoring.ts";
 import { type ComputeSettings, engineSetting } from "./settings.ts";
 import { Setup } from "./setup.ts";
 import {
@@ -30,6 +31,8 @@ import {
   summarizeProject,
   summarizeRun,
 } from "./summaries.ts";
+import { testSetHandlers } from "./test-lists.ts";
+import { runTestSet } from "./test-set.ts";
 import { Workspaces } from "./workspace.ts";
 
 /** The requests of the compute process, over the open workspaces. */
@@ -51,26 +54,30 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     return { record: reader.record, table: await reader.ranked() };
   };
 
-  const compute = (
+  const computeRun = (
     root: string,
-    ask: (project: Project) => Promise<Question>,
+    run: (opened: ScorerInUse, options: JobOptions) => Promise<RunRecord>,
     { signal, report }: CallContext<Progress>,
   ) => {
     const started = performance.now();
     report(withMessage({ phase: "opening", done: 0, total: 1 }));
     return oneAtATime.take(async () => {
       signal.throwIfAborted();
-      const record = await workspaces.useScorer(root, async (opened) =>
-        runJob(opened, await ask(opened.project), {
-          fingerprints,
-          started,
-          onProgress: report,
-          signal,
-        }),
-      );
+      const options = { fingerprints, started, onProgress: report, signal };
+      const record = await workspaces.useScorer(root, (opened) => run(opened, options));
       return summary(root, record);
     });
   };
+  const compute = (
+    root: string,
+    ask: (project: Project) => Promise<Question>,
+    context: CallContext<Progress>,
+  ) =>
+    computeRun(
+      root,
+      async (opened, options) => runJob(opened, await ask(opened.project), options),
+      context,
+    );
 
   return {
     open: ({ root }) => workspaces.useProject(root, async (project) => summarizeProject(project)),
@@ -92,6 +99,12 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     checkExample: ({ root, given }) =>
       workspaces.useProject(root, (project) => checkGiven(project, given)),
     suspects: ({ root }, context) => compute(root, async () => ({ selection: [] }), context),
+    explainTestSet: ({ root, dataset, slice }, context) =>
+      computeRun(
+        root,
+        (opened, options) => runTestSet(opened, { dataset, slice }, options),
+        context,
+      ),
     listRuns: async ({ root }) =>
       Promise.all(
         (await listRuns(root)).map((run) =>
@@ -115,6 +128,7 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
         signal,
       );
     },
+    ...testSetHandlers(workspaces, runs),
     checkFilter: async ({ root, runId, query, text }, { signal }) => {
       const { record, table } = await ranked(root, runId);
       const { kind, problem } = await table.check(

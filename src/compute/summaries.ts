@@ -5,6 +5,7 @@ import { exampleForm } from "../core/config/example-form.ts";
 import type { Project } from "../core/config/project.ts";
 import { imageType } from "../core/datasets/images/decode.ts";
 import type { TracInError } from "../core/errors.ts";
+import { sliceTitle } from "../core/evaluation/slice.ts";
 import { pruneGraph } from "../core/graph/prune.ts";
 import { resolveInside } from "../core/paths.ts";
 import { runFolder } from "../core/store/folder.ts";
@@ -79,6 +80,9 @@ export async function summarizeRun(
     queries: await Promise.all(
       record.queries.map(async (query) => toCard(record, query, await preview(query))),
     ),
+    ...(record.testSet === undefined
+      ? {}
+      : { testSet: { ...record.testSet, sliceTitle: sliceTitle(record.testSet.slice) } }),
     changes: await fingerprints.changes(root, record, files),
   };
 }

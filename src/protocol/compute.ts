@@ -24,9 +24,10 @@ import type {
   ReviewsReply,
 } from "./reviews.ts";
 import type { ExplainedLabel, RunSummary } from "./runs.ts";
+import type { TestListRequest, TestRowsReply, TestRowsRequest, TestSlice } from "./test-set.ts";
 
 export interface Progress {
-  readonly phase: "opening" | "queries" | "scoring" | "writing";
+  readonly phase: "opening" | "evaluating" | "queries" | "scoring" | "writing";
   readonly done: number;
   readonly total: number;
   /** A sentence for the status line. */
@@ -50,6 +51,15 @@ export interface ComputeApi {
   }): RunSummary;
   /** Reads an example that stands in no dataset, as `explain` will. Throws kind `data` where it is none. */
   checkExample(params: { readonly root: string; readonly given: GivenExample }): void;
+  /**
+   * Runs the model on a dataset, scores all training examples on a slice of it (the mean over its examples), and saves a
+   * run. Throws kind `data` when the slice is empty.
+   */
+  explainTestSet(params: {
+    readonly root: string;
+    readonly dataset: string;
+    readonly slice: TestSlice;
+  }): RunSummary;
   /** Self-influence and mean loss of all training examples, saved as a run. */
   suspects(params: { readonly root: string }): RunSummary;
   /** The saved runs, newest first; their queries stand for themselves by their places, without image or text. */
@@ -59,6 +69,18 @@ export interface ComputeApi {
   deleteRun(params: { readonly root: string; readonly runId: string }): void;
   /** One page of a ranked list. */
   rows(params: RowsRequest): RowsReply;
+  /** One page of a run's test examples. */
+  testRows(params: TestRowsRequest): TestRowsReply;
+  /** How the numbers of a column are distributed among test examples. */
+  testHistogram(
+    params: TestListRequest & { readonly column: string; readonly bins: number },
+  ): Histogram;
+  /** Reads a typed filter of test examples without using it. */
+  checkTestFilter(params: {
+    readonly root: string;
+    readonly runId: string;
+    readonly text: string;
+  }): FilterCheck;
   /** Reads a typed filter without using it. */
   checkFilter(params: FilterCheckRequest): FilterCheck;
   /** How the numbers of a column are distributed in a list; its own ranges do not narrow it. */

@@ -2,6 +2,7 @@
 
 import type { ExampleRef, LabelValue, Place, Preview } from "./examples.ts";
 import type { CheckpointSummary } from "./project.ts";
+import type { TestSetSummary } from "./test-set.ts";
 
 /** The label whose loss is explained; a number is a class or output index. */
 export type ExplainedLabel = "target" | "prediction" | number;
@@ -61,7 +62,7 @@ export interface QueryCard extends ExampleRef {
 /** A run as lists and headers show it. */
 export interface RunSummary {
   readonly id: string;
-  readonly kind: "explain" | "suspects";
+  readonly kind: "explain" | "suspects" | "testSet";
   /** ISO 8601. */
   readonly created: string;
   /** One line that names it: `test 142, target 7`. */
@@ -78,6 +79,8 @@ export interface RunSummary {
   /** What is known of the predictions of its examples. */
   readonly reading: Reading;
   readonly queries: readonly QueryCard[];
+  /** For kind `testSet`: its one query is the mean over the examples of a slice. */
+  readonly testSet?: TestSetSummary;
   /** Inputs that changed since the run, as sentences; empty for a fresh run. */
   readonly changes: readonly string[];
 }

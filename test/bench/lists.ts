@@ -4,7 +4,6 @@ import { join } from "node:path";
 import { Database, quote } from "../../src/core/store/duckdb.ts";
 import { RankedTable } from "../../src/core/store/ranked-table.ts";
 import type { Ranking } from "../../src/core/store/reader.ts";
-import type { RunRecord } from "../../src/core/store/record.ts";
 import type { ReadTexts } from "../../src/core/store/run-texts.ts";
 
 /** How long something took, in milliseconds: asked for the first time, and the median of its repetitions. */
@@ -25,7 +24,7 @@ export async function listLatencies(examples: number): Promise<Latency[]> {
   const latencies: Latency[] = [];
   try {
     await writeRun(folder, path, examples);
-    const record = { examples, aggregate: false, queries: [{}] } as unknown as RunRecord;
+    const size = { examples, queries: 1 };
     const ask = (table: RankedTable, rest: Partial<Ranking>, offset = 0) =>
       table.page({ view: "proponents", query: 0, ...rest }, offset, 100, readTexts);
     const time = async (
@@ -48,7 +47,7 @@ export async function listLatencies(examples: number): Promise<Latency[]> {
       "first page of a run",
       async () => {
         table?.close();
-        table = await RankedTable.open(path, "scores.parquet", record);
+        table = await RankedTable.open(path, "scores.parquet", size);
         await ask(table, {});
       },
       3,

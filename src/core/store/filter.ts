@@ -4,6 +4,8 @@ import { quote } from "./duckdb.ts";
 export interface RowFilter {
   /** Plain words, or an SQL condition. */
   readonly text?: string;
+  /** More of the kind of `text`: all of them narrow the list. */
+  readonly more?: readonly string[];
   readonly ranges?: readonly NumberRange[];
 }
 

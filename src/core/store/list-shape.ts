@@ -1,7 +1,6 @@
 import { TracInError } from "../errors.ts";
 import type { Ranking } from "./reader.ts";
-import type { RunRecord } from "./record.ts";
-import { hasQuery } from "./rows.ts";
+import { hasQuery, type TableSize } from "./rows.ts";
 import { suspectColumn } from "./suspect-order.ts";
 
 /** How a list is narrowed and ranked when nobody says otherwise. */
@@ -16,7 +15,7 @@ export interface ListShape {
 /** @throws kind `store` for a list of a query that the run does not have */
 export function listShape(
   { view, query, order }: Ranking,
-  record: RunRecord,
+  size: TableSize,
   file: string,
 ): ListShape {
   switch (view) {
@@ -26,7 +25,7 @@ export function listShape(
       return { value: "example", keep: "all", descending: false };
     case "proponents":
     case "opponents": {
-      if (!hasQuery(record, query)) {
+      if (!hasQuery(size, query)) {
         throw new TracInError("store", `The run has no query ${query}.`, { file });
       }
       const isPositive = view === "proponents";

@@ -6,8 +6,7 @@ import { type ListShape, listShape } from "./list-shape.ts";
 import { type Histogram, histogramOf, sortedPositions } from "./numbers.ts";
 import type { Ranking, RunPage } from "./reader.ts";
 import { Recent } from "./recent.ts";
-import type { RunRecord } from "./record.ts";
-import { count, hasQuery } from "./rows.ts";
+import { count, hasQuery, type TableSize } from "./rows.ts";
 import { RunRows } from "./run-rows.ts";
 import { type ReadTexts, RunTexts } from "./run-texts.ts";
 import { Statements } from "./statements.ts";
@@ -53,7 +52,7 @@ export class RankedTable {
   private constructor(
     private readonly database: Database,
     private readonly file: string,
-    private readonly record: RunRecord,
+    private readonly size: TableSize,
     private readonly rows: RunRows,
     private readonly texts: RunTexts,
     private readonly statements: Statements,
@@ -63,7 +62,7 @@ export class RankedTable {
   static async open(
     path: string,
     file: string,
-    record: RunRecord,
+    size: TableSize,
     { memory, text, time }: TableLimits = limits,
   ): Promise<RankedTable> {
     const database = await Database.open({
@@ -73,10 +72,10 @@ export class RankedTable {
       errorsAsJson: true,
     });
     try {
-      const rows = await RunRows.open(database, path, record);
-      const texts = new RunTexts(database, rows, record.examples, text);
+      const rows = await RunRows.open(database, path, size);
+      const texts = new RunTexts(database, rows, size.examples, text);
       const statements = new Statements(database, file, time);
-      return new RankedTable(database, file, record, rows, texts, statements);
+      return new RankedTable(database, file, size, rows, texts, statements);
     } catch (error) {
       database.close();
       throw storeError(error, file);
@@ -101,7 +100,7 @@ export class RankedTable {
     if (!this.isCondition(query, text)) {
       return { kind: "words" };
     }
-    await this.prepare(text, query, texts);
+    await this.prepare([text], query, texts);
     return this.statements.take(signal, async () => {
       await this.rows.choose(query);
       const problem = await this.problemOf(query, text);
@@ -117,7 +116,7 @@ export class RankedTable {
     texts: ReadTexts,
     signal?: AbortSignal,
   ): Promise<RunPage> {
-    await this.prepare(ranking.filter?.text, ranking.query, texts);
+    await this.prepare(typed(ranking), ranking.query, texts);
     const page = await this.statements.take(signal, async () => {
       await this.rows.choose(ranking.query);
       const { examples, scale } = await this.list(ranking);
@@ -129,6 +128,15 @@ export class RankedTable {
     return page;
   }
 
+  /** Numbers of all examples of a list, in its order. */
+  async members(ranking: Ranking, texts: ReadTexts, signal?: AbortSignal): Promise<Int32Array> {
+    await this.prepare(typed(ranking), ranking.query, texts);
+    return this.statements.take(signal, async () => {
+      await this.rows.choose(ranking.query);
+      return (await this.list(ranking)).examples;
+    });
+  }
+
   /** How the numbers of a column are distributed in a list; its own range filters do not narrow it. */
   async histogram(
     ranking: Ranking,
@@ -137,7 +145,7 @@ export class RankedTable {
     texts: ReadTexts,
     signal?: AbortSignal,
   ): Promise<Histogram> {
-    await this.prepare(ranking.filter?.text, ranking.query, texts);
+    await this.prepare(typed(ranking), ranking.query, texts);
     return this.statements.take(signal, async () => {
       await this.rows.choose(ranking.query);
       const { query, view, order, filter = {} } = ranking;
@@ -167,16 +175,19 @@ export class RankedTable {
   }
 
   /** Brings the texts into memory where a filter needs them, before it takes its turn: pages go on meanwhile. */
-  private async prepare(text: string | undefined, query: number, texts: ReadTexts): Promise<void> {
-    const filter = text?.trim() ?? "";
-    if (filter !== "" && (!this.isCondition(query, filter) || namesText(filter))) {
+  private async prepare(
+    filters: readonly string[],
+    query: number,
+    texts: ReadTexts,
+  ): Promise<void> {
+    if (filters.some((filter) => !this.isCondition(query, filter) || namesText(filter))) {
       await this.texts.load(texts);
     }
   }
 
   private list(ranking: Ranking): Promise<List> {
     const { view, query, order, filter = {}, sort } = ranking;
-    const shape = listShape(ranking, this.record, this.file);
+    const shape = listShape(ranking, this.size, this.file);
     const key = JSON.stringify([this.scoresOf(query), view, order, filter, sort]);
     return this.lists.get(key, async () => {
       const column = sort === undefined ? shape.value : this.column(query, sort.column);
@@ -199,11 +210,13 @@ export class RankedTable {
   /** For each example, 1 where it is in a list. */
   private async passing(ranking: Ranking, { value, keep }: ListShape): Promise<Uint8Array> {
     const { query, filter } = ranking;
-    const text = filter?.text?.trim() ?? "";
-    const passes =
-      text === ""
-        ? new Uint8Array(this.record.examples).fill(1)
-        : (await this.matching(query, text)).slice();
+    const passes = new Uint8Array(this.size.examples).fill(1);
+    for (const text of typed(ranking)) {
+      const matches = await this.matching(query, text);
+      for (let example = 0; example < passes.length; example++) {
+        passes[example] = matches[example] === 1 ? (passes[example] ?? 0) : 0;
+      }
+    }
     const values = await this.numbers(query, value);
     for (let example = 0; keep !== "all" && example < passes.length; example++) {
       const number = values[example] ?? Number.NaN;
@@ -259,12 +272,12 @@ export class RankedTable {
   }
 
   private shownIn({ view, query }: Ranking, { value }: ListShape): string {
-    return view === "suspects" ? value : hasQuery(this.record, query) ? "score" : "self_influence";
+    return view === "suspects" ? value : hasQuery(this.size, query) ? "score" : this.rows.shown;
   }
 
   /** The query by whose scores something differs; nothing for columns that all queries share. */
   private scoresOf(query: number, column = "score"): number {
-    return column === "score" && hasQuery(this.record, query) ? query : -1;
+    return column === "score" && hasQuery(this.size, query) ? query : -1;
   }
 
   private source(condition: string): string {
@@ -288,6 +301,13 @@ export class RankedTable {
     }
     return name;
   }
+}
+
+/** The typed filters of a list. */
+function typed({ filter = {} }: Ranking): readonly string[] {
+  return [filter.text ?? "", ...(filter.more ?? [])]
+    .map((text) => text.trim())
+    .filter((text) => text !== "");
 }
 
 /** Whether a condition may name the texts of the examples. */

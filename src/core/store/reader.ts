@@ -2,14 +2,24 @@ import type { Dirent } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
 import { TracInError } from "../errors.ts";
+import { testFile } from "../evaluation/table.ts";
 import { resolveInside } from "../paths.ts";
 import { Database, quote, storeError } from "./duckdb.ts";
 import type { RowFilter, RowSort } from "./filter.ts";
 import { readSmallFile, runFolder, tracinFolder } from "./folder.ts";
 import { listShape } from "./list-shape.ts";
 import { RankedTable } from "./ranked-table.ts";
-import { type RunRecord, recordSchema } from "./record.ts";
-import { count, hasQuery, number, type RunRow, rowColumns, text, toRow } from "./rows.ts";
+import { queryCount, type RunRecord, type RunTestSet, recordSchema } from "./record.ts";
+import {
+  count,
+  hasQuery,
+  number,
+  type RunRow,
+  rowColumns,
+  type TableSize,
+  text,
+  toRow,
+} from "./rows.ts";
 import type { SuspectOrder } from "./suspect-order.ts";
 import { recordFile, tableFile } from "./writer.ts";
 
@@ -97,6 +107,7 @@ export class RunReader {
   private running = 0;
   private isClosed = false;
   private opening: Promise<RankedTable> | undefined;
+  private openingTest: Promise<RankedTable> | undefined;
 
   private constructor(
     readonly record: RunRecord,
@@ -106,6 +117,7 @@ export class RunReader {
     /** Names of the table's columns; older versions wrote fewer. */
     private readonly tableColumns: ReadonlySet<string>,
     private readonly path: string,
+    private readonly root: string,
   ) {}
 
   /** Throws kind `store` when the run is missing or damaged. */
@@ -119,7 +131,7 @@ export class RunReader {
     const database = await Database.open({ files: [path] });
     const table = `read_parquet(${quote(path)})`;
     const columns = new Set<string>();
-    const reader = new RunReader(record, database, table, file, columns, path);
+    const reader = new RunReader(record, database, table, file, columns, path, root);
     try {
       for (const [name] of await reader.rows(`SELECT column_name FROM (DESCRIBE FROM ${table})`)) {
         columns.add(text(name));
@@ -140,11 +152,28 @@ export class RunReader {
     if (this.isClosed) {
       throw new TracInError("store", "The run was closed.", { file: this.file }, "Open it again.");
     }
-    this.opening ??= RankedTable.open(this.path, this.file, this.record);
+    this.opening ??= RankedTable.open(this.path, this.file, sizeOf(this.record));
     try {
       return await this.opening;
     } catch (error) {
       this.opening = undefined;
+      throw error;
+    }
+  }
+
+  /** The rows of the run's test set. Throws kind `store` when the run has none. */
+  async tested(): Promise<{ readonly table: RankedTable; readonly testSet: RunTestSet }> {
+    const { id, testSet } = this.record;
+    const file = `${runFolder(id)}/${testFile}`;
+    if (this.isClosed || testSet === undefined) {
+      const message = this.isClosed ? "The run was closed." : "The run is of no test set.";
+      throw new TracInError("store", message, { file: this.file }, "Open it again.");
+    }
+    this.openingTest ??= openTestTable(this.root, file, testSet.examples);
+    try {
+      return { table: await this.openingTest, testSet };
+    } catch (error) {
+      this.openingTest = undefined;
       throw error;
     }
   }
@@ -185,10 +214,12 @@ export class RunReader {
   /** Frees the database, once the pages under way are read. */
   close(): void {
     this.isClosed = true;
-    void this.opening?.then(
-      (table) => table.close(),
-      () => undefined,
-    );
+    for (const opening of [this.opening, this.openingTest]) {
+      void opening?.then(
+        (table) => table.close(),
+        () => undefined,
+      );
+    }
     this.closeUnused();
   }
 
@@ -219,7 +250,7 @@ export class RunReader {
     where: string;
     direction: "ASC" | "DESC";
   } {
-    const shape = listShape(ranking, this.record, this.file);
+    const shape = listShape(ranking, sizeOf(this.record), this.file);
     const value = shape.value === "score" ? `score_${ranking.query}` : shape.value;
     const conditions = {
       positive: `${value} > 0 AND NOT isnan(${value})`,
@@ -247,7 +278,7 @@ export class RunReader {
   }
 
   private hasQuery(query: number): boolean {
-    return hasQuery(this.record, query);
+    return hasQuery(sizeOf(this.record), query);
   }
 
   private async rows(sql: string): Promise<unknown[][]> {
@@ -259,6 +290,19 @@ export class RunReader {
       throw damaged(this.file, failure.message, error);
     }
   }
+}
+
+function sizeOf(record: RunRecord): TableSize {
+  return { examples: record.examples, queries: queryCount(record) };
+}
+
+/** @param file relative to the root */
+async function openTestTable(root: string, file: string, examples: number): Promise<RankedTable> {
+  const path = await resolveInside(root, file);
+  if (!(await stat(path).catch(() => undefined))?.isFile()) {
+    throw damaged(file, "the file is missing");
+  }
+  return RankedTable.open(path, file, { examples, queries: 0 });
 }
 
 function damaged(file: string, why: string, cause?: unknown): TracInError {

@@ -1,5 +1,7 @@
 import * as z from "zod";
 import type { Reading } from "../datasets/target-form.ts";
+import { outcomeSchema } from "../evaluation/outcome.ts";
+import { sliceSchema } from "../evaluation/slice.ts";
 
 /** A run comes from a folder that may have been downloaded: its paths must stay in the workspace. */
 const path = z
@@ -59,7 +61,7 @@ export const inputSchema = z.discriminatedUnion("kind", [
 export const recordSchema = z.object({
   version: z.literal(1),
   id: z.string(),
-  kind: z.enum(["explain", "suspects"]),
+  kind: z.enum(["explain", "suspects", "testSet"]),
   /** ISO 8601. */
   created: z.iso.datetime(),
   title: z.string(),
@@ -141,6 +143,21 @@ export const recordSchema = z.object({
       losses: z.array(z.number()),
     }),
   ),
+  /** For kind `testSet`, which has one query: the mean over the chosen examples; `queries` is empty. */
+  testSet: z
+    .object({
+      dataset: z.string(),
+      file: path,
+      examples: z.int().nonnegative(),
+      slice: sliceSchema,
+      /** Examples of the slice. */
+      chosen: z.int().nonnegative(),
+      /** Mean loss at each checkpoint, of all examples and of the slice. */
+      losses: z.array(z.number()),
+      chosenLosses: z.array(z.number()),
+      outcome: outcomeSchema,
+    })
+    .optional(),
   inputs: z.array(inputSchema),
 });
 
@@ -151,6 +168,13 @@ export function readingOfRun(record: RunRecord): Reading {
   return record.reading ?? (record.labels === undefined ? "values" : "probabilities");
 }
 
+/** Queries that the table of a run has scores on; those of an aggregate are one. */
+export function queryCount({ kind, aggregate, queries }: RunRecord): number {
+  return kind === "testSet" ? 1 : aggregate ? Math.min(1, queries.length) : queries.length;
+}
+
+/** A test set as a run remembers it. */
+export type RunTestSet = NonNullable<RunRecord["testSet"]>;
 /** A query as a run remembers it. */
 export type RunQuery = RunRecord["queries"][number];
 /** An input as a run remembers it. */

@@ -1,5 +1,3 @@
-import type { RunRecord } from "./record.ts";
-
 /** One training example of a run. */
 export interface RunRow {
   readonly index: number;
@@ -24,9 +22,14 @@ export interface RunRow {
   readonly loss: number;
 }
 
-/** Whether a run has a query of this number; the queries of an aggregate are one. */
-export function hasQuery(record: RunRecord, query: number): boolean {
-  const queries = record.aggregate ? Math.min(1, record.queries.length) : record.queries.length;
+/** Rows of a table, and the queries that it has scores on. */
+export interface TableSize {
+  readonly examples: number;
+  readonly queries: number;
+}
+
+/** Whether a table has scores on a query of this number. */
+export function hasQuery({ queries }: TableSize, query: number): boolean {
   return Number.isSafeInteger(query) && query >= 0 && query < queries;
 }
 
@@ -38,7 +41,7 @@ export function rowColumns(
   optional: (name: string, type: string) => string,
 ): string {
   return `example, file, line, line_count, image, target, predicted, predicted_probability::DOUBLE, suggested,
-      suggested_probability::DOUBLE, loss::DOUBLE, self_influence::DOUBLE, ${score}::DOUBLE, ${parts}::DOUBLE[],
+      suggested_probability::DOUBLE, loss::DOUBLE, ${optional("self_influence", "DOUBLE")}, ${score}::DOUBLE, ${parts}::DOUBLE[],
       ${optional("content", "VARCHAR")}, ${optional("row_hash", "DOUBLE")}`;
 }
 

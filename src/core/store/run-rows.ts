@@ -1,15 +1,14 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { type Database, quote } from "./duckdb.ts";
 import type { TableColumn } from "./filter.ts";
-import type { RunRecord } from "./record.ts";
-import { hasQuery, number, type RunRow, rowColumns, toRow } from "./rows.ts";
+import { hasQuery, number, type RunRow, rowColumns, type TableSize, toRow } from "./rows.ts";
 
 /** Columns that mean nothing to a person. */
 const hidden: ReadonlySet<string> = new Set(["content", "row_hash"]);
 const integers: ReadonlySet<string> = new Set(["example", "line", "line_count", "row_hash"]);
 
 /**
- * The rows of a run as DuckDB has them, with the scores of one query at a time as `score` and `parts`: at first in the
+ * The training examples of a run, or the examples of its test set, as DuckDB has them, with the scores of one query at a time as `score` and `parts`: at first in the
  * Parquet file, then, once {@link load} has copied them, in memory, where an index finds single rows.
  */
 export class RunRows {
@@ -22,32 +21,41 @@ export class RunRows {
   private constructor(
     private readonly database: Database,
     private readonly path: string,
-    private readonly record: RunRecord,
+    private readonly size: TableSize,
     private readonly scalars: readonly TableColumn[],
+    /** The list beside the rows when no query is shown. */
+    private readonly parts: "self_parts" | "losses",
   ) {}
 
   /** @param path of the Parquet file */
-  static async open(database: Database, path: string, record: RunRecord): Promise<RunRows> {
+  static async open(database: Database, path: string, size: TableSize): Promise<RunRows> {
     const reader = await database.connection.runAndReadAll(
       `DESCRIBE SELECT * FROM read_parquet(${quote(path)})`,
     );
-    const scalars = reader
+    const columns = reader
       .getRowsJS()
-      .map(([name, type]) => ({ name: String(name), type: String(type) }))
+      .map(([name, type]) => ({ name: String(name), type: String(type) }));
+    const scalars = columns
       .filter(({ name, type }) => /^[a-z_]+$/.test(name) && !type.endsWith("[]"))
       .map(
         ({ name, type }): TableColumn => ({ name, kind: type === "VARCHAR" ? "text" : "number" }),
       );
-    return new RunRows(database, path, record, scalars);
+    const parts = columns.some(({ name }) => name === "self_parts") ? "self_parts" : "losses";
+    return new RunRows(database, path, size, scalars, parts);
   }
 
   /** Columns that can be named in conditions and orders. */
   columns(query: number): readonly TableColumn[] {
-    const score: TableColumn[] = hasQuery(this.record, query)
+    const score: TableColumn[] = hasQuery(this.size, query)
       ? [{ name: "score", kind: "number" }]
       : [];
     const shown = this.scalars.filter(({ name }) => !hidden.has(name));
     return [...score, ...shown, { name: "text", kind: "text" }];
+  }
+
+  /** The number that is shown of a row when no query is. */
+  get shown(): "self_influence" | "loss" {
+    return this.parts === "losses" ? "loss" : "self_influence";
   }
 
   /** The Parquet file as the source of a statement. */
@@ -67,7 +75,7 @@ export class RunRows {
 
   /** Chooses the query whose scores the rows have. What is in memory for another one is dropped. */
   async choose(query: number): Promise<void> {
-    const wanted = hasQuery(this.record, query) ? query : -1;
+    const wanted = hasQuery(this.size, query) ? query : -1;
     if (this.query !== wanted) {
       await this.close();
       this.loading = undefined;
@@ -131,11 +139,11 @@ export class RunRows {
 
   /** For each example, 1 where a condition holds over `source`, which is this one's or holds it. */
   async matching(condition: string, source = this.source): Promise<Uint8Array> {
-    const last = Math.max(0, this.record.examples - 1);
+    const last = Math.max(0, this.size.examples - 1);
     const result = await this.database.connection.runAndReadAll(
       `SELECT bitstring_agg(example, 0, ${last}) FROM ${source} WHERE ${condition}`,
     );
-    const mask = new Uint8Array(this.record.examples);
+    const mask = new Uint8Array(this.size.examples);
     const bits = result.value(0, 0);
     if (bits instanceof this.database.module.DuckDBBitValue) {
       // One byte with the number of unused bits, then those bits, then one bit for each example, highest first.
@@ -155,7 +163,7 @@ export class RunRows {
 
   /** The numbers in a statement's first column, by the examples in its second, or by their order. */
   private async byExample(sql: string): Promise<Float64Array> {
-    const values = new Float64Array(this.record.examples).fill(Number.NaN);
+    const values = new Float64Array(this.size.examples).fill(Number.NaN);
     const result = await this.database.connection.run(sql);
     for (let first = 0; ; ) {
       const chunk = await result.fetchChunk();
@@ -201,7 +209,7 @@ export class RunRows {
     const { query = -1 } = this;
     const score =
       query < 0
-        ? "0::FLOAT AS score, self_parts AS parts"
+        ? `0::FLOAT AS score, ${this.parts} AS parts`
         : `CASE WHEN isnan(score_${query}) THEN NULL ELSE score_${query} END AS score, parts_${query} AS parts`;
     return `SELECT ${[...columns, score].join(", ")} FROM ${this.file}`;
   }

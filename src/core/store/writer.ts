@@ -75,7 +75,8 @@ export class RunWriter {
 
   private constructor(
     private readonly options: RunWriterOptions,
-    private readonly folder: string,
+    /** Where the files are until the run has its name. */
+    readonly folder: string,
     private readonly database: Database,
     private readonly types: readonly DuckDBType[],
   ) {
@@ -113,6 +114,11 @@ export class RunWriter {
       await rm(folder, { recursive: true, force: true });
       throw storeError(error);
     }
+  }
+
+  /** Of the run. */
+  get id(): string {
+    return this.options.id;
   }
 
   /** Adds finished examples. Throws kind `internal` when an example comes twice or is out of range. */

@@ -1,12 +1,14 @@
 import type { Project, ProjectCheckpoint } from "../config/project.ts";
 import { TracInError, throwIfAborted } from "../errors.ts";
 import { float32, type Tensor } from "../graph/tensor.ts";
-import { outputs, type Question } from "./compile.ts";
+import type { Question } from "./compile.ts";
 import type { FormChoice } from "./cost.ts";
+import { type Evaluation, evaluateFeeds } from "./evaluation.ts";
 import { queryParts } from "./forms.ts";
 import { targetInput, targetMaskInput } from "./loss/loss.ts";
 import { readPositions } from "./positions.ts";
 import type { ProgramCache } from "./programs.ts";
+import { type QueryBlock, QueryBlocks } from "./query-blocks.ts";
 import {
   batchOf,
   encodeQueries,
@@ -16,7 +18,7 @@ import {
   withLabels,
   withPredictions,
 } from "./questions.ts";
-import { concatRows, floats, sliceRows } from "./rows.ts";
+import { concatRows } from "./rows.ts";
 import type { QueryPositions, QueryResult, QuerySelection } from "./scores.ts";
 
 /** The weights of one checkpoint and the queries' side of the question there. */
@@ -33,16 +35,14 @@ export interface ResolvedQueries {
   readonly results: readonly QueryResult[];
 }
 
-/** Queries at one checkpoint. M queries, P positions, O numbers that are known of a prediction. */
-interface Evaluation {
-  /** [M] */
-  readonly losses: Float32Array;
-  /** [M, O] */
-  readonly predictions: Float32Array;
-  /** Both [M, P]; where there are positions. */
-  readonly positions:
-    | { readonly losses: Float32Array; readonly predicted: Float32Array }
-    | undefined;
+/** How the queries' side is made. */
+interface PrepareOptions {
+  readonly aggregate: boolean;
+  /** Examples of an aggregate that run at once, where the memory has room for them. */
+  readonly block: number;
+  /** Bytes for decoded examples of an aggregate. */
+  readonly memory: number;
+  readonly signal: AbortSignal | undefined;
 }
 
 /** Queries that run at once. */
@@ -129,10 +129,9 @@ export class QuerySide {
   async prepare(
     selection: readonly QuerySelection[],
     plan: Question,
-    aggregate: boolean,
-    signal?: AbortSignal,
+    { aggregate, block, memory, signal }: PrepareOptions,
   ): Promise<(checkpoint: ProjectCheckpoint) => Promise<CheckpointContext>> {
-    const { feeds } = await this.resolve(selection, signal);
+    const blocks = await this.blocks(selection, { aggregate, block, memory, signal });
     const forms = plan.groups.map((group) => group.form);
     const parts = plan.groups.flatMap(({ factors, form }, index) =>
       queryParts(index, factors, form).map((part) => part.name),
@@ -144,61 +143,67 @@ export class QuerySide {
       const queries =
         selection.length === 0
           ? new Map<string, Tensor>()
-          : await this.gradients(feeds, selection.length, inputs, forms, parts, aggregate);
+          : await this.gradients(blocks(), inputs, forms, parts, aggregate, signal);
       return { weights, queries, scales };
     };
   }
 
-  private async evaluate(
+  /** Targets of an aggregate need no look at predictions: its examples are read block by block. */
+  private async blocks(
+    selection: readonly QuerySelection[],
+    { aggregate, block, memory, signal }: PrepareOptions,
+  ): Promise<() => AsyncIterable<QueryBlock> | Iterable<QueryBlock>> {
+    if (aggregate && selection.every(({ explain }) => explain === "target")) {
+      const source = new QueryBlocks(this.project, selection, Math.max(queryBatch, block), memory);
+      return () => source.blocks();
+    }
+    const { feeds } = await this.resolve(selection, signal);
+    return () => blocksOf(feeds, selection.length);
+  }
+
+  private evaluate(
     feeds: Feeds,
     count: number,
     weights: ReadonlyMap<string, Tensor>,
   ): Promise<Evaluation> {
-    const batch = Math.min(queryBatch, count);
-    const program = await this.programs.forward(batch);
-    const collected = new Map<string, Tensor[]>();
-    for (let row = 0; row < count; row += batch) {
-      const rows = Math.min(batch, count - row);
-      const values = await program.run(new Map([...batchOf(feeds, row, rows, batch), ...weights]));
-      for (const [name, value] of values) {
-        collected.set(name, [...(collected.get(name) ?? []), sliceRows(value, 0, rows)]);
-      }
-    }
-    const joined = new Map([...collected].map(([name, parts]) => [name, concatRows(parts)]));
-    return {
-      losses: floats(joined, outputs.loss),
-      predictions: joined.has(outputs.prediction)
-        ? floats(joined, outputs.prediction)
-        : new Float32Array(0),
-      positions: joined.has(outputs.positionLoss)
-        ? {
-            losses: floats(joined, outputs.positionLoss),
-            predicted: floats(joined, outputs.positionPrediction),
-          }
-        : undefined,
-    };
+    return evaluateFeeds(this.programs, feeds, count, weights, Math.min(queryBatch, count));
   }
 
+  /** The queries' gradients at one checkpoint, one after the other or added up. */
   private async gradients(
-    feeds: Feeds,
-    count: number,
+    blocks: AsyncIterable<QueryBlock> | Iterable<QueryBlock>,
     inputs: ReadonlyMap<string, Tensor>,
     forms: readonly FormChoice[],
     parts: readonly string[],
     aggregate: boolean,
+    signal: AbortSignal | undefined,
   ): Promise<ReadonlyMap<string, Tensor>> {
     const pieces = new Map<string, Tensor[]>(parts.map((name) => [name, []]));
-    for (let row = 0; row < count; row += queryBatch) {
-      const rows = Math.min(queryBatch, count - row);
+    const sums = new Map(parts.map((name) => [name, new Sum()]));
+    for await (const { rows, feeds } of blocks) {
+      throwIfAborted(signal);
       const program = await this.programs.queries(rows, forms, aggregate);
-      const values = await program.run(new Map([...batchOf(feeds, row, rows, rows), ...inputs]));
-      for (const [name, list] of pieces) {
-        list.push(values.get(name) as Tensor);
+      const values = await program.run(new Map([...feeds, ...inputs]));
+      for (const name of parts) {
+        const value = values.get(name) as Tensor;
+        if (aggregate) {
+          sums.get(name)?.add(value);
+        } else {
+          pieces.get(name)?.push(value);
+        }
       }
     }
-    return new Map(
-      [...pieces].map(([name, list]) => [name, aggregate ? addAll(list) : concatRows(list)]),
-    );
+    return aggregate
+      ? new Map([...sums].map(([name, sum]) => [name, sum.total]))
+      : new Map([...pieces].map(([name, list]) => [name, concatRows(list)]));
+  }
+}
+
+/** Queries in blocks of the size in which they run. */
+function* blocksOf(feeds: Feeds, count: number): Generator<QueryBlock> {
+  for (let row = 0; row < count; row += queryBatch) {
+    const rows = Math.min(queryBatch, count - row);
+    yield { rows, feeds: batchOf(feeds, row, rows, rows) };
   }
 }
 
@@ -254,20 +259,27 @@ export class ContextCache {
   }
 }
 
-/** Sums in double precision: an aggregate may have thousands of parts. */
-function addAll(tensors: readonly Tensor[]): Tensor {
-  const first = tensors[0];
-  if (first === undefined) {
-    throw new TracInError("internal", "There are no gradients to sum.");
-  }
-  if (tensors.length === 1) {
-    return first;
-  }
-  const sum = new Float64Array(first.data.length);
-  for (const { data } of tensors) {
-    for (let index = 0; index < sum.length; index++) {
-      sum[index] = (sum[index] as number) + Number(data[index]);
+/** Adds in double precision: an aggregate may have thousands of parts. */
+class Sum {
+  private first: Tensor | undefined;
+  private sum: Float64Array | undefined;
+
+  add(tensor: Tensor): void {
+    if (this.first === undefined) {
+      this.first = tensor;
+      return;
+    }
+    this.sum ??= Float64Array.from(this.first.data, Number);
+    const { data } = tensor;
+    for (let index = 0; index < this.sum.length; index++) {
+      this.sum[index] = (this.sum[index] as number) + Number(data[index]);
     }
   }
-  return float32(first.shape, sum);
+
+  get total(): Tensor {
+    if (this.first === undefined) {
+      throw new TracInError("internal", "There are no gradients to sum.");
+    }
+    return this.sum === undefined ? this.first : float32(this.first.shape, this.sum);
+  }
 }

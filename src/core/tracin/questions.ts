@@ -51,12 +51,12 @@ export function batchOf(feeds: Feeds, row: number, rows: number, batch: number):
   return new Map([...feeds].map(([name, all]) => [name, paddedRows(all, row, row + rows, batch)]));
 }
 
-/** Reads the queries' examples, in the order of the selection. */
+/** Reads the queries' examples, in the order of the selection; those of one dataset are read together. */
 export async function encodeQueries(
   project: Project,
   selection: readonly QuerySelection[],
 ): Promise<Feeds> {
-  const singles: Feeds[] = [];
+  const groups: { readonly dataset: Dataset; readonly indices: number[] }[] = [];
   for (const query of selection) {
     const dataset = datasetOfQuery(project, query);
     if (!Number.isInteger(query.index) || query.index < 0 || query.index >= dataset.length) {
@@ -67,11 +67,20 @@ export async function encodeQueries(
         `Its examples are numbered 0 to ${dataset.length - 1}.`,
       );
     }
-    singles.push(feedsOf(await project.encoder.encodeAt(dataset, [query.index]), project.loss));
+    const last = groups.at(-1);
+    if (last?.dataset === dataset) {
+      last.indices.push(query.index);
+    } else {
+      groups.push({ dataset, indices: [query.index] });
+    }
   }
-  const names = [...(singles[0]?.keys() ?? [])];
+  const parts: Feeds[] = [];
+  for (const { dataset, indices } of groups) {
+    parts.push(feedsOf(await project.encoder.encodeAt(dataset, indices), project.loss));
+  }
+  const names = [...(parts[0]?.keys() ?? [])];
   return new Map(
-    names.map((name) => [name, concatRows(singles.map((feeds) => feeds.get(name) as Tensor))]),
+    names.map((name) => [name, concatRows(parts.map((feeds) => feeds.get(name) as Tensor))]),
   );
 }
 

@@ -5,14 +5,16 @@ import { referenceEngine } from "../engines/reference/engine.ts";
 import { TracInError, throwIfAborted } from "../errors.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import { type ProbedModel, probeModel } from "../models/probe.ts";
-import type { ChunkSource } from "./chunks.ts";
+import { type ChunkSource, chunksOf } from "./chunks.ts";
 import { outputs, type Question } from "./compile.ts";
 import { ContextCache, QuerySide, type ResolvedQueries } from "./contexts.ts";
 import { chooseForms, type FormChooser, type QuestionSize } from "./cost.ts";
+import { type EvaluatedChunk, type Evaluation, evaluateFeeds } from "./evaluation.ts";
 import { queryParts } from "./forms.ts";
 import { lossGraph } from "./forward.ts";
 import { checkIndependence } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
+import { targetMaskInput } from "./loss/loss.ts";
 import { scaleFeeds, scalingOf } from "./parameter-weights.ts";
 import { type ModelOptions, ProgramCache } from "./programs.ts";
 import { batchOf, type Feeds, feedsOf, targetForm } from "./questions.ts";
@@ -45,6 +47,8 @@ const bytesPerBatch = 14 * 2 ** 20;
 /** A graph of many small steps (an unrolled recurrent layer) takes larger batches: a node has a price of its own. */
 const bytesPerNode = 2 ** 15;
 const largestBatch = 1024;
+/** Most examples of an aggregate query that run at once. */
+const largestQueryBlock = 64;
 /** Fewest examples per chunk; work is shared in whole chunks. */
 const smallestChunk = 256;
 
@@ -157,7 +161,12 @@ export class Scorer {
     const size = this.questionSize(count, aggregate);
     const plan = await this.plan(count, aggregate);
     const batch = Math.min(this.batchSize(plan), Math.max(1, examples));
-    const side = await this.querySide.prepare(selection, plan, aggregate, signal);
+    const side = await this.querySide.prepare(selection, plan, {
+      aggregate,
+      block: Math.min(this.batchSize(plan), largestQueryBlock),
+      memory: this.options.memoryLimit / 8,
+      signal,
+    });
     const contexts = new ContextCache(side, this.options.memoryLimit / 2);
     const training = this.programs.training(batch, size, {
       asInputs: this.options.weightsAsInputs,
@@ -213,6 +222,54 @@ export class Scorer {
       }
       await onChunk(chunk.finish());
       current = await next;
+    }
+  }
+
+  /**
+   * Losses and predictions of all examples of a dataset at every checkpoint, chunk after chunk.
+   *
+   * @throws kind `cancelled` when the signal is aborted, kind `checkpoint` where a loss is not a finite number
+   */
+  async evaluate(
+    dataset: Dataset,
+    onChunk: (chunk: EvaluatedChunk) => void | Promise<void>,
+    { signal, onProgress }: Omit<ScoreOptions, "aggregate"> = {},
+  ): Promise<void> {
+    const { checkpoints, encoder, loss } = this.project;
+    const plan = await this.plan(1, true);
+    const batch = Math.min(this.batchSize(plan), Math.max(1, dataset.length));
+    const contexts = new ContextCache(async (checkpoint) => {
+      const weights = await this.project.readWeights(checkpoint);
+      return { weights, queries: new Map(), scales: new Map() };
+    }, this.options.memoryLimit / 2);
+    const chunks = chunksOf({ start: 0, end: dataset.length }, this.chunkSize(plan, 1));
+    const total = dataset.length * checkpoints.length;
+    let done = 0;
+    for (let range = chunks.next(); range !== undefined; range = chunks.next()) {
+      const encoded = await encoder.encode(dataset, range.start, range.end);
+      const feeds = feedsOf(encoded, loss);
+      const evaluations: Evaluation[] = [];
+      for (const checkpoint of checkpoints) {
+        throwIfAborted(signal);
+        const { weights } = await contexts.get(checkpoint);
+        const found = await evaluateFeeds(this.programs, feeds, encoded.size, weights, batch);
+        const broken = found.losses.findIndex((value) => !Number.isFinite(value));
+        if (broken >= 0) {
+          throw notFinite(checkpoint.file, dataset, range.start + broken);
+        }
+        evaluations.push(found);
+        done += encoded.size;
+        onProgress?.({ phase: "evaluating", done, total });
+        await yieldToEvents();
+      }
+      const { targets } = encoded;
+      await onChunk({
+        start: range.start,
+        size: encoded.size,
+        targets,
+        mask: feeds.get(targetMaskInput),
+        checkpoints: evaluations,
+      });
     }
   }
 
@@ -345,11 +402,12 @@ function batchesOf(
 }
 
 /** That an example has no finite loss or gradient at a checkpoint. */
-export function notFinite(checkpoint: string, train: Dataset, row: number): TracInError {
-  const { file, line } = train.locator(row);
+export function notFinite(checkpoint: string, dataset: Dataset, row: number): TracInError {
+  const { file, line } = dataset.locator(row);
+  const what = dataset.name === "train" ? "training example" : `example ${dataset.name}`;
   return new TracInError(
     "checkpoint",
-    `The loss or gradient of training example ${row} (${file}, line ${line + 1}) is not a finite number at this checkpoint.`,
+    `The loss or gradient of ${what} ${row} (${file}, line ${line + 1}) is not a finite number at this checkpoint.`,
     { file: checkpoint },
     'Training had diverged there, or the example is out of range. Leave the checkpoint out of "checkpoints" in tracin.json, or mend the example.',
   );

@@ -151,6 +151,57 @@ describe("tracin explain and suspects", () => {
   });
 });
 
+describe("tracin explain --set", () => {
+  it("prints accuracy, confusion matrix, the largest losses and what hurts and helps", async () => {
+    const { code, out, err } = await tracin(["explain", "--set", "test", "--top", "3", "--quiet"]);
+    expect([code, err]).toEqual([0, ""]);
+    expect(out).toMatch(/test, all examples {2}test\.csv, 30 of 30 examples/);
+    expect(out).toMatch(/right +\d+ of 30 \([\d.]+%( → [\d.]+%)*\)/);
+    expect(out).toMatch(/target \\ predicted +setosa +versicolor +virginica/);
+    expect(out).toMatch(/Largest losses[\s\S]*test\.csv:\d+/);
+    expect(out).toMatch(/Opponents[^\n]*30 examples[\s\S]*-[\d.]+[\s\S]*train\.csv:\d+/);
+    expect(out).toMatch(/Proponents[\s\S]*\+[\d.]+/);
+  });
+
+  it("prints JSON whose confusion adds up, of a class and of a condition", async () => {
+    const wanted = ["--class", "versicolor"];
+    const own = await tracin(["explain", "--set", "test", ...wanted, "--json", "--quiet"]);
+    expect([own.code, own.err]).toEqual([0, ""]);
+    const { testSet, opponents, proponents, run } = JSON.parse(own.out);
+    expect(run.kind).toBe("testSet");
+    expect(testSet.slice).toEqual({ kind: "labels", target: "versicolor" });
+    const { counted, right, confusion } = testSet.outcome;
+    const counts: { target: string; predicted: string; count: number }[] = confusion;
+    const sum = (some: typeof counts) => some.reduce((total, { count }) => total + count, 0);
+    expect(sum(counts)).toBe(counted);
+    expect(sum(counts.filter(({ target, predicted }) => target === predicted))).toBe(right.at(-1));
+    expect(sum(counts.filter(({ target }) => target === "versicolor"))).toBe(testSet.chosen);
+    expect(testSet.worst.every(({ target }: { target: string }) => target === "versicolor")).toBe(
+      true,
+    );
+    expect(opponents.length * proponents.length).toBeGreaterThan(0);
+    const where = ["--where", "target = 'versicolor'"];
+    const typed = await tracin(["explain", "--set", "test", ...where, "--json", "--quiet"]);
+    expect(JSON.parse(typed.out).opponents).toEqual(opponents);
+  });
+
+  it("says what is wrong with a question", async () => {
+    const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
+      [[], 2, /name an example, such as test:0[\s\S]*--set/],
+      [["test:0", "--set", "test"], 2, /exclude each other/],
+      [["test:0", "--errors"], 2, /narrow --set/],
+      [["--set", "test", "--label", "setosa"], 2, /--label is for single examples/],
+      [["--set", "tests"], 1, /no dataset "tests"[\s\S]*train, test/],
+      [["--set", "test", "--errors", "--where", "loss > 1"], 1, /exclude each other/],
+      [["--set", "test", "--where", "losss > 1"], 1, /no column "losss"/],
+    ];
+    for (const [args, expected, message] of cases) {
+      const { code, err } = await tracin(["explain", ...args, "--quiet"]);
+      expect([code, err]).toEqual([expected, expect.stringMatching(message)]);
+    }
+  });
+});
+
 describe("tracin inspect", () => {
   it("shows parameters, sites, checkpoints with rates, and data", async () => {
     const { code, out } = await tracin(["inspect", "--quiet"]);

@@ -216,7 +216,7 @@ const cases: Readonly<Record<string, Case>> = {
 /** Writes the workspace of a case and returns its folder, with the numbers that are expected. */
 async function workspace(
   name: string,
-): Promise<{ root: string; expected: (name: string) => Tensor }> {
+): Promise<{ root: string; expected: (name: string) => Tensor; target: Tensor }> {
   const { golden, config, source, files } = cases[name] as Case;
   const at = join(import.meta.dirname, "../golden/tracin", golden);
   const root = join(folder, golden);
@@ -246,7 +246,8 @@ async function workspace(
   };
   await writeFile(join(root, "tracin.json"), JSON.stringify(whole, null, 2));
   const expected = readSafetensors(join(at, "expected.safetensors"));
-  return { root, expected: (tensor) => expected.get(tensor) };
+  const target = inputs.get("query.target");
+  return { root, expected: (tensor) => expected.get(tensor), target };
 }
 
 function tracin(root: string, args: readonly string[]) {
@@ -273,7 +274,7 @@ async function readMatrix(path: string): Promise<Float32Array> {
 
 describe("scores of a workspace agree with PyTorch autograd", () => {
   it.each(Object.keys(cases))("%s", async (name) => {
-    const { root, expected } = await workspace(name);
+    const { root, expected, target } = await workspace(name);
     const args = ["scores", "--queries", "query:0-2", "--out", "scores.npy"];
     const { code, err } = await tracin(root, args);
     expect([err, code]).toEqual(["", 0]);
@@ -292,6 +293,55 @@ describe("scores of a workspace agree with PyTorch autograd", () => {
         const found = actual[query * examples + example] ?? Number.NaN;
         expect(Math.abs(found - sum) / scale).toBeLessThan(tolerance);
       });
+    }
+    const set = await tracin(root, ["explain", "--set", "query", "--top", "99", "--json"]);
+    expect([set.err, set.code]).toEqual(["", 0]);
+    const { opponents, proponents, testSet } = JSON.parse(set.out);
+    expect([testSet.examples, testSet.chosen]).toEqual([queries, queries]);
+    const means = each(examples, (example) => {
+      const all = each(checkpoints * queries, (at) => {
+        const [c, query] = [Math.floor(at / queries), at % queries];
+        return Number(data[(c * examples + example) * queries + query]);
+      });
+      return all.reduce((sum, part) => sum + part, 0) / queries;
+    });
+    const scale = Math.max(...means.map(Math.abs));
+    const rows: { index: number; score: number }[] = [...opponents, ...proponents];
+    expect(rows.length).toBeGreaterThan(0);
+    for (const { index, score } of rows) {
+      expect(Math.abs(score - (means[index] ?? Number.NaN)) / scale).toBeLessThan(tolerance);
+    }
+    // Losses are differences of numbers of size 1 to 10: their error is absolute, however small they are.
+    const losses = expected("queryLosses").data;
+    for (const [c, loss] of testSet.losses.entries()) {
+      const sum = each(queries, (query) => Number(losses[c * queries + query]));
+      expect(loss).toBeCloseTo(sum.reduce((a, b) => a + b, 0) / queries, 4);
+    }
+    const { outcome } = testSet;
+    const known = expected("queryPredictions");
+    const width = known.shape[1] ?? 0;
+    const column = (place: number) => each(queries, (q) => Number(known.data[q * width + place]));
+    const total = (values: readonly number[]) => values.reduce((sum, value) => sum + value, 0);
+    if (outcome.kind === "positions") {
+      expect(outcome.counted).toBe(total(column(0)));
+      expect(outcome.right.at(-1)).toBe(total(column(0)) - total(column(1)));
+      const confused = outcome.confusions.map((entry: { count: number }) => entry.count);
+      expect(total(confused)).toBe(total(column(1)));
+    } else if (outcome.kind === "values") {
+      expect(outcome.outputs).toHaveLength(width);
+      for (const [place, found] of outcome.outputs.entries()) {
+        const targets = each(queries, (query) => Number(target.data[query * width + place]));
+        const errors = column(place).map((value, query) => value - (targets[query] ?? Number.NaN));
+        const mean = total(targets) / queries;
+        const squares = total(errors.map((error) => error ** 2));
+        const spread = total(targets.map((value) => (value - mean) ** 2));
+        expect(found.meanError).toBeCloseTo(total(errors) / queries, 4);
+        expect(found.meanAbsoluteError).toBeCloseTo(total(errors.map(Math.abs)) / queries, 4);
+        expect(found.rootMeanSquare).toBeCloseTo(Math.sqrt(squares / queries), 4);
+        expect(found.explained).toBeCloseTo(1 - squares / spread, 3);
+      }
+    } else {
+      expect(outcome).toEqual({ kind: "loss" });
     }
   });
 });

@@ -6,7 +6,6 @@ import { Database } from "../../../src/core/store/duckdb.ts";
 import { isCondition } from "../../../src/core/store/filter.ts";
 import { RankedTable } from "../../../src/core/store/ranked-table.ts";
 import type { Ranking } from "../../../src/core/store/reader.ts";
-import type { RunRecord } from "../../../src/core/store/record.ts";
 import type { ReadTexts } from "../../../src/core/store/run-texts.ts";
 
 const examples = 5000;
@@ -20,7 +19,7 @@ const all = Array.from({ length: examples }, (_, i) => i);
 let folder: string;
 let path: string;
 let table: RankedTable;
-const record = { examples, aggregate: false, queries: [{}] } as unknown as RunRecord;
+const size = { examples, queries: 1 };
 const texts: ReadTexts = async (start, end) =>
   all.slice(start, end).map((i) => (i % 1000 === 3 ? `Grüße, WINNER ${i}` : `plain ${i}`));
 
@@ -37,7 +36,7 @@ beforeAll(async () => {
       [i::FLOAT] AS parts_0
     FROM range(${examples}) t(i)) TO '${path}' (FORMAT parquet)`);
   database.close();
-  table = await RankedTable.open(path, "scores.parquet", record);
+  table = await RankedTable.open(path, "scores.parquet", size);
 });
 
 afterAll(async () => {
@@ -117,7 +116,7 @@ describe("the rows", () => {
     Promise.all(asked.map((rest) => opened.page({ view: "all", query: 0, ...rest }, 3, 20, texts)));
 
   it("are the same from the file, while they are copied, and from memory", async () => {
-    const opened = await RankedTable.open(path, "scores.parquet", record, limits);
+    const opened = await RankedTable.open(path, "scores.parquet", size, limits);
     const before = await pagesOf(opened);
     expect(await opened.settle()).toBe(true);
     expect(await pagesOf(opened)).toEqual(before);
@@ -138,7 +137,7 @@ describe("the rows", () => {
         (i % 1000)::FLOAT AS loss, 0::FLOAT AS self_influence, [1::FLOAT] AS self_parts
       FROM range(${many}) t(i)) TO '${large}' (FORMAT parquet)`);
     database.close();
-    const own = { examples: many, aggregate: false, queries: [] } as unknown as RunRecord;
+    const own = { examples: many, queries: 0 };
     const opened = await RankedTable.open(large, "large.parquet", own, limits);
     const list = () =>
       opened.page(
@@ -156,7 +155,7 @@ describe("the rows", () => {
   });
 
   it("refuse more text than the limit, and go on", async () => {
-    const opened = await RankedTable.open(path, "scores.parquet", record, {
+    const opened = await RankedTable.open(path, "scores.parquet", size, {
       ...limits,
       text: 1000,
     });
@@ -172,7 +171,7 @@ describe("the rows", () => {
   });
 
   it("answer nothing once the run is closed", async () => {
-    const opened = await RankedTable.open(path, "scores.parquet", record, limits);
+    const opened = await RankedTable.open(path, "scores.parquet", size, limits);
     const page = opened.page({ view: "all", query: 0 }, 0, 1, texts);
     opened.close();
     await expect(page).rejects.toMatchObject({ message: "The run was closed." });
