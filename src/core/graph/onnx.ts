@@ -3,6 +3,7 @@ import { type ErrorPlace, TracInError } from "../errors.ts";
 import type { Graph, Node, ValueInfo } from "./graph.ts";
 import { decodeAttributes, encodeAttribute } from "./onnx-attributes.ts";
 import type { ReadExternal } from "./onnx-external.ts";
+import { inlineFunctions, isDefaultDomain } from "./onnx-functions.ts";
 import { type Origins, readOrigins } from "./onnx-origins.ts";
 import {
   decodeTensor,
@@ -55,7 +56,7 @@ export function encodeGraph(graph: Graph, options: EncodeOptions = {}): Uint8Arr
 
 /**
  * The graph of an ONNX file, its operators as they are written (`importOnnx` converts them to our operator set),
- * and its metadata.
+ * and its metadata. Functions of the file are inlined.
  *
  * Initializers that old files repeat as inputs are initializers only. Nodes without a name, or with a repeated
  * one, get a name of their own. An unnamed dimension gets the symbol `<value>.<axis>`; an output whose shape the
@@ -63,7 +64,7 @@ export function encodeGraph(graph: Graph, options: EncodeOptions = {}): Uint8Arr
  *
  * Throws kind `model`, naming `file` and the tensor or node: damaged or truncated bytes, data in other files that
  * `external` cannot read,
- * operators of other domains, functions, subgraphs, values that are used before they are made.
+ * operators of other domains, functions that cannot be inlined, subgraphs, values that are used before they are made.
  */
 export function decodeModel(
   bytes: Uint8Array,
@@ -84,10 +85,6 @@ export function decodeModel(
       damaged,
     );
   }
-  const inlined = model.functions?.find(({ domain }) => isDefaultDomain(domain));
-  if (inlined) {
-    throw unsupportedFunction(`The model redefines the operator ${inlined.name}.`, { file });
-  }
   if ((proto.sparseInitializer ?? []).length > 0) {
     const tensor = proto.sparseInitializer?.[0]?.values?.name ?? "";
     throw new TracInError("model", "Sparse weights are not supported.", { file, tensor });
@@ -99,7 +96,7 @@ export function decodeModel(
       .filter(({ name }) => !initializers.has(name ?? ""))
       .map((info) => decodeValueInfo(info, "input", file)),
     outputs: (proto.output ?? []).map((info) => decodeValueInfo(info, "output", file)),
-    nodes: decodeNodes(proto.node ?? [], file, origins),
+    nodes: decodeNodes(inlineFunctions(model, bytes, file), file, origins),
     initializers,
     opset: toSafeNumber(version),
   };
@@ -122,10 +119,6 @@ function decodeBytes(bytes: Uint8Array, file: string): onnx.ModelProto {
       cause,
     });
   }
-}
-
-function isDefaultDomain(domain: string | null | undefined): boolean {
-  return !domain || domain === "ai.onnx";
 }
 
 function unsupportedFunction(message: string, place: ErrorPlace): TracInError {

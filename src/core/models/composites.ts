@@ -22,6 +22,20 @@ export const composites: Readonly<Record<string, Convert | undefined>> = {
     return nodes.end("Mul", [half, nodes.apply("Add", [sigmoid, nodes.scalar("one", 1)])]);
   },
 
+  /** x sigmoid(alpha x) (operator set 24). */
+  Swish(conversion) {
+    const [x = ""] = conversion.node.inputs;
+    const nodes = new Replacement(conversion);
+    return nodes.end("Mul", [x, gate(nodes, conversion, x)]);
+  },
+
+  /** a sigmoid(alpha a) b (operator set 28). */
+  SwiGLU(conversion) {
+    const [a = "", b = ""] = conversion.node.inputs;
+    const nodes = new Replacement(conversion);
+    return nodes.end("Mul", [nodes.apply("Mul", [a, gate(nodes, conversion, a)]), b]);
+  },
+
   /** x - bias above lambd, x + bias below -lambd, 0 between (nn.Hardshrink, nn.Softshrink). */
   Shrink(conversion) {
     const { node } = conversion;
@@ -74,6 +88,13 @@ export const composites: Readonly<Record<string, Convert | undefined>> = {
     return nodes.end("Div", [x, nodes.apply("Pow", [base, beta])]);
   },
 };
+
+function gate(nodes: Replacement, { node }: Conversion, x: string): string {
+  const alpha = floatAttribute(node, "alpha", 1);
+  return nodes.apply("Sigmoid", [
+    alpha === 1 ? x : nodes.apply("Mul", [x, nodes.scalar("alpha", alpha)]),
+  ]);
+}
 
 /** Padding with the other end of x (operator set 19): a Concat per axis. */
 export function wrapPad(conversion: Conversion): readonly Node[] {

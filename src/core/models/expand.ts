@@ -3,13 +3,19 @@ import { TracInError } from "../errors.ts";
 import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { placeOfNode } from "../graph/place.ts";
 import { pruneGraph } from "../graph/prune.ts";
-import type { Shape } from "../graph/tensor.ts";
+import type { DataType, Shape } from "../graph/tensor.ts";
 import { replaceNodes } from "./conversion.ts";
+import { attention } from "./expansions/attention.ts";
 import { einsum } from "./expansions/einsum.ts";
 import type { Expansion, Size } from "./expansions/expansion.ts";
 import { negativeLogLikelihoodLoss, softmaxCrossEntropyLoss } from "./expansions/losses.ts";
-import { groupNormalization, instanceNormalization } from "./expansions/normalisation.ts";
+import {
+  groupNormalization,
+  instanceNormalization,
+  rmsNormalization,
+} from "./expansions/normalisation.ts";
 import { recurrent } from "./expansions/recurrent.ts";
+import { rotaryEmbedding } from "./expansions/rotary.ts";
 import { sequences } from "./expansions/sequences.ts";
 import type { Model } from "./model.ts";
 
@@ -19,9 +25,12 @@ const expansions: Readonly<
 > = {
   ...recurrent,
   ...sequences,
+  Attention: attention,
   Einsum: einsum,
   InstanceNormalization: instanceNormalization,
   GroupNormalization: groupNormalization,
+  RMSNormalization: rmsNormalization,
+  RotaryEmbedding: rotaryEmbedding,
   SoftmaxCrossEntropyLoss: softmaxCrossEntropyLoss,
   NegativeLogLikelihoodLoss: negativeLogLikelihoodLoss,
 };
@@ -46,8 +55,8 @@ export async function expandModel(
   while (graph.nodes.some((node) => expandedOperators.has(node.op))) {
     const ready = readyNodes(graph);
     const needed = [...ready].flatMap((node) => node.inputs.filter((input) => input !== ""));
-    const shapes = await shapesOf(graph, engine, [...new Set(needed)], two, three);
-    graph = expandNodes(graph, ready, shapes, model.file);
+    const types = await typesOf(graph, engine, [...new Set(needed)], two, three);
+    graph = expandNodes(graph, ready, types, model.file);
   }
   return graph === model.graph ? model : { ...model, graph };
 }
@@ -69,21 +78,27 @@ function readyNodes(graph: Graph): ReadonlySet<Node> {
   return ready;
 }
 
-async function shapesOf(
+/** A value at two batch sizes. */
+interface Seen {
+  readonly dtype: DataType;
+  readonly shapes: readonly [Shape, Shape];
+}
+
+async function typesOf(
   graph: Graph,
   engine: Engine,
   values: readonly string[],
   two: Values,
   three: Values,
-): Promise<ReadonlyMap<string, readonly [Shape, Shape]>> {
-  const shapes = new Map<string, readonly [Shape, Shape]>();
+): Promise<ReadonlyMap<string, Seen>> {
+  const types = new Map<string, Seen>();
   const made = new Set(graph.nodes.flatMap((node) => node.outputs));
   const asked = values.filter((value) => made.has(value));
   for (const value of values) {
-    const known = graph.initializers.get(value)?.shape;
-    const [atTwo, atThree] = [two.get(value)?.shape ?? known, three.get(value)?.shape ?? known];
+    const known = graph.initializers.get(value);
+    const [atTwo, atThree] = [two.get(value) ?? known, three.get(value) ?? known];
     if (atTwo && atThree) {
-      shapes.set(value, [atTwo, atThree]);
+      types.set(value, { dtype: atTwo.dtype, shapes: [atTwo.shape, atThree.shape] });
     }
   }
   if (asked.length > 0) {
@@ -92,32 +107,40 @@ async function shapesOf(
     try {
       const [atTwo, atThree] = [await program.run(two), await program.run(three)];
       for (const value of asked) {
-        shapes.set(value, [atTwo.get(value)?.shape ?? [], atThree.get(value)?.shape ?? []]);
+        const [small, large] = [atTwo.get(value), atThree.get(value)];
+        const shapes = [small?.shape ?? [], large?.shape ?? []] as const;
+        types.set(value, { dtype: small?.dtype ?? "float32", shapes });
       }
     } finally {
       await program.dispose();
     }
   }
-  return shapes;
+  return types;
 }
 
 function expandNodes(
   graph: Graph,
   ready: ReadonlySet<Node>,
-  shapes: ReadonlyMap<string, readonly [Shape, Shape]>,
+  types: ReadonlyMap<string, Seen>,
   file: string,
 ): Graph {
   const makers = new Map(
     graph.nodes.flatMap((node) => node.outputs.map((output) => [output, node])),
   );
+  const used = new Set([
+    ...graph.nodes.flatMap((node) => node.inputs),
+    ...graph.outputs.map((output) => output.name),
+  ]);
   return replaceNodes(graph, (replacing) => {
     const { node } = replacing;
     return (ready.has(node) ? expansions[node.op] : undefined)?.({
       ...replacing,
       sizes(name) {
-        const [atTwo = [], atThree = []] = shapes.get(name) ?? [];
+        const [atTwo = [], atThree = []] = types.get(name)?.shapes ?? [];
         return atTwo.map((size, axis): Size => (size === atThree[axis] ? size : undefined));
       },
+      dtype: (name) => types.get(name)?.dtype,
+      isUsed: (name) => used.has(name),
       producer: (name) => makers.get(name),
       fail(message, remedy) {
         throw new TracInError("model", message, { ...placeOfNode(node), file }, remedy);

@@ -11,9 +11,12 @@ import { float32, int64, toNumbers } from "../graph/tensor.ts";
 import { composites, wrapPad } from "./composites.ts";
 import { type Conversion, type Convert, int, replaceNodes, without } from "./conversion.ts";
 
-/** The operator sets that `toOurOpset` understands. */
+/**
+ * The operator sets that `toOurOpset` understands. From 22 on little but element types has changed (compared by the schemas of the `onnx`
+ * package 1.23): an argument of Cast, Range and SpaceToDepth each, and new operators.
+ */
 export const oldestOpset = 9;
-export const newestOpset = 21;
+export const newestOpset = 28;
 
 /**
  * The graph with its operators as operator set 18 writes them: arguments that used to be attributes become
@@ -21,7 +24,7 @@ export const newestOpset = 21;
  * explicitly, operators newer than 18 are written with older ones. Operators whose meaning has not changed since
  * operator set 9 stay as they are, known to us or not.
  *
- * Throws kind `model`, naming the node: operator sets outside 9 to 21, normalisation or dropout in training mode,
+ * Throws kind `model`, naming the node: operator sets outside 9 to 28, normalisation or dropout in training mode,
  * forms that operator set 18 cannot say.
  */
 export function toOurOpset(graph: Graph, file: string): Graph {
@@ -156,9 +159,17 @@ const conversions: Readonly<Record<string, Convert | undefined>> = {
     return [{ ...node, attributes: without(node.attributes, "dilations") }];
   },
 
-  Cast({ node }) {
-    // `saturate` (19) concerns 8-bit floats alone, which are refused as tensors.
-    return [{ ...node, attributes: without(node.attributes, "saturate") }];
+  // `saturate` (19) and `round_mode` (24) concern 8-bit floats alone, which are refused as tensors.
+  Cast: ({ node }) => [leaveOut(node, "saturate", "round_mode")],
+  CastLike: ({ node }) => [leaveOut(node, "saturate", "round_mode")],
+  /** `stash_type` (27) concerns 16-bit floats alone. */
+  Range: ({ node }) => [leaveOut(node, "stash_type")],
+
+  SpaceToDepth({ node, fail }) {
+    if (stringAttribute(node, "mode", "DCR") !== "DCR") {
+      return fail('SpaceToDepth with the mode "CRD" (operator set 28) is not supported.', reexport);
+    }
+    return [leaveOut(node, "mode")];
   },
 
   /** An Upsample of 9 is a Resize of 10, which has no choice of coordinates. */
@@ -200,6 +211,10 @@ const conversions: Readonly<Record<string, Convert | undefined>> = {
 };
 
 const reexport = `Export the model with torch.onnx.export(..., dynamo=False, opset_version=${opset}).`;
+
+function leaveOut(node: Node, ...names: readonly string[]): Node {
+  return { ...node, attributes: without(node.attributes, ...names) };
+}
 
 function axesToInput({ node, from, add }: Conversion, since: number): readonly Node[] {
   const axes = intsAttribute(node, "axes");

@@ -290,11 +290,11 @@ describe("a damaged or hostile model", () => {
       /operator Made.*"com\.microsoft".*node a \(Made\)/,
     ],
     [
-      "a function",
+      "a function that redefines an operator and does not make its outputs",
       (m) => {
-        m.functions = [{ name: "Made" }];
+        m.functions = [{ name: "Made", input: ["a", "b", "c"], output: ["d"] }];
       },
-      /redefines the operator Made/,
+      /"y" is used but not made|"z" is used but not made|never makes this output/,
     ],
     [
       "an attribute without type",

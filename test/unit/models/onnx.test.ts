@@ -125,8 +125,13 @@ describe("operator sets", () => {
   };
 
   it.each<[string, Graph, RegExp]>([
-    ["8", single("Relu", 8, {}), /operator set 8; 9 to 21.*opset_version=18/],
-    ["22", single("Relu", 22, {}), /operator set 22/],
+    ["8", single("Relu", 8, {}), /operator set 8; 9 to 28.*opset_version=18/],
+    ["29", single("Relu", 29, {}), /operator set 29/],
+    [
+      "the other order of SpaceToDepth",
+      single("SpaceToDepth", 28, { mode: { type: "string", value: "CRD" } }),
+      /"CRD".*opset_version=18/,
+    ],
     [
       "batch norm in training mode",
       single("BatchNormalization", 15, { training_mode: { type: "int", value: 1 } }, statistics),

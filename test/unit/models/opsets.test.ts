@@ -74,9 +74,18 @@ describe("operators of older and newer sets, converted to 18", () => {
     ["Clip", 10, { min: float(2) }, float32([2, 3], [2, 2, 3, 4, 5, 9])],
     ["Clip", 6 + 3, { max: float(4), min: float(2) }, float32([2, 3], [2, 2, 3, 4, 4, 4])],
     ["Dropout", 10, { ratio: float(0.5) }, x],
+    ["Cast", 24, { to: int(7), round_mode: string("up") }, int64([2, 3], [1, 2, 3, 4, 5, 9])],
+    ["Identity", 25, {}, x],
+    ["Flatten", 28, { axis: int(0) }, float32([1, 6], [1, 2, 3, 4, 5, 9])],
     ["Cast", 20, { to: int(7), saturate: int(1) }, int64([2, 3], [1, 2, 3, 4, 5, 9])],
   ])("%s of %i", async (op, opset, attributes, expected) => {
     expect(await result(op, opset, x, attributes)).toEqual([expected]);
+  });
+
+  it("SpaceToDepth of 28 in the order that the older ones have", async () => {
+    const attributes = { blocksize: int(2), mode: string("DCR") };
+    const [y] = await result("SpaceToDepth", 28, ramp([1, 1, 2, 2]), attributes);
+    expect(y).toEqual(float32([1, 4, 1, 1], [-1, -0.75, -0.5, -0.25]));
   });
 
   it("Squeeze of 12", async () => {

@@ -1,4 +1,5 @@
 import type { Node } from "../../graph/graph.ts";
+import type { DataType } from "../../graph/tensor.ts";
 import { type Conversion, Replacement } from "../conversion.ts";
 
 /** Size of one axis; undefined where it is the batch's. */
@@ -8,6 +9,10 @@ export type Size = number | undefined;
 export interface Expansion extends Conversion {
   /** Sizes of the axes of an input value. */
   sizes(value: string): readonly Size[];
+  /** Element type of an input value. */
+  dtype(value: string): DataType | undefined;
+  /** Whether a node or an output of the graph takes a value. */
+  isUsed(value: string): boolean;
   /** The node that makes a value. */
   producer(value: string): Node | undefined;
 }

@@ -42,6 +42,22 @@ export function groupNormalization(expansion: Expansion): readonly Node[] {
   return nodes.end("Add", [scaled, nodes.unsqueeze(bias, ...axes)]);
 }
 
+/** x / sqrt(mean(x^2) + epsilon) over the axes from `axis` on, times scale (operator set 23). */
+export function rmsNormalization(expansion: Expansion): readonly Node[] {
+  const { node } = expansion;
+  const nodes = new Expander(expansion);
+  const [x = "", scale = ""] = node.inputs;
+  const rank = expansion.sizes(x).length;
+  const axis = intAttribute(node, "axis", -1);
+  const first = axis < 0 ? axis + rank : axis;
+  const axes = Array.from({ length: rank - first }, (_, index) => first + index);
+  const squares = nodes.apply("Mul", [x, x]);
+  const mean = nodes.apply("ReduceMean", [squares, nodes.ints("axes", axes)], { keepdims: int(1) });
+  const epsilon = nodes.scalar("epsilon", floatAttribute(node, "epsilon", 1e-5));
+  const root = nodes.apply("Sqrt", [nodes.apply("Add", [mean, epsilon])]);
+  return nodes.end("Mul", [nodes.apply("Div", [x, root]), scale]);
+}
+
 function standardised(nodes: Expander, x: string, axes: readonly number[]): string {
   const mean = (value: string): string =>
     nodes.apply("ReduceMean", [value, nodes.ints("axes", axes)], { keepdims: int(1) });
