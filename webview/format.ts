@@ -37,6 +37,11 @@ export function formatNumber(value: number, sign: Sign = "unsigned", locale?: st
   return value === 0 ? "0" : format.format(value);
 }
 
+/** A mean of two places: `1,204`, `6.5`. */
+export function formatPlace(value: number, locale?: string): string {
+  return numberFormat("place", locale, { maximumFractionDigits: 1 }).format(value);
+}
+
 /** A probability with two digits after the point, never rounded to 0 or 1: `0.61`, `>0.99`. */
 export function formatProbability(value: number, locale?: string): string {
   const format = numberFormat("probability", locale, {

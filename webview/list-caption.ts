@@ -4,6 +4,7 @@ import type { RunSummary } from "../src/protocol/runs.ts";
 import type { ReviewIndex } from "./review.ts";
 import "./review-bar.ts";
 import { strings } from "./strings.ts";
+import { noMarginReason } from "./suspect-numbers.ts";
 
 /** What stands over the list of suspects: its order, and the reviewing. */
 export function suspectsCaption(options: {
@@ -16,7 +17,8 @@ export function suspectsCaption(options: {
 }): TemplateResult {
   const { run, order, reviews, said, onOrder } = options;
   const { list } = strings;
-  const orders: readonly SuspectOrder[] = ["loss", "selfInfluence"];
+  const { orders } = run;
+  const reason = noMarginReason(run);
   const onChange = ({ target }: Event) => {
     const value = target instanceof HTMLElement && "value" in target ? target.value : undefined;
     const chosen = orders.find((each) => each === value);
@@ -29,6 +31,7 @@ export function suspectsCaption(options: {
       <label>${list.order}</label>
       <vscode-dropdown position="below" aria-label=${list.order} current-value=${order} @change=${onChange}>
         ${orders.map((each) => html`<vscode-option value=${each} title=${list.orderTitles[each]} ?selected=${each === order}>${list.orders[each]}</vscode-option>`)}
+        ${reason === undefined ? null : html`<vscode-option disabled title=${list.orderTitles.margin}>${reason}</vscode-option>`}
       </vscode-dropdown>
     </div>
     <p class="muted small">${list.suspects}</p>

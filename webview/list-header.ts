@@ -2,9 +2,7 @@ import { html, type TemplateResult } from "lit";
 import type { RowSort, SuspectOrder } from "../src/protocol/lists.ts";
 import { nextSort } from "./filter-model.ts";
 import { strings } from "./strings.ts";
-
-/** The columns by whose names suspects are ranked. */
-const columnOf = { selfInfluence: "self_influence", loss: "loss" } as const;
+import { columnOf, otherOrders } from "./suspect-numbers.ts";
 
 /** The names of a list's columns, where it is wide enough to have any; each of them sorts the list. */
 export function listHeader(options: {
@@ -13,16 +11,17 @@ export function listHeader(options: {
   /** Whether rows are drawn as suspects are. */
   readonly suspects: boolean;
   readonly order: SuspectOrder;
+  /** The numbers that suspects have. */
+  readonly numbers: readonly SuspectOrder[];
   readonly sort: RowSort | undefined;
   /** Height in pixels of what sticks to the top of the scroller, over the list. */
   readonly covered: number;
   readonly onSort: (sort: RowSort | undefined) => void;
 }): TemplateResult {
-  const { kind, suspects, order, sort, covered, onSort } = options;
-  const { columns, columnTitles, orders, orderTitles, sortBy } = strings.list;
-  const other = order === "loss" ? "selfInfluence" : "loss";
+  const { kind, suspects, order, numbers, sort, covered, onSort } = options;
+  const { columns, columnTitles, orderColumns, orderTitles, sortBy } = strings.list;
   const scoreColumn = suspects ? columnOf[order] : "score";
-  const score = suspects ? orders[order] : columns.score;
+  const score = suspects ? orderColumns[order] : columns.score;
   const scoreTitle = suspects ? orderTitles[order] : columnTitles.score;
   const directionOf = (column: string) =>
     sort?.column !== column ? "none" : sort.descending ? "descending" : "ascending";
@@ -38,7 +37,10 @@ export function listHeader(options: {
     <span class="score-head" role="columnheader" title=${scoreTitle} aria-sort=${directionOf(scoreColumn)}>${button(scoreColumn, score, "number")}</span>
     ${
       suspects
-        ? html`<span class="other" role="columnheader" title=${orderTitles[other]} aria-sort=${directionOf(columnOf[other])}>${button(columnOf[other], orders[other], "number")}</span>`
+        ? otherOrders(order, numbers).map(
+            (other) =>
+              html`<span class="other" role="columnheader" title=${orderTitles[other]} aria-sort=${directionOf(columnOf[other])}>${button(columnOf[other], orderColumns[other], "number")}</span>`,
+          )
         : null
     }
     <span

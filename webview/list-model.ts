@@ -11,6 +11,11 @@ export function layoutOf(width: number): "compact" | "medium" | "wide" {
   return width < 340 ? "compact" : width < 640 ? "medium" : "wide";
 }
 
+/** Whether rows of a width in pixels have room for a column for each number of a suspect; a text takes more than an image. */
+export function isRoomy(width: number, kind: string): boolean {
+  return width >= (kind === "image" ? 860 : 1100);
+}
+
 /** Rows that stand in the page: those near the window, and the active one so that it keeps the focus. */
 export function rowRange(
   range: {

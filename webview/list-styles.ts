@@ -28,6 +28,15 @@ export const listStyles = css`
     --wide-areas: "rank twist thumb label bar score other line place";
     --wide-columns: auto 1.1em 34px minmax(7em, 1fr) minmax(50px, 0.8fr) 4.5em 7em 76px minmax(8em, 1fr);
   }
+  .grid.suspects.roomy.numbers-4 {
+    --more-numbers: block;
+    --wide-areas: "rank twist label text bar score other other2 other3 line place";
+    --wide-columns: auto 1.1em minmax(11em, 0.8fr) minmax(0, 1.6fr) minmax(40px, 90px) 4.5em 5em 6em 6.5em 76px minmax(8em, 0.7fr);
+  }
+  .grid.suspects.roomy.numbers-4.image {
+    --wide-areas: "rank twist thumb label bar score other other2 other3 line place";
+    --wide-columns: auto 1.1em 34px minmax(7em, 1fr) minmax(50px, 0.8fr) 4.5em 5em 6em 6.5em 76px minmax(8em, 1fr);
+  }
   .header {
     position: sticky;
     z-index: 1;
@@ -62,6 +71,13 @@ export const listStyles = css`
   .header .other {
     grid-area: other;
     text-align: end;
+  }
+  .header .other ~ .other {
+    display: var(--more-numbers, none);
+    grid-area: other2;
+  }
+  .header .other ~ .other ~ .other {
+    grid-area: other3;
   }
   .header .line {
     grid-area: line;

@@ -6,7 +6,7 @@ import type { RankedRow, RankedView, RowSort, SuspectOrder } from "../src/protoc
 import type { Reading } from "../src/protocol/runs.ts";
 import { formatCount } from "./format.ts";
 import { listHeader } from "./list-header.ts";
-import { layoutOf, listedRows } from "./list-model.ts";
+import { isRoomy, layoutOf, listedRows } from "./list-model.ts";
 import { listStyles } from "./list-styles.ts";
 import { reveal } from "./messages.ts";
 import { rowAfterKey } from "./navigation.ts";
@@ -23,6 +23,8 @@ import { baseStyles } from "./styles.ts";
 export class RankedList extends LitElement implements WindowedList {
   @property() view: RankedView = "proponents";
   @property() order: SuspectOrder = "loss";
+  /** The numbers that suspects have. */
+  @property({ attribute: false }) numbers: readonly SuspectOrder[] = [];
   /** Whether the run has a query; without one, all examples are shown as suspects are. */
   @property({ type: Boolean }) scored = true;
   @property({ type: Boolean }) filtered = false;
@@ -44,6 +46,7 @@ export class RankedList extends LitElement implements WindowedList {
   @property({ attribute: false }) labels: readonly string[] | undefined;
 
   @state() private layout: RowLayout = "compact";
+  @state() private width = 0;
   @state() active = 0;
   /** A row that takes the focus as soon as it stands in the page. */
   private focusNext = false;
@@ -51,6 +54,7 @@ export class RankedList extends LitElement implements WindowedList {
   private readonly window = new RowWindow(this);
   private readonly resize = new ResizeObserver(() => {
     this.layout = layoutOf(this.clientWidth);
+    this.width = this.clientWidth;
     this.requestUpdate();
   });
 
@@ -137,9 +141,10 @@ export class RankedList extends LitElement implements WindowedList {
     const kind = cache.first?.preview.kind ?? "text";
     const digits = Math.max(2, formatCount(this.window.range.endIndex + 1).length);
     const { rowCount } = this;
+    const roomy = isRoomy(this.width, kind) ? `roomy numbers-${this.numbers.length}` : "";
     return html`
       <div
-        class="grid ${kind} ${this.rowView === "suspects" ? "suspects" : ""}"
+        class="grid ${kind} ${this.rowView === "suspects" ? "suspects" : ""} ${roomy}"
         role="treegrid"
         aria-label=${strings.views[this.view]}
         aria-rowcount=${cache.total}
@@ -155,6 +160,7 @@ export class RankedList extends LitElement implements WindowedList {
                 kind,
                 suspects: this.rowView === "suspects",
                 order: this.order,
+                numbers: this.numbers,
                 sort: this.sort,
                 covered: this.covered,
                 onSort: (detail) => this.tell("sort-changed", detail),
@@ -201,6 +207,7 @@ export class RankedList extends LitElement implements WindowedList {
       view=${this.rowView}
       layout=${this.layout}
       .order=${this.order}
+      .numbers=${this.numbers}
       .reading=${this.reading}
       .scale=${cache?.scale ?? 0}
       .expanded=${open}

@@ -118,6 +118,13 @@ export const rowStyles = css`
     text-align: end;
     white-space: nowrap;
   }
+  .other ~ .other {
+    display: var(--more-numbers, none);
+    grid-area: other2;
+  }
+  .other ~ .other ~ .other {
+    grid-area: other3;
+  }
   .line-cell {
     grid-area: line;
     justify-self: end;

@@ -14,6 +14,7 @@ import { rowStyles } from "./row-styles.ts";
 import { scoreBar, scoreBarStyles, signGlyph } from "./score-bar.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
+import { otherOrders, suspectBar, suspectNumber } from "./suspect-numbers.ts";
 import "./thumbnail.ts";
 
 /** A decision in a word. */
@@ -38,6 +39,8 @@ export class RowElement extends LitElement {
   @property({ type: Number }) index = 0;
   @property({ reflect: true }) view: RankedView = "proponents";
   @property() order: SuspectOrder = "loss";
+  /** The numbers that suspects have. */
+  @property({ attribute: false }) numbers: readonly SuspectOrder[] = [];
   @property({ type: Number }) scale = 0;
   @property() reading: Reading = "probabilities";
   @property({ reflect: true }) layout: RowLayout = "compact";
@@ -148,16 +151,17 @@ export class RowElement extends LitElement {
         </span>
         ${drawing}`;
     }
-    const byLoss = this.order === "loss";
-    const [value, other] = byLoss ? [row.loss, row.selfInfluence] : [row.selfInfluence, row.loss];
-    const { orderTitles } = strings.list;
-    return html`${scoreBar(value, this.scale, false)}
-      <span class="score" role="gridcell" title=${byLoss ? orderTitles.loss : orderTitles.selfInfluence}
-        >${formatNumber(value)}</span
+    const { orderTitles, ordersShort } = strings.list;
+    const bar = suspectBar(row, this.order, this.scale);
+    return html`${scoreBar(bar.value, this.scale, bar.signed)}
+      <span class="score" role="gridcell" title=${orderTitles[this.order]}
+        >${suspectNumber(row, this.order)}</span
       >
-      <span class="other" role="gridcell" title=${byLoss ? orderTitles.selfInfluence : orderTitles.loss}
-        ><span class="muted">${byLoss ? words.selfShort : words.lossShort}</span> ${formatNumber(other)}</span
-      >
+      ${otherOrders(this.order, this.numbers).map(
+        (other) => html`<span class="other" role="gridcell" title=${orderTitles[other]}
+          ><span class="muted">${ordersShort[other]}</span> ${suspectNumber(row, other)}</span
+        >`,
+      )}
       ${drawing}`;
   }
 
@@ -193,6 +197,12 @@ export class RowElement extends LitElement {
         <dd class="sum">${formatNumber(row.selfInfluence)}</dd>
         <dt title=${strings.list.orderTitles.loss}>${words.loss}</dt>
         <dd>${formatNumber(row.loss)}</dd>
+        ${
+          row.margin === undefined
+            ? null
+            : html`<dt title=${strings.list.orderTitles.margin}>${strings.list.orders.margin}</dt>
+              <dd>${formatNumber(row.margin, "signed")}</dd>`
+        }
         ${
           row.predicted === ""
             ? null

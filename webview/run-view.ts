@@ -23,7 +23,7 @@ import { isWide, type TabName, tabOf, tabsOf, viewOfTab, viewsOf } from "./run-t
 import { ScrollKeeper } from "./scroll-keeper.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
-import { listKey, stateForRun, toggleExpanded, type ViewState } from "./view-state.ts";
+import { listKey, orderIn, stateForRun, toggleExpanded, type ViewState } from "./view-state.ts";
 
 /** A finished run: its query, how it was made, and its ranked lists. */
 @customElement("tracin-run")
@@ -175,7 +175,8 @@ export class RunView extends LitElement {
   }
 
   private renderList(run: RunSummary, view: RankedView): TemplateResult {
-    const { query, order, filter, sort } = this.shown;
+    const { query, filter, sort } = this.shown;
+    const order = orderIn(run, this.shown.order);
     const key = listKey(view, query, order, filter, sort);
     return html`<div class="list">
       ${this.renderCaption(run, view)}
@@ -184,6 +185,7 @@ export class RunView extends LitElement {
         html`<tracin-ranked-list
           view=${view}
           .order=${order}
+          .numbers=${run.orders}
           .reading=${run.reading}
           .reviews=${this.reviews}
           .labels=${this.labels}
@@ -207,7 +209,7 @@ export class RunView extends LitElement {
     return view === "suspects"
       ? suspectsCaption({
           run,
-          order,
+          order: orderIn(run, order),
           reviews: this.reviews,
           said: this.said,
           onOrder: (chosen) => this.change({ order: chosen }),
@@ -221,7 +223,7 @@ export class RunView extends LitElement {
       runId,
       view,
       query,
-      ...(view === "suspects" ? { order } : {}),
+      ...(view === "suspects" && this.run ? { order: orderIn(this.run, order) } : {}),
       ...(isEmpty(filter) ? {} : { filter }),
       ...(sort === undefined ? {} : { sort }),
     };
@@ -276,8 +278,9 @@ export class RunView extends LitElement {
 
   private onToggleExpanded(event: CustomEvent<{ view: RankedView; index: number }>): void {
     const { view, index } = event.detail;
-    const { query, order, filter, sort } = this.shown;
-    const key = listKey(view, query, order, filter, sort);
+    const { query, filter, sort } = this.shown;
+    const order = this.run ? orderIn(this.run, this.shown.order) : undefined;
+    const key = listKey(view, query, order ?? "loss", filter, sort);
     this.change(toggleExpanded(this.shown, key, index));
   }
 

@@ -1,5 +1,6 @@
 /** Every text of the panel, in one place so that it can be translated. */
 import type { RankedView, SuspectOrder } from "../src/protocol/lists.ts";
+import type { Reading } from "../src/protocol/runs.ts";
 import { formatCount } from "./format.ts";
 
 export const strings = {
@@ -167,10 +168,37 @@ export const strings = {
       "Signals, not proof: rare or difficult examples also score high. Look at an example before you change its label.",
     order: "Rank by",
     orders: {
-      selfInfluence: "self-influence",
+      margin: "margin",
+      combined: "margin and loss",
       loss: "mean loss",
+      selfInfluence: "self-influence",
     } satisfies Record<SuspectOrder, string>,
+    /** Names of columns. */
+    orderColumns: {
+      margin: "margin",
+      combined: "mean place",
+      loss: "mean loss",
+      selfInfluence: "self-influence",
+    } satisfies Record<SuspectOrder, string>,
+    /** Where there is little room. */
+    ordersShort: {
+      margin: "margin",
+      combined: "place",
+      loss: "loss",
+      selfInfluence: "self",
+    } satisfies Record<SuspectOrder, string>,
+    noMargin: {
+      probabilities: "margin: compute the run again",
+      positions: "margin: none for labels at positions",
+      values: "margin: none without labels",
+      outputs: "margin: none without labels",
+      none: "margin: none without probabilities",
+    } satisfies Record<Reading, string>,
     orderTitles: {
+      margin:
+        "Margin: the probability of the label less that of the best other label, mean over the checkpoints, from -1 to 1. Below 0 the model found another label likelier. Of several labels, the most doubtful one counts.",
+      combined:
+        "Mean of the example's places by margin and by mean loss: 1 for an example that comes first by both.",
       selfInfluence:
         "Self-influence: how much an example lowered its own loss; high when nothing else in the data taught the model its label.",
       loss: "Mean loss over the checkpoints: high when the model found the label improbable all through training.",
@@ -254,7 +282,5 @@ export const strings = {
     score: "score",
     selfInfluence: "self-influence",
     loss: "mean loss",
-    lossShort: "loss",
-    selfShort: "self",
   },
 } as const;

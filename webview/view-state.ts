@@ -1,4 +1,5 @@
 import type { RankedView, RowFilter, RowSort, SuspectOrder } from "../src/protocol/lists.ts";
+import type { RunSummary } from "../src/protocol/runs.ts";
 import { isEmpty, parseFilter, parseSort } from "./filter-model.ts";
 
 /** Expanded rows that are remembered per list; more are forgotten, oldest first. */
@@ -9,7 +10,8 @@ export interface ViewState {
   /** The run that query, scroll and expanded rows belong to. */
   readonly runId: string | undefined;
   readonly view: RankedView;
-  readonly order: SuspectOrder;
+  /** What suspects are ranked by; the run's default unless chosen. */
+  readonly order: SuspectOrder | undefined;
   /** Which query of the run. */
   readonly query: number;
   /** What narrows the lists, and an order other than their own. */
@@ -28,10 +30,12 @@ export interface ViewState {
   readonly expanded: Readonly<Record<string, readonly number[]>>;
 }
 
+const orders: readonly SuspectOrder[] = ["margin", "combined", "loss", "selfInfluence"];
+
 export const initialViewState: ViewState = {
   runId: undefined,
   view: "proponents",
-  order: "loss",
+  order: undefined,
   query: 0,
   filter: {},
   sort: undefined,
@@ -42,6 +46,14 @@ export const initialViewState: ViewState = {
   scroll: {},
   expanded: {},
 };
+
+/** What a run's suspects are ranked by: as chosen where it has the numbers, else its default. */
+export function orderIn(
+  { orders: known }: Pick<RunSummary, "orders">,
+  chosen: SuspectOrder | undefined,
+): SuspectOrder {
+  return known.find((each) => each === chosen) ?? known[0] ?? "loss";
+}
 
 /** Names a ranked list of a run: its rows depend on nothing else. */
 export function listKey(
@@ -65,7 +77,7 @@ export function parseViewState(saved: unknown): ViewState {
   return {
     runId: typeof runId === "string" ? runId : undefined,
     view: view === "opponents" || view === "suspects" || view === "all" ? view : "proponents",
-    order: order === "selfInfluence" ? "selfInfluence" : "loss",
+    order: orders.find((each) => each === order),
     query: isCount(query) ? query : 0,
     filter: parseFilter(filter),
     sort: parseSort(sort),

@@ -103,7 +103,11 @@ function meaning(mark: Mark): string | undefined {
         "Training on this example raised the query's loss: over all checkpoints, learning rate times the product of both gradients is negative.",
       );
     case "suspect":
-      return l10n.t("Its loss was high all through training: its label may be wrong.");
+      return mark.margin === undefined
+        ? l10n.t("Its loss was high all through training: its label may be wrong.")
+        : l10n.t(
+            "All through training the model found another label likelier, or as likely: its label may be wrong.",
+          );
     case "query":
       return undefined;
   }
@@ -129,6 +133,14 @@ function facts(mark: Mark): readonly string[] {
       : [
           l10n.t("Self-influence {0}", formatNumber(mark.selfInfluence)),
           l10n.t("Mean loss over the checkpoints {0}", formatNumber(mark.loss)),
+          ...(mark.margin === undefined
+            ? []
+            : [
+                l10n.t(
+                  "Margin of its label over the best other one {0}, a mean of probabilities from -1 to 1",
+                  formatScore(mark.margin),
+                ),
+              ]),
         ];
   return [
     targetAndPrediction(mark),

@@ -7,7 +7,7 @@ import type { Project } from "../core/config/project.ts";
 import { Fingerprints } from "../core/store/inputs.ts";
 import { type Ranking, RunReader } from "../core/store/reader.ts";
 import { type RunRecord, readingOfRun } from "../core/store/record.ts";
-import { suspectOrders } from "../core/store/suspect-order.ts";
+import { ordersOf, suspectOrders } from "../core/store/suspect-order.ts";
 import type { QuerySelection } from "../core/tracin/scores.ts";
 import {
   type CommandContext,
@@ -57,7 +57,7 @@ async function givenExample(options: ExplainOptions): Promise<GivenExample | und
 
 interface SuspectsOptions extends AskOptions {
   readonly top: number;
-  readonly order: NonNullable<Ranking["order"]>;
+  readonly order?: NonNullable<Ranking["order"]>;
 }
 
 /** `tracin explain test:0`: which training examples made the model predict this? */
@@ -111,14 +111,14 @@ export function explainCommand(program: Command, context: CommandContext): void 
         printJson(context, {
           run: runJson(record),
           queries: answers.map(answerJson),
-          suspects: { order: suspectOrders[0], rows: suspects.map(rowJson) },
+          suspects: { order: ordersOf(record)[0], rows: suspects.map(rowJson) },
         });
         return;
       }
       for (const answer of answers) {
         printAnswer(context, answer, readingOfRun(record));
       }
-      printSuspects(context, suspects, suspectOrders[0], readingOfRun(record));
+      printSuspects(context, suspects, ordersOf(record)[0], record);
       printRun(context, record, root);
     } finally {
       reader.close();
@@ -156,26 +156,25 @@ export function suspectsCommand(program: Command, context: CommandContext): void
       .option("--top <n>", "rows of the list", positive, 20)
       .option("--no-index", "compute all numbers, also where a gradient index has them")
       .addOption(
-        new Option("--order <which>", "what to rank by")
-          .choices(suspectOrders)
-          .default(suspectOrders[0]),
+        new Option(
+          "--order <which>",
+          "what to rank by: margin where labels have margins, else loss, unless told",
+        ).choices(suspectOrders),
       ),
   ).action(async (options: SuspectsOptions) => {
     const { record, root } = await ask(context, options, async () => []);
     const reader = await RunReader.open(root, record.id);
+    const order = options.order ?? ordersOf(record)[0];
     try {
-      const rows = await reader.top(
-        { view: "suspects", query: -1, order: options.order },
-        options.top,
-      );
+      const rows = await reader.top({ view: "suspects", query: -1, order }, options.top);
       if (options.json) {
         printJson(context, {
           run: runJson(record),
-          suspects: { order: options.order, rows: rows.map(rowJson) },
+          suspects: { order, rows: rows.map(rowJson) },
         });
         return;
       }
-      printSuspects(context, rows, options.order, readingOfRun(record));
+      printSuspects(context, rows, order, record);
       printRun(context, record, root);
     } finally {
       reader.close();

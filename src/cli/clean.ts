@@ -19,7 +19,7 @@ interface CleanOptions {
 interface ExportOptions {
   readonly root: string;
   readonly list: RunView;
-  readonly order: SuspectOrder;
+  readonly order?: SuspectOrder;
   readonly query: number;
   readonly out: string;
 }
@@ -70,16 +70,17 @@ export function exportCommand(program: Command, context: CommandContext): void {
         .default("suspects"),
     )
     .addOption(
-      new Option("--order <which>", "what suspects are ranked by")
-        .choices(suspectOrders)
-        .default(suspectOrders[0]),
+      new Option("--order <which>", "what suspects are ranked by, as in suspects").choices(
+        suspectOrders,
+      ),
     )
     .option("--query <n>", "which query of the run, from 0", Number, 0)
     .option("--root <folder>", "workspace folder", ".")
     .action(async (run: string, { root, list, order, query, out }: ExportOptions) => {
       const reader = await RunReader.open(resolve(root), run);
       try {
-        await exportRanking(reader, resolve(root), { view: list, query, order }, resolve(out));
+        const ranking = { view: list, query, ...(order === undefined ? {} : { order }) };
+        await exportRanking(reader, resolve(root), ranking, resolve(out));
         context.out.write(`${out}\n`);
       } finally {
         reader.close();

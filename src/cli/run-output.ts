@@ -3,7 +3,7 @@ import type { Reading } from "../core/datasets/target-form.ts";
 import { runFolder } from "../core/store/folder.ts";
 import type { RunReader, RunRow } from "../core/store/reader.ts";
 import { outputsText, positionsText } from "../core/store/readings.ts";
-import type { RunQuery, RunRecord } from "../core/store/record.ts";
+import { type RunQuery, type RunRecord, readingOfRun } from "../core/store/record.ts";
 import type { SuspectOrder } from "../core/store/suspect-order.ts";
 import {
   paint,
@@ -118,15 +118,18 @@ export function printSuspects(
   { out }: Terminal,
   rows: Rows,
   order: SuspectOrder,
-  reading: Reading,
+  record: RunRecord,
 ): void {
+  const reading = readingOfRun(record);
   const isLabel = reading === "probabilities";
-  const by = order === "loss" ? "mean loss" : "self-influence";
+  const by = orderNames[order];
+  const margins = record.margins === true;
   out.write(`\n${paint(out, "bold", `Suspects (labels to look at first, by ${by})`)}\n`);
   const lines = rows.map((row) => [
     String(row.rank),
-    significant(row.selfInfluence),
+    ...(margins ? [row.margin === undefined ? "" : signed(row.margin)] : []),
     significant(row.loss),
+    significant(row.selfInfluence),
     row.target,
     row.suggested === undefined
       ? isLabel
@@ -140,9 +143,25 @@ export function printSuspects(
     placeText(row),
   ]);
   const verdict = isLabel ? "suggested" : predictionHead(reading);
-  const head = ["", "self-infl.", "mean loss", "target", verdict, "example", "location"];
-  out.write(`${table(out, head, lines, [0, 1, 2, 5])}\n`);
+  const head = [
+    "",
+    ...(margins ? ["margin"] : []),
+    "mean loss",
+    "self-infl.",
+    "target",
+    verdict,
+    "example",
+    "location",
+  ];
+  out.write(`${table(out, head, lines, margins ? [0, 1, 2, 3, 6] : [0, 1, 2, 5])}\n`);
 }
+
+const orderNames: Readonly<Record<SuspectOrder, string>> = {
+  margin: "margin",
+  combined: "margin and mean loss",
+  loss: "mean loss",
+  selfInfluence: "self-influence",
+};
 
 /** Prints what was computed, how long it took and where it is, as seen from the working directory. */
 export function printRun({ out }: Terminal, record: RunRecord, root: string): void {
@@ -223,6 +242,8 @@ export function rowJson(row: Rows[number]): unknown {
     parts: row.parts,
     selfInfluence: row.selfInfluence,
     loss: row.loss,
+    margin: row.margin ?? null,
+    combined: row.combined ?? null,
   };
 }
 

@@ -136,10 +136,11 @@ export async function saveRun(
   );
   inputs.catch(() => undefined);
   const examples = trainingData(project).length;
+  const margins = readingOf(project) === "probabilities";
   const writer = await RunWriter.create({
     root: project.root,
     id,
-    shape: { checkpoints: project.checkpoints.length, queries: plan.queries },
+    shape: { checkpoints: project.checkpoints.length, queries: plan.queries, margins },
     examples,
     prediction: predictionForm(project),
     describe: (start, end) => describeExamples(project, "train", start, end),
@@ -179,6 +180,7 @@ export async function saveRun(
       parameters: [...scorer.parameters],
       loss: project.loss.type,
       reading: readingOf(project),
+      ...(margins ? { margins } : {}),
       engine: opened.choice.engine.name,
       seconds: (performance.now() - started) / 1000,
       ...(project.encoder.labels === undefined ? {} : { labels: [...project.encoder.labels] }),

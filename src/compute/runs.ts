@@ -88,6 +88,8 @@ export async function pageOf(
           parts: row.parts,
           selfInfluence: row.selfInfluence,
           loss: row.loss,
+          margin: row.margin,
+          combined: row.combined,
           suggested: row.suggested,
         }),
       ),
@@ -109,7 +111,7 @@ export async function marksOf(reader: RunReader, limit: number, file?: string): 
     }
   }
   for (const row of await reader.top({ view: "suspects", query: -1 }, limit, file)) {
-    marks.push(toMark("suspect", row, row.loss, reading));
+    marks.push(toMark("suspect", row, row.margin ?? row.loss, reading));
   }
   for (const [position, query] of record.queries.entries()) {
     if (query.given !== undefined) {
@@ -132,6 +134,7 @@ export async function marksOf(reader: RunReader, limit: number, file?: string): 
         suggested: undefined,
         selfInfluence: 0,
         loss,
+        margin: undefined,
       });
     }
   }
@@ -166,5 +169,6 @@ function toMark(
     suggested: row.suggested,
     selfInfluence: row.selfInfluence,
     loss: row.loss,
+    margin: row.margin,
   };
 }

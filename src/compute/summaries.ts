@@ -11,6 +11,7 @@ import { resolveInside } from "../core/paths.ts";
 import { runFolder } from "../core/store/folder.ts";
 import type { Fingerprints } from "../core/store/inputs.ts";
 import { type RunQuery, type RunRecord, readingOfRun } from "../core/store/record.ts";
+import { ordersOf } from "../core/store/suspect-order.ts";
 import { chooseParameters } from "../core/tracin/layers.ts";
 import type { Place, Preview } from "../protocol/examples.ts";
 import type { ProjectSummary } from "../protocol/project.ts";
@@ -77,6 +78,7 @@ export async function summarizeRun(
     ...(record.preconditioner === undefined ? {} : { preconditioned: true }),
     seconds: record.seconds,
     reading: readingOfRun(record),
+    orders: ordersOf(record),
     queries: await Promise.all(
       record.queries.map(async (query) => toCard(record, query, await preview(query))),
     ),
@@ -101,6 +103,7 @@ export function summarizeDamaged(id: string, error: TracInError): RunSummary {
     engine: "",
     seconds: 0,
     reading: "none",
+    orders: ordersOf({}),
     queries: [],
     changes: [error.describe()],
   };

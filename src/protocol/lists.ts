@@ -7,7 +7,7 @@ import type { Reading } from "./runs.ts";
 export type RankedView = "proponents" | "opponents" | "suspects" | "all";
 
 /** Numbers by which suspects can be ranked. */
-export type SuspectOrder = "selfInfluence" | "loss";
+export type SuspectOrder = "margin" | "combined" | "loss" | "selfInfluence";
 
 /** Values from `from` up to and including `to`. */
 export interface NumberRange {
@@ -99,6 +99,10 @@ export interface RankedRow {
   readonly selfInfluence: number;
   /** Mean loss over the checkpoints. */
   readonly loss: number;
+  /** Mean over the checkpoints of the probability of its label less that of the best other one; undefined where it has none. */
+  readonly margin: number | undefined;
+  /** Mean of its places in the lists by loss and by margin, from 1; undefined where it has no margin. */
+  readonly combined: number | undefined;
   /** Label with the highest probability at the last checkpoint, when it is not the target. */
   readonly suggested: LabelValue | undefined;
 }
@@ -127,4 +131,5 @@ export interface Mark {
   readonly suggested: LabelValue | undefined;
   readonly selfInfluence: number;
   readonly loss: number;
+  readonly margin: number | undefined;
 }

@@ -1,6 +1,7 @@
 /** Runs as lists and headers show them, with their queries. */
 
 import type { ExampleRef, LabelValue, Place, Preview } from "./examples.ts";
+import type { SuspectOrder } from "./lists.ts";
 import type { CheckpointSummary } from "./project.ts";
 import type { TestSetSummary } from "./test-set.ts";
 
@@ -78,6 +79,8 @@ export interface RunSummary {
   readonly seconds: number;
   /** What is known of the predictions of its examples. */
   readonly reading: Reading;
+  /** Numbers by which its suspects can be ranked, the default first. */
+  readonly orders: readonly SuspectOrder[];
   readonly queries: readonly QueryCard[];
   /** For kind `testSet`: its one query is the mean over the examples of a slice. */
   readonly testSet?: TestSetSummary;

@@ -3,7 +3,8 @@
 For each data set and seed: 10 % of the training labels are replaced by another class, drawn uniformly; a small network is trained with
 PyTorch (plain SGD, nothing tuned to the outcome), a checkpoint is kept at five epochs; the command line ranks the training examples. Reported:
 the area under the ROC curve, the average precision, and how many of the first k are wrong labels, k being the number planted; means over the
-seeds, with the standard deviation. Needs the packages of test/parity/requirements.txt and dist/cli.js.
+seeds, with the standard deviation. The margins are checked against PyTorch's own, and the margin of logits, which is not offered, is
+computed for comparison. Needs the packages of test/parity/requirements.txt and dist/cli.js.
 
 Data: MNIST digits and mails of samples/ (their own planted labels restored), handwritten digits and the breast cancer table of scikit-learn.
 """
@@ -18,7 +19,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from PIL import Image
-from safetensors.torch import save_file
+from safetensors.torch import load_file, save_file
 from sklearn.datasets import load_breast_cancer, load_digits
 from sklearn.feature_extraction.text import CountVectorizer
 from sklearn.metrics import average_precision_score, roc_auc_score
@@ -95,7 +96,7 @@ def train(folder, x, y, seed):
 
 
 def rank(folder, x, y):
-    """Self-influence and mean loss of each example, as the command line writes them."""
+    """What the command line writes of each example, the larger the more suspicious."""
     np.save(folder / "x.npy", x)
     np.save(folder / "y.npy", y)
     config = {
@@ -109,14 +110,34 @@ def rank(folder, x, y):
     command = ["node", str(ROOT / "dist" / "cli.js"), "suspects", "--json", "--top", str(len(y)), "--root", str(folder)]
     rows = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)["suspects"]["rows"]
     assert len(rows) == len(y), f"{len(rows)} of {len(y)} examples came back"
-    own, loss = np.zeros(len(y)), np.zeros(len(y))
+    columns = {name: np.zeros(len(y)) for name in ("selfInfluence", "loss", "margin", "combined")}
     for row in rows:
-        own[row["index"]], loss[row["index"]] = row["selfInfluence"], row["loss"]
-    return {"self-influence": own, "mean loss": loss, "sum of both ranks": places(own) + places(loss)}
+        for name, values in columns.items():
+            values[row["index"]] = row[name]
+    of_logits, of_probabilities = margins(folder, x, y)
+    assert np.abs(columns["margin"] - of_probabilities).max() < 1e-5, "margins differ from PyTorch's"
+    return {
+        "margin": -columns["margin"],
+        "margin and mean loss": -columns["combined"],
+        "mean loss": columns["loss"],
+        "self-influence": columns["selfInfluence"],
+        "(margin of logits)": -of_logits,
+    }
 
 
-def places(values):
-    return np.argsort(np.argsort(values))
+def margins(folder, x, y):
+    """Mean over the checkpoints of the label's logit, and probability, less the best other one, by PyTorch."""
+    rows = torch.arange(len(y))
+    found = []
+    for epoch in KEPT:
+        weights = load_file(folder / f"epoch-{epoch:02d}.safetensors")
+        hidden = torch.relu(torch.from_numpy(x) @ weights["0.weight"].T + weights["0.bias"])
+        logits = hidden @ weights["2.weight"].T + weights["2.bias"]
+        for values in (logits, logits.double().softmax(1)):
+            others = values.clone()
+            others[rows, y] = -torch.inf
+            found.append((values[rows, y] - others.max(1).values).numpy())
+    return np.mean(found[0::2], 0), np.mean(found[1::2], 0)
 
 
 def measures(values, wrong):

@@ -245,6 +245,7 @@ const tests = {
     });
     await page.getByRole("tab", { name: "Suspects" }).click();
     await page.getByRole("treegrid", { name: "Suspects" }).waitFor();
+    await page.waitForFunction(() => window.harness.sent.some((m) => m.params?.order === "margin"));
     await page.getByRole("combobox", { name: "Rank by" }).click();
     await page.getByRole("option", { name: "mean loss" }).click();
     await page.waitForFunction(() => window.harness.sent.some((m) => m.params?.order === "loss"));

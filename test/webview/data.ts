@@ -241,6 +241,10 @@ export function makeRun(
     engine: "onnxruntime 1.30",
     seconds: 0.412,
     reading: reading(sample),
+    orders:
+      reading(sample) === "probabilities"
+        ? ["margin", "combined", "loss", "selfInfluence"]
+        : ["loss", "selfInfluence"],
     queries:
       kind === "suspects"
         ? []
@@ -262,13 +266,14 @@ export function makeRows(request: Omit<RowsRequest, "root">): RowsReply {
   for (let at = request.offset; at < end; at++) {
     rows.push(makeRow(sample, request, at, examples));
   }
-  const scale = request.view !== "suspects" ? 0.213 : request.order === "loss" ? 6.12 : 24.7;
+  const scales = { margin: 1, combined: examples, loss: 6.12, selfInfluence: 24.7 };
+  const scale = request.view !== "suspects" ? 0.213 : scales[request.order ?? "loss"];
   return { total, scale, rows };
 }
 
 /** Columns of a generated run. */
 const columns: readonly TableColumn[] = [
-  ...["score", "example", "line", "loss", "self_influence"].map((name) => ({
+  ...["score", "example", "line", "loss", "margin", "combined", "self_influence"].map((name) => ({
     name,
     kind: "number" as const,
   })),
@@ -325,8 +330,15 @@ function makeRow(
   const differs =
     reading(sample) === "probabilities" && random(seed, 12) < (view === "suspects" ? 0.75 : 0.2);
   const other = labelsOf[sample]?.find((label) => label !== target) ?? target;
-  const self = view === "suspects" && order === "loss" ? random(seed, 13) * 20 : 24.7 * decay;
-  const loss = view === "suspects" && order === "loss" ? 6.12 * decay : random(seed, 14) * 4;
+  const bySelf = view === "suspects" && order === "selfInfluence";
+  const self = bySelf ? 24.7 * decay : random(seed, 13) * 20;
+  const loss = view === "suspects" && !bySelf ? 6.12 * decay : random(seed, 14) * 4;
+  const margin =
+    reading(sample) !== "probabilities"
+      ? undefined
+      : view === "suspects" && !bySelf
+        ? 1 - 1.98 * decay
+        : 2 * random(seed, 16) - 1;
   const scale = view === "suspects" ? self : size;
   return {
     rank: at + 1,
@@ -343,6 +355,8 @@ function makeRow(
     parts: shares.map((share) => (share / sum) * scale),
     selfInfluence: self,
     loss,
+    margin,
+    combined: margin === undefined ? undefined : at + 1 + Math.round(9 * random(seed, 17)) / 2,
     suggested: differs ? { label: other, value: 0.5 + random(seed, 15) / 2 } : undefined,
   };
 }

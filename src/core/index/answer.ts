@@ -226,6 +226,7 @@ class ChunkEmitter {
     const { start, size } = block;
     const selfParts = new Float32Array(checkpoints.length * size);
     const losses = new Float32Array(checkpoints.length * size);
+    const margins = new Float32Array(index.manifest.margins ? checkpoints.length * size : 0);
     let predictions: Float32Array = new Float32Array(0);
     for (const [place, checkpoint] of checkpoints.entries()) {
       const scales = groupScales(index.manifest.groups, checkpoint);
@@ -238,10 +239,11 @@ class ChunkEmitter {
         selfParts[place * size + row] = checkpoint.weight * sum;
       }
       losses.set(readings.losses, place * size);
+      margins.set(readings.margins, place * size);
       predictions = readings.predictions;
     }
     const scoreParts = exact === undefined ? parts : this.withExact(block, parts, exact);
-    await onChunk({ start, size, scoreParts, selfParts, losses, predictions });
+    await onChunk({ start, size, scoreParts, selfParts, losses, margins, predictions });
   }
 
   private withExact(

@@ -150,7 +150,7 @@ export class BlockBuilder {
   }
 
   private emptyTensors(size: number) {
-    const { tensors, groups, readings } = this.layout;
+    const { tensors, groups, readings, margins } = this.layout;
     const empty = (
       name: string,
       output: string,
@@ -165,6 +165,7 @@ export class BlockBuilder {
       ...tensors.map(({ name, dtype, shape }) => empty(name, name, shape, dtype)),
       empty("self", indexOutputs.self, [groups.length], "float32"),
       empty("loss", outputs.loss, [], "float32"),
+      ...(margins ? [empty("margin", outputs.margin, [], "float32")] : []),
       ...(readings === 0 ? [] : [empty("prediction", outputs.prediction, [readings], "float32")]),
     ];
   }

@@ -111,6 +111,7 @@ export async function finishBuild(
     exact: layout.sketch?.isExact ?? true,
     width: layout.tensors.reduce((total, { shape }) => total + sizeOf(shape), 0),
     readings: layout.readings,
+    margins: layout.margins,
     blockRows: job.blockRows,
     examples: length,
     checkpoints: project.checkpoints.map((checkpoint, index) => ({
@@ -162,7 +163,7 @@ function bytesPerRow(layout: IndexLayout, settings: IndexSettings): number {
     0,
   );
   const scale = numbers === "float32" ? 0 : 4;
-  return kept + scale + 4 * (layout.groups.length + 1 + layout.readings);
+  return kept + scale + 4 * (layout.groups.length + 1 + Number(layout.margins) + layout.readings);
 }
 
 /** Refuses a build that cannot fit on the disk, before anything is written. */

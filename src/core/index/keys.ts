@@ -17,7 +17,7 @@ export function settingsKey(settings: IndexSettings, model: ModelOptions, engine
   const ours = new Set(weights);
   const initializers = new Map([...probed.graph.initializers].filter(([name]) => !ours.has(name)));
   const hash = createHash("sha256");
-  const text = { format: 1, settings, engine, loss, target, counted: [...counted], weights };
+  const text = { format: 2, settings, engine, loss, target, counted: [...counted], weights };
   addText(hash, JSON.stringify(text));
   hash.update(encodeGraph({ ...probed.graph, initializers }, { outputTypes: false }));
   return digest(hash);

@@ -39,6 +39,8 @@ const manifestSchema = z.object({
   /** Numbers per example and checkpoint, and of its prediction. */
   width: count,
   readings: count,
+  /** Whether labels have margins. */
+  margins: z.boolean(),
   /** Examples in each block but the last. */
   blockRows: z.int().positive(),
   examples: count,

@@ -1,7 +1,7 @@
 import type { Engine, Program } from "../engines/engine.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import { sizeOf } from "../graph/tensor.ts";
-import { compileGradients, emitOutput } from "../tracin/compile.ts";
+import { compileGradients, emitMargin, emitOutput } from "../tracin/compile.ts";
 import { chooseForms } from "../tracin/cost.ts";
 import type { SiteFactors } from "../tracin/factors.ts";
 import { emitSelf, type QueryPart } from "../tracin/forms.ts";
@@ -37,6 +37,8 @@ export interface IndexLayout {
   readonly tensors: readonly StoredTensor[];
   /** Numbers that are known of the prediction of an example. */
   readonly readings: number;
+  /** Whether its label has a margin. */
+  readonly margins: boolean;
   /** Examples in a batch: by the model alone, so that every build computes alike. */
   readonly batch: number;
 }
@@ -99,13 +101,14 @@ export class IndexPrograms {
         stored,
         tensors,
         readings: forward.loss.prediction?.width ?? 0,
+        margins: forward.loss.margin !== undefined,
         batch: Math.min(largestBatch, fitting),
       };
     });
     return result;
   }
 
-  /** The training side: the stored tensors, norms, loss and prediction of a batch. */
+  /** The training side: the stored tensors, norms, loss, margin and prediction of a batch. */
   async build(kind: IndexKind, batch: number): Promise<Program> {
     const layout = await this.layout(kind);
     return this.cached(`build ${JSON.stringify(kind)} ${batch}`, async () => {
@@ -113,6 +116,7 @@ export class IndexPrograms {
         const factors = groups.map((group) => group.factors);
         emitKept(forward, factors, layout);
         emitNorms(forward, factors);
+        emitMargin(forward);
       });
       return graph;
     });

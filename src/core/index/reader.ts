@@ -22,6 +22,8 @@ export interface BlockReadings {
   readonly self: Float32Array;
   /** [size] */
   readonly losses: Float32Array;
+  /** [size]; empty where labels have no margins. */
+  readonly margins: Float32Array;
   /** [size, readings] */
   readonly predictions: Float32Array;
 }
@@ -125,10 +127,11 @@ export class IndexReader {
 
   /** Norms, losses and predictions of a block at one of the project's checkpoints. */
   async readings(block: IndexBlock, checkpoint: number): Promise<BlockReadings> {
-    const { groups, readings } = this.options.manifest;
+    const { groups, readings, margins } = this.options.manifest;
     const wanted: readonly ShardTensor[] = [
       { name: "self", dtype: "float32", shape: [block.size, groups.length] },
       { name: "loss", dtype: "float32", shape: [block.size] },
+      ...(margins ? [{ name: "margin", dtype: "float32", shape: [block.size] } as const] : []),
       ...(readings === 0
         ? []
         : [{ name: "prediction", dtype: "float32", shape: [block.size, readings] } as const]),
@@ -139,6 +142,7 @@ export class IndexReader {
       return {
         self: await read("self"),
         losses: await read("loss"),
+        margins: margins ? await read("margin") : new Float32Array(0),
         predictions: await read("prediction"),
       };
     } finally {

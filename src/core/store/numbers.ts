@@ -14,9 +14,14 @@ export interface Histogram {
 /**
  * The positions of values in their order, by a radix sort: a million in some 40 ms. Equal values keep the order of their positions, and
  * what is no number comes last, whichever way.
+ * @param within all positions, in the order that equal values are to have instead
  */
-export function sortedPositions(values: Float64Array, descending: boolean): Int32Array {
-  const { low, high, present, absent } = sortKeys(values, descending);
+export function sortedPositions(
+  values: Float64Array,
+  descending: boolean,
+  within?: Int32Array,
+): Int32Array {
+  const { low, high, present, absent } = sortKeys(values, descending, within);
   let [from, to] = [present, new Int32Array(present.length)];
   for (const keys of [low, high]) {
     for (let shift = 0; shift < 32; shift += digitBits) {
@@ -32,14 +37,15 @@ export function sortedPositions(values: Float64Array, descending: boolean): Int3
 }
 
 /** Whole numbers that are in the order of the values, as two halves. */
-function sortKeys(values: Float64Array, descending: boolean) {
+function sortKeys(values: Float64Array, descending: boolean, within?: Int32Array) {
   const halves = new Uint32Array(values.buffer, values.byteOffset, 2 * values.length);
   const low = new Uint32Array(values.length);
   const high = new Uint32Array(values.length);
   const present = new Int32Array(values.length);
   const absent = new Int32Array(values.length);
   let [found, missing] = [0, 0];
-  for (let position = 0; position < values.length; position++) {
+  for (let at = 0; at < values.length; at++) {
+    const position = within?.[at] ?? at;
     const value = values[position] ?? Number.NaN;
     if (Number.isNaN(value)) {
       absent[missing++] = position;

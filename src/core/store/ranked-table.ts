@@ -191,7 +191,10 @@ export class RankedTable {
     const key = JSON.stringify([this.scoresOf(query), view, order, filter, sort]);
     return this.lists.get(key, async () => {
       const column = sort === undefined ? shape.value : this.column(query, sort.column);
-      const sorted = await this.sorted(query, column, sort?.descending ?? shape.descending);
+      const within =
+        sort === undefined && shape.thenByLoss ? await this.sorted(query, "loss", true) : undefined;
+      const descending = sort?.descending ?? shape.descending;
+      const sorted = await this.sorted(query, column, descending, within);
       const passes = await this.passing(ranking, shape);
       const shown = await this.numbers(query, this.shownIn(ranking, shape));
       const examples = new Int32Array(sorted.length);
@@ -256,10 +259,15 @@ export class RankedTable {
   }
 
   /** All examples in the order of a column, without any value last. */
-  private sorted(query: number, column: string, descending: boolean): Promise<Int32Array> {
-    const key = `${this.scoresOf(query, column)} ${column} ${descending}`;
+  private sorted(
+    query: number,
+    column: string,
+    descending: boolean,
+    within?: Int32Array,
+  ): Promise<Int32Array> {
+    const key = `${this.scoresOf(query, column)} ${column} ${descending} ${within !== undefined}`;
     return this.orders.get(key, async () =>
-      sortedPositions(await this.numbers(query, column), descending),
+      sortedPositions(await this.numbers(query, column), descending, within),
     );
   }
 

@@ -33,7 +33,7 @@ export interface Ranking {
   readonly view: RunView;
   /** Number of the query, for proponents and opponents. */
   readonly query: number;
-  /** Number by which suspects are ranked; the first of `suspectOrders` unless told. */
+  /** Number by which suspects are ranked; the run's default unless told. */
   readonly order?: SuspectOrder;
   readonly filter?: RowFilter;
   /** Another order than that of the view. */
@@ -206,8 +206,8 @@ export class RunReader {
 
   /** The query of a whole ranked list, best first, over the run's table: `rank` and all of the table's columns. */
   listQuery(ranking: Ranking): string {
-    const { value, where, direction } = this.expressions(ranking);
-    return `SELECT row_number() OVER (ORDER BY ${value} ${direction}, example) AS rank, *
+    const { where, terms } = this.expressions(ranking);
+    return `SELECT row_number() OVER (ORDER BY ${terms}, example) AS rank, *
       FROM ${this.table} WHERE ${where} ORDER BY rank`;
   }
 
@@ -230,13 +230,13 @@ export class RunReader {
   }
 
   private async readPage(ranking: Ranking, offset: number, limit: number): Promise<RunPage> {
-    const { value, where, direction } = this.expressions(ranking);
+    const { value, where, terms } = this.expressions(ranking);
     const [summary] = await this.rows(
       `SELECT count(*)::INTEGER, max(abs(${value}))::DOUBLE FROM ${this.table} WHERE ${where}`,
     );
     const rows = await this.rows(
       `SELECT ${this.columns(ranking)} FROM ${this.table} WHERE ${where}
-       ORDER BY ${value} ${direction}, example LIMIT ${count(limit)} OFFSET ${count(offset)}`,
+       ORDER BY ${terms}, example LIMIT ${count(limit)} OFFSET ${count(offset)}`,
     );
     return {
       total: number(summary?.[0]),
@@ -248,7 +248,8 @@ export class RunReader {
   private expressions(ranking: Ranking): {
     value: string;
     where: string;
-    direction: "ASC" | "DESC";
+    /** Of ORDER BY. */
+    terms: string;
   } {
     const shape = listShape(ranking, sizeOf(this.record), this.file);
     const value = shape.value === "score" ? `score_${ranking.query}` : shape.value;
@@ -258,11 +259,8 @@ export class RunReader {
       present: `NOT isnan(${value})`,
       all: "true",
     };
-    return {
-      value,
-      where: conditions[shape.keep],
-      direction: shape.descending ? "DESC" : "ASC",
-    };
+    const terms = `${value} ${shape.descending ? "DESC" : "ASC"}${shape.thenByLoss ? ", loss DESC" : ""}`;
+    return { value, where: conditions[shape.keep], terms };
   }
 
   private columns({ query }: Ranking): string {
@@ -293,7 +291,7 @@ export class RunReader {
 }
 
 function sizeOf(record: RunRecord): TableSize {
-  return { examples: record.examples, queries: queryCount(record) };
+  return { examples: record.examples, queries: queryCount(record), margins: record.margins };
 }
 
 /** @param file relative to the root */

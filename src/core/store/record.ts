@@ -118,6 +118,8 @@ export const recordSchema = z.object({
   loss: z.string(),
   /** What is known of predictions; runs of older versions do not say. */
   reading: z.enum(["probabilities", "values", "positions", "outputs", "none"]).optional(),
+  /** Present where labels have margins, by which suspects can be ranked. */
+  margins: z.boolean().optional(),
   engine: z.string(),
   processes: z.int().positive(),
   seconds: z.number(),

@@ -20,12 +20,17 @@ export interface RunRow {
   readonly parts: readonly number[];
   readonly selfInfluence: number;
   readonly loss: number;
+  /** Mean margin of the label, and the mean of its places by loss and margin; undefined where it has none. */
+  readonly margin: number | undefined;
+  readonly combined: number | undefined;
 }
 
 /** Rows of a table, and the queries that it has scores on. */
 export interface TableSize {
   readonly examples: number;
   readonly queries: number;
+  /** Whether labels have margins. */
+  readonly margins?: boolean | undefined;
 }
 
 /** Whether a table has scores on a query of this number. */
@@ -42,7 +47,8 @@ export function rowColumns(
 ): string {
   return `example, file, line, line_count, image, target, predicted, predicted_probability::DOUBLE, suggested,
       suggested_probability::DOUBLE, loss::DOUBLE, ${optional("self_influence", "DOUBLE")}, ${score}::DOUBLE, ${parts}::DOUBLE[],
-      ${optional("content", "VARCHAR")}, ${optional("row_hash", "DOUBLE")}`;
+      ${optional("content", "VARCHAR")}, ${optional("row_hash", "DOUBLE")},
+      ${optional("margin", "DOUBLE")}, ${optional("combined", "DOUBLE")}`;
 }
 
 /** A row of the columns of {@link rowColumns}. */
@@ -64,6 +70,8 @@ export function toRow(row: readonly unknown[]): RunRow {
     loss: number(row[10]),
     selfInfluence: number(row[11]),
     score: number(row[12]),
+    margin: typeof row[16] === "number" ? row[16] : undefined,
+    combined: typeof row[17] === "number" ? row[17] : undefined,
     parts: Array.isArray(parts) ? parts.map(number) : [],
   };
 }

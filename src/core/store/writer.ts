@@ -8,7 +8,7 @@ import { Database, quote, storeError } from "./duckdb.ts";
 import { publishRunFolder, startRunFolder } from "./folder.ts";
 import { type PredictionForm, readOutputs } from "./readings.ts";
 import type { RunRecord } from "./record.ts";
-import { exportQuery, stagingColumns, type TableShape, textColumns } from "./table.ts";
+import { exportQuery, placesQuery, stagingColumns, type TableShape, textColumns } from "./table.ts";
 
 /** Name of the table of a run in its folder. */
 export const tableFile = "scores.parquet";
@@ -249,11 +249,18 @@ export class RunWriter {
     const table = join(this.folder, tableFile);
     const paths = this.parts.sort((a, b) => a.start - b.start).map(({ path }) => path);
     const [only, ...others] = paths;
-    if (only !== undefined && others.length === 0) {
+    const { margins } = this.options.shape;
+    if (only !== undefined && others.length === 0 && !margins) {
       await rename(only, table);
       return;
     }
-    await this.copy(`SELECT * FROM read_parquet([${paths.map(quote).join(", ")}])`, table);
+    const parts = `read_parquet([${paths.map(quote).join(", ")}])`;
+    if (margins && only !== undefined) {
+      await this.database.run(`CREATE TABLE places AS ${placesQuery(parts)}`);
+      await this.copy(`SELECT * FROM ${parts} POSITIONAL JOIN places`, table);
+    } else {
+      await this.copy(`SELECT * FROM ${parts}`, table);
+    }
     await Promise.all(paths.map((path) => rm(path)));
   }
 
@@ -280,6 +287,7 @@ export class RunWriter {
     const hashes: (number | null)[] = [];
     const probability: (number | null)[] = [];
     const losses: number[] = [];
+    const margins: (number | null)[] = [];
     for (let row = from; row < from + rows; row++) {
       const example = info[row];
       if (example === undefined) {
@@ -302,11 +310,9 @@ export class RunWriter {
       texts.predicted.push(reading.predicted);
       texts.suggested.push(reading.suggested ?? null);
       probability.push(reading.probability ?? null);
-      let total = 0;
-      for (let checkpoint = 0; checkpoint < shape.checkpoints; checkpoint++) {
-        total += chunk.losses[checkpoint * size + row] ?? Number.NaN;
-      }
-      losses.push(total / Math.max(1, shape.checkpoints));
+      losses.push(mean(chunk.losses, row, size, shape.checkpoints));
+      const margin = mean(chunk.margins, row, size, shape.checkpoints);
+      margins.push(Number.isNaN(margin) ? null : margin);
     }
     const columns: DuckDBValue[][] = [
       numbers.example,
@@ -316,6 +322,7 @@ export class RunWriter {
       ...textColumns.map((name) => texts[name]),
       probability,
       losses,
+      ...(shape.margins ? [margins] : []),
     ];
     for (let checkpoint = 0; checkpoint < shape.checkpoints; checkpoint++) {
       const offset = checkpoint * size + from;
@@ -335,4 +342,13 @@ export class RunWriter {
     data.setColumns(columns);
     return data;
   }
+}
+
+/** The mean of an example's numbers over the checkpoints; NaN where it has none. */
+function mean(values: Float32Array, row: number, size: number, checkpoints: number): number {
+  let total = 0;
+  for (let checkpoint = 0; checkpoint < checkpoints; checkpoint++) {
+    total += values[checkpoint * size + row] ?? Number.NaN;
+  }
+  return total / Math.max(1, checkpoints);
 }

@@ -33,6 +33,8 @@ export const outputs = {
   loss: "tracin.loss",
   /** [batch, width]: what is known of the prediction; absent where nothing is. */
   prediction: "tracin.prediction",
+  /** [batch]: the margin of the label; of training examples alone, and absent where there is none. */
+  margin: "tracin.margin",
   /** [batch, positions]: the loss at each position; of queries alone. */
   positionLoss: "tracin.positionLoss",
   /** [batch, positions]: the class predicted there. */
@@ -112,6 +114,7 @@ export async function compileScores(
   );
   emitOutput(builder, sum(builder, norms), outputs.self, [batch]);
   emitLoss(forward);
+  emitMargin(forward);
   const formFloats = compiled.reduce((total, { form }) => total + form.memory, 0);
   splitPhases(builder, forward.type);
   const graph = builder.build();
@@ -269,6 +272,13 @@ function emitLoss(forward: Forward): void {
   if (loss.prediction !== undefined) {
     const { value, width } = loss.prediction;
     emitOutput(builder, value, outputs.prediction, [batch, width]);
+  }
+}
+
+/** Declares the margin of the label as an output, where it has one. */
+export function emitMargin({ builder, batch, loss }: Forward): void {
+  if (loss.margin !== undefined) {
+    emitOutput(builder, loss.margin, outputs.margin, [batch]);
   }
 }
 

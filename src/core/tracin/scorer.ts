@@ -308,7 +308,7 @@ export class Scorer {
       (total, input) => total + sizeOf(this.probed.typeAt(input.name, 1).shape),
       0,
     );
-    const perExample = 4 * (inputFloats + checkpoints.length * (queries + 2));
+    const perExample = 4 * (inputFloats + checkpoints.length * (queries + 3));
     return batch * Math.max(1, Math.floor(this.options.memoryLimit / 4 / perExample / batch));
   }
 
@@ -328,6 +328,7 @@ class ChunkBuilder {
   private readonly scoreParts: Float32Array;
   private readonly selfParts: Float32Array;
   private readonly losses: Float32Array;
+  private margins = new Float32Array(0);
   private predictions = new Float32Array(0);
 
   constructor(
@@ -349,6 +350,12 @@ class ChunkBuilder {
     }
     scale(floats(values, outputs.self), rows, weight, this.selfParts, at);
     this.losses.set(floats(values, outputs.loss).subarray(0, rows), at);
+    if (values.has(outputs.margin)) {
+      if (this.margins.length === 0) {
+        this.margins = new Float32Array(this.checkpoints * this.size);
+      }
+      this.margins.set(floats(values, outputs.margin).subarray(0, rows), at);
+    }
     if (checkpoint === this.checkpoints - 1 && values.has(outputs.prediction)) {
       const predictions = floats(values, outputs.prediction);
       const width = values.get(outputs.prediction)?.shape[1] ?? 1;
@@ -371,8 +378,8 @@ class ChunkBuilder {
   }
 
   finish(): ScoreChunk {
-    const { start, size, scoreParts, selfParts, losses, predictions } = this;
-    return { start, size, scoreParts, selfParts, losses, predictions };
+    const { start, size, scoreParts, selfParts, losses, margins, predictions } = this;
+    return { start, size, scoreParts, selfParts, losses, margins, predictions };
   }
 }
 

@@ -36,6 +36,8 @@ export interface ScoreChunk {
   readonly selfParts: Float32Array;
   /** [C, size]: loss of each example at each checkpoint, unweighted. */
   readonly losses: Float32Array;
+  /** [C, size]: margin of each label at each checkpoint (see loss/margin.ts), NaN where it has none; empty where no example has one. */
+  readonly margins: Float32Array;
   /** [size, O]: what is known of the predictions at the last checkpoint, see `Reading`; empty for `none`. */
   readonly predictions: Float32Array;
 }

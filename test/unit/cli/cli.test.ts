@@ -131,8 +131,12 @@ describe("tracin explain and suspects", () => {
     expect(text.err).toMatch(/No model input is made of a text here/);
   });
 
-  it("ranks suspects by either number", async () => {
-    for (const order of ["selfInfluence", "loss"] as const) {
+  it("ranks suspects by any of its numbers, by margin unless told", async () => {
+    const first = await tracin(["suspects", "--top", "3", "--quiet"]);
+    expect(first.out).toMatch(
+      /Suspects \(labels to look at first, by margin\)\s+margin +mean loss/,
+    );
+    for (const order of ["selfInfluence", "loss", "margin", "combined"] as const) {
       const { code, out } = await tracin([
         "suspects",
         "--order",
@@ -146,7 +150,8 @@ describe("tracin explain and suspects", () => {
       const { suspects } = JSON.parse(out);
       const values = suspects.rows.map((row: Record<typeof order, number>) => row[order]);
       expect(values).toHaveLength(7);
-      expect(values).toEqual(values.toSorted((a: number, b: number) => b - a));
+      const way = order === "margin" || order === "combined" ? -1 : 1;
+      expect(values).toEqual(values.toSorted((a: number, b: number) => way * (b - a)));
     }
   });
 });

@@ -30,6 +30,7 @@ function mark(line: number, text = `row ${line}`): Mark {
     suggested: undefined,
     selfInfluence: 1,
     loss: 1,
+    margin: undefined,
   };
 }
 

@@ -27,6 +27,7 @@ function mark(line: number, text = ROWS[line] ?? "", lineCount = 1): Mark {
     suggested: undefined,
     selfInfluence: 1,
     loss: 1,
+    margin: undefined,
   };
 }
 

@@ -29,6 +29,7 @@ function mark(change: Partial<Mark>): Mark {
     suggested: undefined,
     selfInfluence: 1.5,
     loss: 0.25,
+    margin: undefined,
     ...change,
   };
 }

@@ -47,7 +47,12 @@ const questions = (count: number): QuerySelection[] =>
 
 /** Scores, self-influence, losses and predictions of all examples, in their order. */
 function collector(checkpoints: number) {
-  const all = { scores: [] as number[][], self: [] as number[], losses: [] as number[] };
+  const all = {
+    scores: [] as number[][],
+    self: [] as number[],
+    losses: [] as number[],
+    margins: [] as number[],
+  };
   const predictions: number[] = [];
   return {
     ...all,
@@ -56,11 +61,12 @@ function collector(checkpoints: number) {
       const queries = chunk.scoreParts.length / (checkpoints * size);
       for (let row = 0; row < size; row++) {
         const sums = new Array<number>(queries).fill(0);
-        let [self, loss] = [0, 0];
+        let [self, loss, margin] = [0, 0, 0];
         for (let checkpoint = 0; checkpoint < checkpoints; checkpoint++) {
           const at = checkpoint * size + row;
           self += chunk.selfParts[at] ?? Number.NaN;
           loss += chunk.losses[at] ?? Number.NaN;
+          margin += chunk.margins[at] ?? Number.NaN;
           for (let query = 0; query < queries; query++) {
             sums[query] =
               (sums[query] ?? 0) + (chunk.scoreParts[at * queries + query] ?? Number.NaN);
@@ -69,6 +75,7 @@ function collector(checkpoints: number) {
         all.scores[start + row] = sums;
         all.self[start + row] = self;
         all.losses[start + row] = loss;
+        all.margins[start + row] = margin;
       }
       const width = chunk.predictions.length / size;
       chunk.predictions.forEach((value, place) => {
@@ -143,6 +150,7 @@ describe("an index of factors", () => {
         }
         expect(worst(found.self, exact.self)).toBeLessThan(2e-5);
         expect(worst(found.losses, exact.losses)).toBeLessThan(2e-5);
+        expect(worst(found.margins, exact.margins)).toBeLessThan(2e-5);
         expect(worst(found.predictions, exact.predictions)).toBeLessThan(2e-5);
       }
     }, config);
@@ -191,6 +199,7 @@ describe("an index of sketches", () => {
       }
       expect(worst(found.self, exact.self)).toBeLessThan(2e-5);
       expect(worst(found.losses, exact.losses)).toBeLessThan(2e-5);
+      expect(worst(found.margins, exact.margins)).toBeLessThan(2e-5);
       expect(worst(found.predictions, exact.predictions)).toBeLessThan(2e-5);
     }, config);
   });

@@ -28,17 +28,21 @@ const queries = 2;
 const part = (i: number, m: number, c: number) => Math.fround(Math.sin(3 * i + 5 * m + 7 * c));
 const self = (i: number, c: number) => Math.fround((i % 7) + c);
 const loss = (i: number, c: number) => Math.fround((i % 5) + 2 * c);
+/** Example 11 has no label that counts. */
+const margin = (i: number, c: number) => (i === 11 ? Number.NaN : ((i % 3) - 1 + c) / 4);
 
-function chunk(start: number, size: number): ScoreChunk {
+function chunk(start: number, size: number, hasMargins = false): ScoreChunk {
   const scoreParts = new Float32Array(checkpoints * size * queries);
   const selfParts = new Float32Array(checkpoints * size);
   const losses = new Float32Array(checkpoints * size);
+  const margins = new Float32Array(hasMargins ? checkpoints * size : 0);
   const predictions = new Float32Array(size * labels.length);
   for (let row = 0; row < size; row++) {
     const i = start + row;
     for (let c = 0; c < checkpoints; c++) {
       selfParts[c * size + row] = self(i, c);
       losses[c * size + row] = loss(i, c);
+      margins[c * size + row] = margin(i, c);
       for (let m = 0; m < queries; m++) {
         scoreParts[(c * size + row) * queries + m] = part(i, m, c);
       }
@@ -46,7 +50,7 @@ function chunk(start: number, size: number): ScoreChunk {
     predictions.set([0.25, 0.25, 0.25], row * labels.length);
     predictions[row * labels.length + (i % 3)] = 0.5;
   }
-  return { start, size, scoreParts, selfParts, losses, predictions };
+  return { start, size, scoreParts, selfParts, losses, margins, predictions };
 }
 
 function record(id: string, examples: number): RunRecord {
@@ -95,12 +99,17 @@ beforeEach(async () => {
 });
 afterEach(() => rm(root, { recursive: true, force: true }));
 
-function createWriter(id: string, examples: number, signal?: AbortSignal): Promise<RunWriter> {
+function createWriter(
+  id: string,
+  examples: number,
+  signal?: AbortSignal,
+  margins = false,
+): Promise<RunWriter> {
   return RunWriter.create({
     root,
     id,
     ...(signal === undefined ? {} : { signal }),
-    shape: { checkpoints, queries },
+    shape: { checkpoints, queries, margins },
     examples,
     prediction: { loss: "softmax-cross-entropy", reading: "probabilities", labels },
     describe: async (start, end) =>
@@ -180,6 +189,8 @@ describe("a run on disk", () => {
         parts: [part(6, 0, 0), part(6, 0, 1)],
         selfInfluence: 13,
         loss: 2,
+        margin: undefined,
+        combined: undefined,
       });
       expect(bySelf.rows[1]?.suggested).toEqual({ label: "dog", value: 0.5 });
       const byLoss = await reader.page({ view: "suspects", query: 0 }, 0, 3);
@@ -222,6 +233,73 @@ describe("a run on disk", () => {
       database.close();
     }
     expect((await readdir(join(root, runFolder("run-1")))).sort()).toEqual([recordFile, tableFile]);
+  });
+
+  it("ranks suspects by margin, and by the places by margin and loss", async () => {
+    // Two parts, so that places are those among all examples.
+    const examples = 125_000;
+    const id = "run-1";
+    const writer = await createWriter(id, examples, undefined, true);
+    await writer.add(chunk(123_000, 2000, true));
+    await writer.add(chunk(0, 123_000, true));
+    await writer.finish(() => ({ ...record(id, examples), margins: true }));
+    const mean = (i: number, of: (i: number, c: number) => number) => (of(i, 0) + of(i, 1)) / 2;
+    const all = Array.from({ length: examples }, (_, i) => i).filter((i) => i !== 11);
+    const byLoss = (a: number, b: number) => mean(b, loss) - mean(a, loss);
+    const byMargin = (a: number, b: number) => mean(a, margin) - mean(b, margin) || byLoss(a, b);
+    /** 1 plus the number of examples that come before each, equals not counted; counted by their values. */
+    const places = (order: (a: number, b: number) => number, others: readonly number[]) => {
+      const sorted = others.toSorted(order);
+      const found = new Map<number, number>();
+      let place = 1;
+      sorted.forEach((i, at) => {
+        const before = sorted[at - 1];
+        place = before !== undefined && order(before, i) === 0 ? place : at + 1;
+        found.set(i, place);
+      });
+      return found;
+    };
+    // Example 11 has a loss, so it takes a place by loss.
+    const lossPlaces = places(byLoss, [...all, 11]);
+    const marginPlaces = places(byMargin, all);
+    const combined = (i: number) => ((lossPlaces.get(i) ?? 0) + (marginPlaces.get(i) ?? 0)) / 2;
+    const reader = await RunReader.open(root, id);
+    const table = await reader.ranked();
+    try {
+      const wanted = {
+        margin: all.toSorted((a, b) => byMargin(a, b) || a - b),
+        combined: all.toSorted((a, b) => combined(a) - combined(b) || byLoss(a, b) || a - b),
+      };
+      for (const order of ["margin", "combined"] as const) {
+        for (const list of [reader, table]) {
+          const ranking = { view: "suspects", query: 0, order } as const;
+          const { rows, total } = await list.page(ranking, 3, 40, async () => []);
+          expect(total).toBe(examples - 1);
+          expect(rows.map(({ index }) => index)).toEqual(wanted[order].slice(3, 43));
+          for (const row of rows) {
+            expect(row.margin).toBe(mean(row.index, margin));
+            expect(row.combined).toBe(Math.fround(combined(row.index)));
+          }
+        }
+      }
+      const byDefault = await reader.page({ view: "suspects", query: 0 }, 0, 5);
+      expect(byDefault.rows.map(({ index }) => index)).toEqual(wanted.margin.slice(0, 5));
+      const [unlabelled] = (await reader.page({ view: "all", query: 0 }, 11, 1)).rows;
+      expect([unlabelled?.margin, unlabelled?.combined]).toEqual([undefined, undefined]);
+    } finally {
+      reader.close();
+    }
+    expect((await readdir(join(root, runFolder(id)))).sort()).toEqual([recordFile, tableFile]);
+  });
+
+  it("says why it cannot rank by a margin that it does not have", async () => {
+    await writeRun("run-1", 3, [[0, 3]]);
+    const reader = await RunReader.open(root, "run-1");
+    const ranking = { view: "suspects", query: 0, order: "margin" } as const;
+    await expect(reader.page(ranking, 0, 5)).rejects.toThrow(/has no margins/);
+    const table = await reader.ranked();
+    await expect(table.page(ranking, 0, 5, async () => [])).rejects.toThrow(/has no margins/);
+    reader.close();
   });
 
   it("is not written when it is cancelled at the end", async () => {

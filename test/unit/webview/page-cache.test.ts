@@ -15,6 +15,8 @@ function rowAt(rank: number): RankedRow {
     parts: [],
     selfInfluence: 0,
     loss: 0,
+    margin: undefined,
+    combined: undefined,
     suggested: undefined,
   };
 }

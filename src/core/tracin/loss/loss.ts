@@ -38,6 +38,8 @@ export interface LossValues {
   readonly loss: string;
   /** What is known of the prediction, as the target's `reading` says; undefined for `none`. */
   readonly prediction: { readonly value: string; readonly width: number } | undefined;
+  /** [B] margin of the label (src/core/tracin/loss/margin.ts), where an example has labels of its own; NaN where none counts. */
+  readonly margin?: string;
   /** Appends the loss at each position and the class predicted there, both [B, P]; where there are positions. */
   readonly positions?: () => { readonly loss: string; readonly predicted: string; width: number };
   /** Floats per example that the loss adds to those of the model, roughly. */

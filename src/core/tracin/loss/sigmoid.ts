@@ -3,6 +3,7 @@ import { float32, formatShape, sizeOf } from "../../graph/tensor.ts";
 import { allOf, flatInput, modelMask, outputsOf, reduceOutputs } from "./elements.ts";
 import { asFloat, columns, reciprocalOf, scaled, sumOverExample } from "./examples.ts";
 import { type LossSource, type LossValues, targetInput, targetMaskInput } from "./loss.ts";
+import { sigmoidMargin } from "./margin.ts";
 
 /**
  * Sigmoid cross-entropy of each label, position or pixel that counts (mask 1): with t the target (moved towards 1/2 by
@@ -54,9 +55,12 @@ export function sigmoidCrossEntropy(source: LossSource): LossValues {
     ...readings(),
   };
 
-  function readings(): Pick<LossValues, "prediction" | "positions"> {
+  function readings(): Pick<LossValues, "prediction" | "positions" | "margin"> {
     if (target.reading === "probabilities") {
-      return { prediction: { value: probability, width: outputs } };
+      return {
+        prediction: { value: probability, width: outputs },
+        margin: sigmoidMargin(builder, { probability, given, mask, batch }),
+      };
     }
     const count = sum(mask);
     const mean = builder.mul(total, reciprocalOf(builder, count));

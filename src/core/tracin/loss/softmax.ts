@@ -4,6 +4,7 @@ import { float32, int64, type Shape, sizeOf, tensorOf } from "../../graph/tensor
 import { modelMask } from "./elements.ts";
 import { asFloat, columns, reciprocalOf, scaled, sumOverExample } from "./examples.ts";
 import { type LossSource, type LossValues, targetInput } from "./loss.ts";
+import { softmaxMargin } from "./margin.ts";
 
 /**
  * Softmax cross-entropy of one label, or of the labels at each position that counts (target >= 0): with q the smoothed
@@ -128,7 +129,10 @@ export function softmaxCrossEntropy(source: LossSource): LossValues {
           }),
         }
       : {}),
-    floatsPerExample: (smoothing > 0 ? 4 : 3) * classes * positions,
+    ...(target.reading === "probabilities"
+      ? { margin: softmaxMargin(builder, { probability, index, counts, batch }) }
+      : {}),
+    floatsPerExample: (smoothing > 0 ? 5 : 4) * classes * positions,
   };
 }
 
