@@ -1,8 +1,11 @@
 // Builds every bundle of the project into dist/. `--watch` builds again on changes, `--bench` adds the
 // programs of the bench, `--production` minifies, `--programs FOLDER` builds only the CLI and the compute
 // processes, into that folder (for tests).
-import { chmod, copyFile, mkdir } from "node:fs/promises";
-import { parseArgs } from "node:util";
+import { execFile } from "node:child_process";
+import { chmod, copyFile, mkdir, mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { parseArgs, promisify } from "node:util";
 import { context } from "esbuild";
 
 const { values } = parseArgs({
@@ -57,15 +60,18 @@ const node = {
   banner: { js: bundleUrl },
 };
 
+/** A program is two files: its code, and the launcher that starts it from V8's code cache. */
+function program(entry, outfile, first = "") {
+  return [
+    { ...node, entryPoints: [entry], outfile: outfile.replace(/\.js$/, ".code.js") },
+    { ...node, entryPoints: ["src/launch.ts"], outfile, banner: { js: first } },
+  ];
+}
+
 const bundles = [
-  { ...node, entryPoints: ["src/compute/main.ts"], outfile: `${output}/compute.js` },
-  { ...node, entryPoints: ["src/compute/shard.ts"], outfile: `${output}/shard.js` },
-  {
-    ...node,
-    entryPoints: ["src/cli/main.ts"],
-    outfile: `${output}/cli.js`,
-    banner: { js: `#!/usr/bin/env node\n${bundleUrl}` },
-  },
+  ...program("src/compute/main.ts", `${output}/compute.js`),
+  ...program("src/compute/shard.ts", `${output}/shard.js`),
+  ...program("src/cli/main.ts", `${output}/cli.js`, "#!/usr/bin/env node"),
 ];
 
 if (values.programs === undefined) {
@@ -83,11 +89,9 @@ if (values.programs === undefined) {
 }
 
 if (values.bench) {
-  bundles.push({
-    ...node,
-    entryPoints: ["test/bench/bench.ts", "test/bench/score.ts", "test/bench/editor.ts"],
-    outdir: "dist/bench",
-  });
+  const entryPoints = ["test/bench/bench.ts", "test/bench/editor.ts"];
+  bundles.push({ ...node, entryPoints, outdir: "dist/bench" });
+  bundles.push(...program("test/bench/score.ts", "dist/bench/score.js"));
 }
 
 for (const folder of values.bench ? [output, "dist/bench"] : [output]) {
@@ -103,4 +107,30 @@ if (watch) {
   await Promise.all(contexts.map((build) => build.rebuild()));
   await Promise.all(contexts.map((build) => build.dispose()));
   await chmod(`${output}/cli.js`, 0o755);
+  if (values.programs === undefined) {
+    await writeCodeCaches();
+  }
+}
+
+/**
+ * Runs every program once, on a question where it takes one, so that the cache has what a question needs. A program that
+ * cannot run here (its engine has no binary) starts without a cache.
+ */
+async function writeCodeCaches() {
+  const folder = await mkdtemp(join(tmpdir(), "tracin-build-"));
+  const scores = ["scores", "--root", "samples/iris", "--queries", "test:0", "--out"];
+  const runs = [
+    [`${output}/compute.code.js`],
+    [`${output}/shard.code.js`, "onnxruntime"],
+    [`${output}/cli.code.js`, ...scores, join(folder, "scores.npy")],
+    ...(values.bench ? [["dist/bench/score.code.js", "samples/digits", "test", "10"]] : []),
+  ];
+  try {
+    for (const run of runs) {
+      const args = ["scripts/code-cache.mjs", ...run];
+      await promisify(execFile)(process.execPath, args).catch(() => undefined);
+    }
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
 }

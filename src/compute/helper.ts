@@ -1,4 +1,5 @@
 import { type ChildProcess, fork } from "node:child_process";
+import { getHeapStatistics } from "node:v8";
 import type { EncoderState } from "../core/datasets/encoder.ts";
 import { type EngineSetting, likelyEngine } from "../core/engines/choose.ts";
 import type { EngineName } from "../core/engines/engine.ts";
@@ -208,9 +209,14 @@ export class Helpers {
 /** Milliseconds after a question for which helpers wait for the next one. */
 const idleTime = 120_000;
 
-/** Room for JavaScript objects; tensors lie outside of this heap. */
+/**
+ * Room for JavaScript objects, where there is less without; tensors lie outside of this heap. V8 takes no code cache of a
+ * process with other flags, so there are none where none are needed.
+ */
 function heapArguments(memoryLimit: number): string[] {
-  return [`--max-old-space-size=${Math.max(256, Math.ceil(memoryLimit / 2 ** 20))}`];
+  return memoryLimit > getHeapStatistics().heap_size_limit
+    ? [`--max-old-space-size=${Math.ceil(memoryLimit / 2 ** 20)}`]
+    : [];
 }
 
 function endedError(reason: string, cause?: unknown): TracInError {
