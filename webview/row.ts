@@ -145,9 +145,9 @@ export class RowElement extends LitElement {
     if (signed) {
       const tone = row.score < 0 ? "negative-text" : "positive-text";
       return html`${scoreBar(row.score, this.scale, true)}
-        <span class="score" role="gridcell" title=${words.score}>
+        <span class="score" role="gridcell" title=${row.estimated ? words.estimate : words.score}>
           <span class=${tone} aria-hidden="true">${signGlyph(row.score)}</span>
-          ${formatNumber(row.score, "signed")}
+          ${row.estimated ? "≈" : ""}${formatNumber(row.score, "signed")}
         </span>
         ${drawing}`;
     }

@@ -1,8 +1,8 @@
-import { css, html, LitElement } from "lit";
+import { css, html, LitElement, nothing } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import type { CheckpointSummary } from "../src/protocol/project.ts";
 import type { RunSummary } from "../src/protocol/runs.ts";
-import { formatNumber, formatSeconds } from "./format.ts";
+import { formatNumber, formatProbability, formatSeconds } from "./format.ts";
 import { chevron, warningIcon } from "./icons.ts";
 import { labelChoices } from "./labels.ts";
 import { explainLabel, runCommand } from "./messages.ts";
@@ -23,11 +23,12 @@ export class RunHeader extends LitElement {
       return null;
     }
     const words = strings.run;
+    const exactness = exactnessOf(run);
     const facts = [
       words.checkpoints(run.checkpoints.length),
       words.layers(run.layers),
       ...(run.preconditioned ? [words.preconditioned] : []),
-      words.exact,
+      ...exactness,
       ...(run.kind === "suspects" ? [words.examples(run.examples)] : []),
       formatSeconds(run.seconds),
     ];
@@ -40,7 +41,7 @@ export class RunHeader extends LitElement {
         @click=${this.toggleDetails}
       >
         ${chevron(this.details)}
-        <span class="facts">${facts.map((fact, index) => html`<span class="fact">${fact}${index === 0 && warned ? html` ${warningIcon}` : null}${index < facts.length - 1 ? " ·" : ""}</span> `)}</span>
+        <span class="facts">${facts.map((fact, index) => html`<span class="fact" title=${exactness.includes(fact) ? exactnessTitle(run) : nothing}>${fact}${index === 0 && warned ? html` ${warningIcon}` : null}${index < facts.length - 1 ? " ·" : ""}</span> `)}</span>
       </button>
       ${this.details ? this.renderDetails(run) : null}
       ${run.changes.length > 0 ? this.renderStale(run) : null}
@@ -62,7 +63,7 @@ export class RunHeader extends LitElement {
           ${run.checkpoints.map(renderCheckpoint)}
         </tbody>
       </table>
-      <p class="muted">${words.engine(run.engine)}</p>
+      <p class="muted">${run.index ? `${words.indexed(run.engine)} ${exactnessTitle(run)}` : words.engine(run.engine)}</p>
     </div>`;
   }
 
@@ -154,6 +155,39 @@ export class RunHeader extends LitElement {
       }
     `,
   ];
+}
+
+/** Which scores are exact, in a few words. */
+function exactnessOf({ index }: RunSummary): readonly string[] {
+  const words = strings.run;
+  if (index === undefined) {
+    return [words.exact];
+  }
+  const agreement = index.exact ? undefined : index.agreement;
+  return agreement === undefined
+    ? [words.fromIndex]
+    : [words.bestExact, words.estimated(formatNumber(Math.min(...agreement.spearman)))];
+}
+
+/** How the scores were found in an index, and how good its estimates are. */
+function exactnessTitle({ index }: RunSummary): string {
+  const words = strings.run;
+  if (index === undefined) {
+    return words.details;
+  }
+  const { kept, reranked, agreement } = index;
+  if (index.exact || agreement === undefined) {
+    return words.indexTitle(kept);
+  }
+  const { examples, top, spearman, recall } = agreement;
+  return words.estimatedTitle(
+    kept,
+    reranked,
+    examples,
+    top,
+    formatNumber(Math.min(...spearman)),
+    formatProbability(Math.min(...recall)),
+  );
 }
 
 function renderCheckpoint(checkpoint: CheckpointSummary) {

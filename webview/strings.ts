@@ -100,10 +100,28 @@ export const strings = {
     layers: (layers: string) =>
       layers === "all" ? "all layers" : layers === "last" ? "last layer" : layers,
     exact: "exact",
+    fromIndex: "exact, from the index",
+    bestExact: "best exact",
+    estimated: (correlation: string) => `others estimated (${correlation})`,
+    estimatedTitle: (
+      kept: string,
+      reranked: number,
+      examples: number,
+      top: number,
+      spearman: string,
+      recall: string,
+    ) =>
+      `The gradient index (${kept}) estimated every score; the ${formatCount(reranked)} best of each list were then computed exactly. ` +
+      `On ${formatCount(examples)} training examples drawn at random, estimates and exact scores have a rank correlation (Spearman) of ${spearman}, ` +
+      `and ${recall} of the ${formatCount(top)} highest scores are among the ${formatCount(top)} highest estimates. ` +
+      "Estimates are marked ≈. Self-influence and losses are exact.",
+    indexTitle: (kept: string) =>
+      `Read from the gradient index (${kept}), which keeps exact numbers.`,
     preconditioned: "with the optimizer's step sizes",
     examples: (count: number) => (count === 1 ? "1 example" : `${formatCount(count)} examples`),
     details: "Checkpoints, learning rates and weights of this run",
     engine: (engine: string) => `Computed by ${engine}. Scores are exact, not sketched.`,
+    indexed: (engine: string) => `Computed by ${engine}.`,
     checkpoint: "checkpoint",
     rate: "rate",
     weight: "weight",
@@ -279,6 +297,7 @@ export const strings = {
     openImage: "Open Image",
     parts: (parts: string) => `Part of each checkpoint: ${parts}`,
     noImage: "This image cannot be shown",
+    estimate: "Score, estimated by the gradient index",
     score: "score",
     selfInfluence: "self-influence",
     loss: "mean loss",

@@ -3,6 +3,7 @@ import { TracInError } from "../core/errors.ts";
 import { relativeTo } from "../project/paths.ts";
 import type { ProjectFolder } from "../project/projects.ts";
 import type { Services } from "../project/services.ts";
+import { usesIndex } from "../project/settings.ts";
 import type { QueryRef } from "../protocol/examples.ts";
 import type { ExplainedLabel, RunSummary } from "../protocol/runs.ts";
 import { exampleAtCursor, pickExample } from "./pick-example.ts";
@@ -36,7 +37,11 @@ export async function explain(
         ? l10n.t("Explaining {0} {1}", first.dataset, first.index)
         : l10n.t("Explaining a new example");
   const run = services.session.start(root, title, (options) =>
-    services.compute.request("explain", { root, queries, explain: label }, options),
+    services.compute.request(
+      "explain",
+      { root, queries, explain: label, useIndex: usesIndex() },
+      options,
+    ),
   );
   await Promise.all([run, services.influence.reveal()]);
 }

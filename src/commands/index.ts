@@ -3,6 +3,7 @@ import { showError } from "../project/messages.ts";
 import type { Services } from "../project/services.ts";
 import { clearAnnotations, explainRow, goToInfluential, showAnnotations } from "./annotations.ts";
 import { applyReviews, exportResults, writeCleanedCopy } from "./apply-reviews.ts";
+import { buildIndex } from "./build-index.ts";
 import { chooseLayers } from "./choose-layers.ts";
 import { decideSuspect } from "./decide-suspect.ts";
 import { explainNew } from "./explain-new.ts";
@@ -33,6 +34,7 @@ const COMMANDS: Readonly<Record<string, Command>> = {
   "tracin.cancel": ({ session }) => session.cancel(),
   "tracin.setUpWorkspace": setUpWorkspace,
   "tracin.chooseLayers": chooseLayers,
+  "tracin.buildIndex": buildIndex,
   "tracin.editLearningRate": editLearningRate,
   "tracin.usePreviousRate": usePreviousRate,
   "tracin.exportPyTorchModel": exportPyTorchModel,

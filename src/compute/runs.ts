@@ -70,6 +70,7 @@ export async function pageOf(
   const offset = Math.max(0, request.offset);
   const table = await reader.ranked();
   const limit = Math.min(request.limit, largestPage);
+  const isEstimated = estimatedRows(reader);
   const page = await table.page(rankingOf(request), offset, limit, texts, signal);
   return {
     total: page.total,
@@ -85,6 +86,7 @@ export async function pageOf(
           target: row.target,
           predicted: row.predicted,
           score: row.score,
+          ...(isEstimated(row.index) ? { estimated: true as const } : {}),
           parts: row.parts,
           selfInfluence: row.selfInfluence,
           loss: row.loss,
@@ -95,6 +97,15 @@ export async function pageOf(
       ),
     ),
   };
+}
+
+/** Tells of which examples a run has estimates instead of exact scores. */
+function estimatedRows({ record }: RunReader): (example: number) => boolean {
+  if (record.index === undefined || record.index.exact) {
+    return () => false;
+  }
+  const exact = new Set(record.index.exactRows);
+  return (example) => !exact.has(example);
 }
 
 /** Marks of the first `limit` of each list of a run, and of its queries. */

@@ -18,6 +18,9 @@ import { planApply, writeCleaned } from "./apply.ts";
 import { estimate } from "./estimate.ts";
 import { describeExamples, placeOf, previewOf } from "./examples.ts";
 import { checkGiven, givenQuery, queryAgain } from "./given.ts";
+import { keptText } from "./index-answer.ts";
+import { buildIndex, buildProgress } from "./index-build.ts";
+import { planIndex } from "./index-plan.ts";
 import { type JobOptions, type Question, runJob, withMessage } from "./job.ts";
 import { decide, noteExcluded, reviewsOf, undoReview } from "./reviews.ts";
 import { marksOf, OpenRuns, pageOf, rankingOf } from "./runs.ts";
@@ -81,6 +84,24 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
 
   return {
     open: ({ root }) => workspaces.useProject(root, async (project) => summarizeProject(project)),
+    planIndex: ({ root }) =>
+      oneAtATime.take(() =>
+        workspaces.useScorer(root, (opened) => planIndex(opened, fingerprints)),
+      ),
+    buildIndex: ({ root, settings: wanted }, { signal, report }) =>
+      oneAtATime.take(async () => {
+        signal.throwIfAborted();
+        const { manifest, shards, computed } = await workspaces.useScorer(root, (opened) =>
+          buildIndex(opened, {
+            settings: wanted,
+            fingerprints,
+            onProgress: (progress) => report(buildProgress(progress)),
+            signal,
+          }),
+        );
+        const { bytes, examples } = manifest;
+        return { kept: keptText(manifest), bytes, examples, shards, computed };
+      }),
     estimate: ({ root, layers }, { signal }) =>
       oneAtATime.take(async () => {
         signal.throwIfAborted();
@@ -88,17 +109,19 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
           ? workspaces.useScorer(root, (opened) => estimate(opened, signal))
           : workspaces.useLayers(root, layers, (opened) => estimate(opened, signal));
       }),
-    explain: ({ root, queries, explain }, context) =>
+    explain: ({ root, queries, explain, useIndex }, context) =>
       compute(
         root,
         async (project) => ({
+          ...(useIndex === undefined ? {} : { useIndex }),
           selection: await Promise.all(queries.map((query) => selected(project, query, explain))),
         }),
         context,
       ),
     checkExample: ({ root, given }) =>
       workspaces.useProject(root, (project) => checkGiven(project, given)),
-    suspects: ({ root }, context) => compute(root, async () => ({ selection: [] }), context),
+    suspects: ({ root, useIndex = true }, context) =>
+      compute(root, async () => ({ selection: [], useIndex }), context),
     explainTestSet: ({ root, dataset, slice }, context) =>
       computeRun(
         root,

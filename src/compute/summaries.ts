@@ -76,6 +76,7 @@ export async function summarizeRun(
     layers: record.layers,
     engine: record.engine,
     ...(record.preconditioner === undefined ? {} : { preconditioned: true }),
+    ...(record.index === undefined ? {} : { index: indexOf(record.index) }),
     seconds: record.seconds,
     reading: readingOfRun(record),
     orders: ordersOf(record),
@@ -87,6 +88,14 @@ export async function summarizeRun(
       : { testSet: { ...record.testSet, sliceTitle: sliceTitle(record.testSet.slice) } }),
     changes: await fingerprints.changes(root, record, files),
   };
+}
+
+/** What is said of an index that a run asked; its examples with exact scores stand with their rows. */
+function indexOf({
+  exactRows: _,
+  ...index
+}: NonNullable<RunRecord["index"]>): NonNullable<RunSummary["index"]> {
+  return index;
 }
 
 /** A run that cannot be read, in the list all the same: its one change is what is wrong with it. */

@@ -35,6 +35,11 @@ export function computeSettings(): ComputeSettings {
   };
 }
 
+/** The setting `tracin.useIndex`: whether a gradient index that is up to date is asked. */
+export function usesIndex(): boolean {
+  return workspace.getConfiguration("tracin").get("useIndex", true);
+}
+
 /** The settings under `tracin.annotations`. */
 export function annotationSettings(): AnnotationSettings {
   const settings = workspace.getConfiguration("tracin.annotations");

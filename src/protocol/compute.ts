@@ -5,6 +5,7 @@
  */
 
 import type { ExampleRef, GivenExample, Place, Preview, QueryRef } from "./examples.ts";
+import type { IndexPlan, IndexSettings, IndexSummary } from "./gradient-index.ts";
 import type {
   FilterCheck,
   FilterCheckRequest,
@@ -48,6 +49,8 @@ export interface ComputeApi {
     readonly root: string;
     readonly queries: readonly QueryRef[];
     readonly explain: ExplainedLabel;
+    /** False computes all scores; otherwise an index that is up to date is asked. */
+    readonly useIndex?: boolean;
   }): RunSummary;
   /** Reads an example that stands in no dataset, as `explain` will. Throws kind `data` where it is none. */
   checkExample(params: { readonly root: string; readonly given: GivenExample }): void;
@@ -61,7 +64,11 @@ export interface ComputeApi {
     readonly slice: TestSlice;
   }): RunSummary;
   /** Self-influence and mean loss of all training examples, saved as a run. */
-  suspects(params: { readonly root: string }): RunSummary;
+  suspects(params: { readonly root: string; readonly useIndex?: boolean }): RunSummary;
+  /** The gradient index of a project, and the ways in which it could be built. */
+  planIndex(params: { readonly root: string }): IndexPlan;
+  /** Builds the gradient index, or what is missing of it. */
+  buildIndex(params: { readonly root: string; readonly settings: IndexSettings }): IndexSummary;
   /** The saved runs, newest first; their queries stand for themselves by their places, without image or text. */
   listRuns(params: { readonly root: string }): readonly RunSummary[];
   /** One saved run with the previews of its queries. Throws kind `store` when it is missing or damaged. */

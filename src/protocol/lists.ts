@@ -94,6 +94,8 @@ export interface RankedRow {
   readonly predicted: string;
   /** Score on the query; 0 in a run without query. */
   readonly score: number;
+  /** Whether the score is an estimate of a gradient index. */
+  readonly estimated?: true;
   /** The part of each checkpoint in `score` (in a run without query: in self-influence). */
   readonly parts: readonly number[];
   readonly selfInfluence: number;

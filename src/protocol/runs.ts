@@ -1,6 +1,7 @@
 /** Runs as lists and headers show them, with their queries. */
 
 import type { ExampleRef, LabelValue, Place, Preview } from "./examples.ts";
+import type { RunIndex } from "./gradient-index.ts";
 import type { SuspectOrder } from "./lists.ts";
 import type { CheckpointSummary } from "./project.ts";
 import type { TestSetSummary } from "./test-set.ts";
@@ -76,6 +77,8 @@ export interface RunSummary {
   readonly engine: string;
   /** Whether gradients were multiplied with the optimizer's step sizes. */
   readonly preconditioned?: boolean;
+  /** How scores were found, where a gradient index was asked. */
+  readonly index?: RunIndex;
   readonly seconds: number;
   /** What is known of the predictions of its examples. */
   readonly reading: Reading;

@@ -69,6 +69,21 @@ const tests = {
     );
   },
 
+  "the header says how good an index's estimates are, and estimates are marked": async (page) => {
+    await showRun(page, "digits", "explain", { indexed: true });
+    const fact = page.getByText("others estimated (0.993)");
+    await fact.waitFor();
+    const title = await fact.getAttribute("title");
+    assert.match(title, /the 200 best of each list were then computed exactly/);
+    assert.match(title, /Spearman\) of 0\.993, and 0\.97 of the 100 highest scores/);
+    const scores = page.locator("tracin-row .score");
+    await scores.nth(3).waitFor();
+    assert.doesNotMatch(await scores.nth(2).innerText(), /≈/);
+    assert.match(await scores.nth(3).innerText(), /≈/);
+    await showRun(page, "digits", "explain");
+    await page.locator("tracin-run-header .fact", { hasText: /^exact ·$/ }).waitFor();
+  },
+
   "bars of the histogram filter, by drag and by key, and a chip takes it back": async (page) => {
     await showRun(page, "digits", "explain");
     await page.getByLabel("Histogram", { exact: true }).selectOption("score");

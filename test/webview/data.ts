@@ -226,11 +226,20 @@ function query(sample: Sample, index: number): QueryCard {
 export function makeRun(
   sample: Sample,
   kind: RunSummary["kind"],
-  options: { readonly rows?: number; readonly queries?: number; readonly stale?: boolean } = {},
+  options: {
+    readonly rows?: number;
+    readonly queries?: number;
+    readonly stale?: boolean;
+    readonly indexed?: boolean;
+  } = {},
 ): RunSummary {
-  const { rows = 1900, queries = 1, stale = false } = options;
+  const { rows = 1900, queries = 1, stale = false, indexed = false } = options;
+  const agreement = { examples: 1000, top: 100, spearman: [0.9931], recall: [0.97] };
   return {
-    id: `${sample}/${rows}`,
+    id: `${sample}/${rows}${indexed ? "/indexed" : ""}`,
+    ...(indexed
+      ? { index: { kept: "sketches, 2048 x float32", exact: false, reranked: 200, agreement } }
+      : {}),
     kind,
     created: "2026-01-02T03:04:05.000Z",
     title: kind === "suspects" ? `Suspects among ${rows} training examples` : "test 142, target 1",
@@ -314,7 +323,7 @@ export function makeHistogram({ bins }: Omit<HistogramRequest, "root">): Histogr
 
 function makeRow(
   sample: Sample,
-  { view, order }: Omit<RowsRequest, "root">,
+  { runId, view, order }: Omit<RowsRequest, "root">,
   at: number,
   examples: number,
 ): RankedRow {
@@ -352,6 +361,7 @@ function makeRow(
         ? other
         : target,
     score: view === "suspects" ? 0 : size,
+    ...(runId.endsWith("/indexed") && at >= 3 ? { estimated: true as const } : {}),
     parts: shares.map((share) => (share / sum) * scale),
     selfInfluence: self,
     loss,

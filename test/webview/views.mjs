@@ -21,6 +21,7 @@ const views = {
     }),
   digits: (h) => h.showRun("digits", "explain"),
   "digits-stale": (h) => h.showRun("digits", "explain", { stale: true, queries: 3 }),
+  "digits-indexed": (h) => h.showRun("digits", "explain", { indexed: true }),
   expanded: (h) => h.showRun("digits", "explain"),
   compose: (h) => h.showRun("iris", "explain"),
   filter: (h) => h.showRun("mail", "explain"),

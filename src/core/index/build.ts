@@ -108,7 +108,7 @@ export async function finishBuild(
     layers: facts.layers,
     parameters: [...facts.parameters],
     groups: layout.groups.map((names) => [...names]),
-    exact: layout.sketch?.isExact ?? true,
+    exact: isExact(layout, job.settings),
     width: layout.tensors.reduce((total, { shape }) => total + sizeOf(shape), 0),
     readings: layout.readings,
     margins: layout.margins,
@@ -154,8 +154,15 @@ function rowsOfBlock(project: Project, scorer: Scorer, layout: IndexLayout): num
   return Math.max(blockLimits.least, Math.min(blockLimits.most, rows));
 }
 
+/** Whether an index gives exact scores: it keeps factors, or whole gradients that were not rounded. */
+export function isExact({ sketch }: IndexLayout, settings: IndexSettings): boolean {
+  return (
+    settings.type === "factors" || (sketch?.isExact === true && settings.numbers === "float32")
+  );
+}
+
 /** Bytes that an example takes at one checkpoint. */
-function bytesPerRow(layout: IndexLayout, settings: IndexSettings): number {
+export function bytesPerRow(layout: IndexLayout, settings: IndexSettings): number {
   const numbers = settings.type === "sketch" ? settings.numbers : "float32";
   const kept = layout.tensors.reduce(
     (total, { dtype, shape }) =>

@@ -251,6 +251,25 @@ export const tests: Readonly<Record<string, () => Promise<void>>> = {
     assert.equal((await runs()).length, 3);
   },
 
+  "an index is built, and what is asked next comes from it": async () => {
+    const built = commands.executeCommand("tracin.buildIndex");
+    await until(async () => {
+      await commands.executeCommand("workbench.action.acceptSelectedQuickOpenItem");
+      return contentOf(".tracin/index/index.json").then(
+        () => true,
+        () => false,
+      );
+    }, "no index");
+    await built;
+    const before = await runs();
+    await commands.executeCommand("tracin.findMislabelled");
+    const [added] = (await runs()).filter((name) => !before.includes(name));
+    const record = JSON.parse(await contentOf(`.tracin/runs/${added}/run.json`)) as {
+      readonly index?: { readonly exact: boolean };
+    };
+    assert.equal(record.index?.exact, true);
+  },
+
   "settings have the documented defaults": async () => {
     const settings = workspace.getConfiguration("tracin");
     for (const kind of ["afterText", "overviewRuler", "gutter", "hover", "problems", "badges"]) {
@@ -260,6 +279,7 @@ export const tests: Readonly<Record<string, () => Promise<void>>> = {
     assert.equal(settings.get("engine"), "auto");
     assert.equal(settings.get("processes"), 0);
     assert.equal(settings.get("memoryLimit"), 0);
+    assert.equal(settings.get("useIndex"), true);
   },
 };
 
