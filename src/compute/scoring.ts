@@ -9,6 +9,7 @@ import { trainingData } from "../core/config/project.ts";
 import type { EngineChoice } from "../core/engines/choose.ts";
 import { TracInError } from "../core/errors.ts";
 import { sizeOf } from "../core/graph/tensor.ts";
+import type { Model } from "../core/models/model.ts";
 import { chunksOf, chunksOfRows } from "../core/tracin/chunks.ts";
 import type { Question } from "../core/tracin/compile.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
@@ -51,13 +52,13 @@ export async function openScorer(options: OpenScorerOptions): Promise<OpenScorer
   engineFor(settings).catch(() => undefined);
   let hasFailed = false;
   try {
-    const onConfig = (parsed: Config) =>
-      void promisesWork(root, parsed).then((isMuch) => {
+    const onModel = (parsed: Config, model: Model) =>
+      void promisesWork(root, parsed, model).then((isMuch) => {
         if (isMuch && settings.processes > 1 && !hasFailed) {
           helpers.take(1);
         }
       });
-    const project = await openProject(root, { config, onConfig });
+    const project = await openProject(root, { config, onModel });
     try {
       const opened = await attachScorer(project, options, helpers);
       return {
@@ -217,10 +218,14 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
 }
 
 /**
- * Whether the files alone promise so much work that a helper should start before they are read: bytes of training
- * data times bytes of checkpoints. Files that cannot be read are reported when the project is opened.
+ * Whether the files of a model with convolutions, whose weights are used many times an example, promise so much work that
+ * a helper should start before they are read: bytes of training data times bytes of checkpoints. (What other models
+ * cost is known from the number of examples, soon after.) Files that cannot be read are reported when the project is opened.
  */
-async function promisesWork(root: string, config: Config): Promise<boolean> {
+async function promisesWork(root: string, config: Config, model: Model): Promise<boolean> {
+  if (!model.graph.nodes.some(({ op }) => op === "Conv")) {
+    return false;
+  }
   const train = config.data["train"];
   const sizes = async (files: readonly string[]) => {
     const each = await Promise.all(files.map((file) => stat(join(root, file))));
@@ -242,13 +247,13 @@ const muchWork = 1e12;
 const productRate = 4e10;
 /** Seconds per intermediate value that is written and read. */
 const valueTime = 2e-9;
-/** Seconds of work that are worth a helper's start. */
-const worthwhile = 0.25;
+/** Seconds of work that are worth a helper's start: it takes a third of a second until it scores. */
+const worthwhile = 0.5;
 
-/** Seconds that one process needs at least: each parameter is multiplied once forward and twice backward. */
+/** Seconds that one process needs at least: each parameter is multiplied once forward and once backward. */
 function parameterSeconds(project: Project, examples: number): number {
   const visits = examples * project.checkpoints.length;
-  return (visits * 3 * weightCount(project)) / productRate;
+  return (visits * 2 * weightCount(project)) / productRate;
 }
 
 /** Seconds for the products of the question and for the values between the operators. */

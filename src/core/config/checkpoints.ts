@@ -42,8 +42,12 @@ export class CheckpointFiles {
   async open(): Promise<Division & { readonly checkpoints: readonly ProjectCheckpoint[] }> {
     const opened: Checkpoint[] = [];
     try {
-      for (const file of await findCheckpoints(this.root, this.config.checkpoints.files)) {
-        opened.push(await this.openFile(file));
+      const files = await findCheckpoints(this.root, this.config.checkpoints.files);
+      const results = await Promise.allSettled(files.map((file) => this.openFile(file)));
+      opened.push(...results.flatMap((each) => (each.status === "fulfilled" ? [each.value] : [])));
+      const failed = results.find((each) => each.status === "rejected");
+      if (failed !== undefined) {
+        throw failed.reason;
       }
       const matched = matchCheckpoints(this.model, opened, this.matching);
       const rates = resolveLearningRates(this.config.checkpoints, opened);

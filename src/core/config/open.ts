@@ -20,8 +20,8 @@ export interface OpenOptions {
   readonly encoder?: EncoderState;
   /** Datasets to open besides the training data; all unless told. */
   readonly datasets?: readonly string[];
-  /** Told the configuration before anything else is read. */
-  readonly onConfig?: (config: Config) => void;
+  /** Told configuration and model before checkpoints and data are read. */
+  readonly onModel?: (config: Config, model: Model) => void;
 }
 
 /**
@@ -31,8 +31,8 @@ export interface OpenOptions {
 export async function openProject(root: string, options: OpenOptions = {}): Promise<Project> {
   const folder = resolve(root);
   const config = await loadConfig(folder, options.config ?? configFile);
-  options.onConfig?.(config);
   const model = await openModel(folder, config.model);
+  options.onModel?.(config, model);
   const loss = resolveLoss(config, model);
   const files = new CheckpointFiles(folder, config, model);
   const { checkpoints, parameters, buffers } = await files.open();
