@@ -6,6 +6,7 @@ import type {
   FilterCheckRequest,
   Histogram,
   HistogramRequest,
+  Neighbours,
   RankedView,
   RowsReply,
   RowsRequest,
@@ -86,6 +87,14 @@ export function getHistogram(
   request: Omit<HistogramRequest, "root">,
 ): Promise<panel.PanelReply<Histogram>> {
   return answered(messenger.sendRequest(panel.getHistogram, HOST_EXTENSION, request));
+}
+
+/** Asks for the training examples that argue for and against the label of one; never rejects. */
+export function getNeighbours(
+  runId: string,
+  example: Omit<ReviewItem, "dataset">,
+): Promise<panel.PanelReply<Neighbours>> {
+  return answered(messenger.sendRequest(panel.getNeighbours, HOST_EXTENSION, { runId, example }));
 }
 
 async function answered<T>(asked: Promise<panel.PanelReply<T>>): Promise<panel.PanelReply<T>> {

@@ -21,6 +21,7 @@ import { baseStyles } from "./styles.ts";
 /** A ranked list: a grid whose rows exist only while they are near the window. */
 @customElement("tracin-ranked-list")
 export class RankedList extends LitElement implements WindowedList {
+  @property() runId = "";
   @property() view: RankedView = "proponents";
   @property() order: SuspectOrder = "loss";
   /** The numbers that suspects have. */
@@ -202,6 +203,7 @@ export class RankedList extends LitElement implements WindowedList {
       aria-selected=${index === this.active}
       tabindex=${index === this.active ? 0 : -1}
       .style=${`transform: translateY(${this.window.topOf(item)}px)`}
+      .runId=${this.runId}
       .row=${cache?.row(index)}
       .index=${index}
       view=${this.rowView}

@@ -8,6 +8,7 @@ import { checkpointLine, checkpointLineStyles, describeParts } from "./checkpoin
 import { formatCount, formatNumber, formatProbability } from "./format.ts";
 import { chevron, warningIcon } from "./icons.ts";
 import { reveal } from "./messages.ts";
+import "./neighbours.ts";
 import { pathLabel, placeStyles, placeText } from "./place.ts";
 import { previewLine, previewStyles, previewWhole } from "./preview.ts";
 import { rowStyles } from "./row-styles.ts";
@@ -35,6 +36,7 @@ export type RowLayout = "compact" | "medium" | "wide";
 export class RowElement extends LitElement {
   /** Undefined while its page is on the way. */
   @property({ attribute: false }) row: RankedRow | undefined;
+  @property() runId = "";
   /** Counted from 0 in the list. */
   @property({ type: Number }) index = 0;
   @property({ reflect: true }) view: RankedView = "proponents";
@@ -212,6 +214,11 @@ export class RowElement extends LitElement {
               <dd>${row.predicted}</dd>`
         }
       </dl>
+      ${
+        this.view === "suspects"
+          ? html`<tracin-neighbours .runId=${this.runId} .row=${row} .focusable=${this.focusable}></tracin-neighbours>`
+          : null
+      }
     </div>`;
   }
 

@@ -184,6 +184,7 @@ export class RunView extends LitElement {
         key,
         html`<tracin-ranked-list
           view=${view}
+          .runId=${run.id}
           .order=${order}
           .numbers=${run.orders}
           .reading=${run.reading}

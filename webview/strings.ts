@@ -284,6 +284,20 @@ export const strings = {
     },
   },
 
+  neighbours: {
+    ask: "Examples for and against this label",
+    title:
+      "Computes which training examples made the model more and less certain of this label: a question about one example over all training data",
+    computing: "Computing…",
+    for: (label: string) => `For ${label}`,
+    against: (label: string) => `Against ${label}`,
+    titles: {
+      for: "Training on these made the label of the suspect likelier (its proponents).",
+      against: "Training on these made the label of the suspect less likely (its opponents).",
+    },
+    none: "None.",
+  },
+
   row: {
     target: (target: string) => `Target ${target}`,
     predicted: (label: string) => `The model predicts ${label}`,

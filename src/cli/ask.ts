@@ -2,6 +2,7 @@ import { text as consumeText } from "node:stream/consumers";
 import { type Command, Option } from "commander";
 import { givenQuery } from "../compute/given.ts";
 import { runJob } from "../compute/job.ts";
+import type { ScorerInUse } from "../compute/scoring.ts";
 import type { GivenExample } from "../core/config/new-example.ts";
 import type { Project } from "../core/config/project.ts";
 import { Fingerprints } from "../core/store/inputs.ts";
@@ -17,6 +18,7 @@ import {
   printJson,
   withCommonOptions,
 } from "./context.ts";
+import { neighboursJson, neighboursOf, printNeighbours } from "./neighbours.ts";
 import { explainedLabel, parseQueries, type QueryText, selectQueries } from "./queries.ts";
 import {
   answerJson,
@@ -56,6 +58,8 @@ async function givenExample(options: ExplainOptions): Promise<GivenExample | und
 }
 
 interface SuspectsOptions extends AskOptions {
+  /** Neighbours of each suspect. */
+  readonly neighbours?: number;
   readonly top: number;
   readonly order?: NonNullable<Ranking["order"]>;
 }
@@ -154,6 +158,7 @@ export function suspectsCommand(program: Command, context: CommandContext): void
       .command("suspects")
       .description("rank the training examples that are probably mislabelled")
       .option("--top <n>", "rows of the list", positive, 20)
+      .option("--neighbours <n>", "training examples for and against each label", positive)
       .option("--no-index", "compute all numbers, also where a gradient index has them")
       .addOption(
         new Option(
@@ -162,23 +167,42 @@ export function suspectsCommand(program: Command, context: CommandContext): void
         ).choices(suspectOrders),
       ),
   ).action(async (options: SuspectsOptions) => {
-    const { record, root } = await ask(context, options, async () => []);
-    const reader = await RunReader.open(root, record.id);
-    const order = options.order ?? ordersOf(record)[0];
-    try {
-      const rows = await reader.top({ view: "suspects", query: -1, order }, options.top);
-      if (options.json) {
-        printJson(context, {
-          run: runJson(record),
-          suspects: { order, rows: rows.map(rowJson) },
-        });
-        return;
+    const show = async (record: RunRecord, opened: ScorerInUse) => {
+      const { root } = opened.project;
+      const reader = await RunReader.open(root, record.id);
+      const order = options.order ?? ordersOf(record)[0];
+      try {
+        const rows = await reader.top({ view: "suspects", query: -1, order }, options.top);
+        const neighbours = await neighboursOf(
+          opened,
+          rows,
+          options.neighbours ?? 0,
+          context.signal,
+        );
+        if (options.json) {
+          printJson(context, {
+            run: runJson(record),
+            suspects: {
+              order,
+              rows: rows.map((row, at) => {
+                const found = neighbours[at];
+                return {
+                  ...(rowJson(row) as object),
+                  ...(found === undefined ? {} : { neighbours: neighboursJson(found) }),
+                };
+              }),
+            },
+          });
+          return;
+        }
+        printSuspects(context, rows, order, record);
+        printNeighbours(context, rows, neighbours);
+        printRun(context, record, root);
+      } finally {
+        reader.close();
       }
-      printSuspects(context, rows, order, record);
-      printRun(context, record, root);
-    } finally {
-      reader.close();
-    }
+    };
+    await ask(context, options, async () => [], show);
   });
 }
 
@@ -187,6 +211,8 @@ async function ask(
   context: CommandContext,
   options: AskOptions,
   select: (project: Project) => Promise<readonly QuerySelection[]>,
+  /** What is done before the project is closed. */
+  after?: (record: RunRecord, opened: ScorerInUse) => Promise<void>,
 ): Promise<{ record: RunRecord; root: string }> {
   const { opened, progress } = await openWorkspace(context, options);
   try {
@@ -200,6 +226,8 @@ async function ask(
         signal: context.signal,
       },
     );
+    progress.stop();
+    await after?.(record, opened);
     return { record, root: opened.project.root };
   } finally {
     progress.stop();

@@ -9,7 +9,7 @@ import { Fingerprints } from "../core/store/inputs.ts";
 import { deleteRun, listRuns, readRecord } from "../core/store/reader.ts";
 import type { RunRecord } from "../core/store/record.ts";
 import type { ReadTexts } from "../core/store/run-texts.ts";
-import type { QuerySelection } from "../core/tracin/scores.ts";
+import type { QuerySelection, ScoreProgress } from "../core/tracin/scores.ts";
 import type { ComputeApi, Progress } from "../protocol/compute.ts";
 import type { ExampleRef, Preview, QueryRef } from "../protocol/examples.ts";
 import type { CallContext, Handlers } from "../protocol/rpc.ts";
@@ -22,7 +22,8 @@ import { keptText } from "./index-answer.ts";
 import { buildIndex, buildProgress } from "./index-build.ts";
 import { planIndex } from "./index-plan.ts";
 import { type JobOptions, type Question, runJob, withMessage } from "./job.ts";
-import { decide, noteExcluded, reviewsOf, undoReview } from "./reviews.ts";
+import { rankNeighbours, showNeighbours } from "./neighbours.ts";
+import { decide, find, noteExcluded, reviewsOf, undoReview } from "./reviews.ts";
 import { marksOf, OpenRuns, pageOf, rankingOf } from "./runs.ts";
 import type { ScorerInUse } from "./scoring.ts";
 import { type ComputeSettings, engineSetting } from "./settings.ts";
@@ -173,6 +174,25 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     reviews: ({ root }) => workspaces.useProject(root, reviewsOf),
     decide: ({ root, ...params }) =>
       decisions.take(() => workspaces.useProject(root, (project) => decide(project, params))),
+    neighbours: ({ root, example, limit }, { signal, report }) =>
+      oneAtATime.take(() =>
+        workspaces.useScorer(root, async (opened) => {
+          signal.throwIfAborted();
+          const index = await find(opened.project, example);
+          if (index === undefined) {
+            throw new TracInError(
+              "data",
+              "The example has changed since the run, or is no longer there.",
+              {},
+              "Compute the run again.",
+            );
+          }
+          const onProgress = (progress: ScoreProgress) => report(withMessage(progress));
+          const options = { fingerprints, onProgress, signal };
+          const [ranked] = await rankNeighbours(opened, [index], Math.min(limit, 50), options);
+          return showNeighbours(opened.project, ranked ?? { for: [], against: [] });
+        }),
+      ),
     planApply: ({ root }) => workspaces.useProject(root, planApply),
     noteExcluded: ({ root, items }) =>
       decisions.take(() => workspaces.useProject(root, (project) => noteExcluded(project, items))),

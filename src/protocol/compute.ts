@@ -12,6 +12,7 @@ import type {
   Histogram,
   HistogramRequest,
   Mark,
+  Neighbours,
   RowsReply,
   RowsRequest,
 } from "./lists.ts";
@@ -101,6 +102,15 @@ export interface ComputeApi {
   }): readonly Mark[];
   /** The decisions about examples in `.tracin/reviews.jsonl`, as they stand to the data. */
   reviews(params: { readonly root: string }): Reviews;
+  /**
+   * The `limit` training examples that argue most for and against the label of one, computed now. Throws kind `data` when it has
+   * changed since the run.
+   */
+  neighbours(params: {
+    readonly root: string;
+    readonly example: ReviewItem;
+    readonly limit: number;
+  }): Neighbours;
   /** Takes one decision about some examples, or takes the one that stands back; undone together. */
   decide(params: {
     readonly root: string;

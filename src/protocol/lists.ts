@@ -117,6 +117,24 @@ export interface RowsReply {
   readonly rows: readonly RankedRow[];
 }
 
+/** A training example that argues about the label of another one. */
+export interface Neighbour {
+  readonly index: number;
+  readonly place: Place;
+  readonly preview: Preview;
+  readonly target: string;
+  /** Its score on the other one with the label that this one has in the data. */
+  readonly score: number;
+}
+
+/** The training examples that argue most for and against the label of one, itself left out; strongest first. */
+export interface Neighbours {
+  /** Its proponents: training on them made the label likelier. */
+  readonly for: readonly Neighbour[];
+  /** Its opponents: training on them made the label less likely. */
+  readonly against: readonly Neighbour[];
+}
+
 /** A mark on a row of a data file or on an image. */
 export interface Mark {
   readonly kind: "proponent" | "opponent" | "suspect" | "query";

@@ -6,6 +6,7 @@ import type {
   FilterCheckRequest,
   Histogram,
   HistogramRequest,
+  Neighbours,
   RankedView,
   RowsReply,
   RowsRequest,
@@ -42,6 +43,11 @@ export const checkFilter: RequestType<Omit<FilterCheckRequest, "root">, PanelRep
 export const getHistogram: RequestType<Omit<HistogramRequest, "root">, PanelReply<Histogram>> = {
   method: "getHistogram",
 };
+/** Panel -> host: the training examples that argue for and against the label of one, computed now. */
+export const getNeighbours: RequestType<
+  { readonly runId: string; readonly example: Omit<ReviewItem, "dataset"> },
+  PanelReply<Neighbours>
+> = { method: "getNeighbours" };
 /** Panel -> host: open the data file at the row, or the image. */
 export const reveal: NotificationType<{ readonly place: Place; readonly what: "row" | "image" }> = {
   method: "reveal",

@@ -24,6 +24,7 @@ import {
   explainGiven,
   explainLabel,
   getHistogram,
+  getNeighbours,
   getRows,
   type PanelCommand,
   type PanelReply,
@@ -55,6 +56,9 @@ const PANEL_COMMANDS: ReadonlySet<PanelCommand> = new Set<PanelCommand>([
   "tracin.openSample",
   "tracin.showLog",
 ]);
+
+/** Examples for and against a label that the panel shows. */
+const NEIGHBOURS = 3;
 
 /** The Influence panel, which shows the session's state: a view in the side bar, and as an editor if wished. */
 export class InfluenceView extends Owner implements WebviewViewProvider, WebviewPanelSerializer {
@@ -249,6 +253,17 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
       messenger.onRequest(getHistogram, (request) =>
         reply(async () =>
           this.compute.request("histogram", { ...request, root: rootOf(request.runId) }),
+        ),
+      ),
+    );
+    this.own(
+      messenger.onRequest(getNeighbours, ({ runId, example }) =>
+        reply(async () =>
+          this.compute.request("neighbours", {
+            root: rootOf(runId),
+            example: { ...example, dataset: "train" },
+            limit: NEIGHBOURS,
+          }),
         ),
       ),
     );

@@ -336,6 +336,22 @@ const tests = {
     assert.deepEqual((await sent(page, "explainGiven")).at(-1).params, { given: {}, image: true });
   },
 
+  "what argues for and against a label is computed when asked for, once": async (page) => {
+    await showRun(page, "digits", "suspects");
+    const row = rows(page).first();
+    await row.getByRole("button", { name: "Show the whole example" }).click();
+    await row.getByRole("button", { name: "Examples for and against this label" }).click();
+    await row.getByRole("heading", { name: /^Against/ }).waitFor();
+    assert.equal(await row.getByRole("listitem").count(), 6);
+    const next = await rows(page).nth(1).boundingBox();
+    const own = await row.boundingBox();
+    assert.ok(next.y >= own.y + own.height - 1, "the next row stands below the neighbours");
+    await row.getByRole("button", { name: "Show less" }).click();
+    await row.getByRole("button", { name: "Show the whole example" }).click();
+    await row.getByRole("heading", { name: /^For/ }).waitFor();
+    assert.equal((await sent(page, "getNeighbours")).length, 1);
+  },
+
   "a failed page says so and can be asked for again": async (page) => {
     await page.evaluate(() => {
       window.harness.failRows({ message: "The scores cannot be read.", remedy: "Run again." });

@@ -6,6 +6,7 @@ import type {
   FilterCheckRequest,
   Histogram,
   HistogramRequest,
+  Neighbours,
   RankedRow,
   RowsReply,
   RowsRequest,
@@ -308,6 +309,20 @@ export function makeCheck({ text }: Omit<FilterCheckRequest, "root">): FilterChe
           }
         : undefined,
   };
+}
+
+/** Examples for and against a label. */
+export function makeNeighbours({ runId }: { readonly runId: string }): Neighbours {
+  const sample = runId.split("/")[0] as Sample;
+  const side = (seed: number, sign: number) =>
+    [0, 1, 2].map((at) => ({
+      index: seed + at,
+      place: place(sample, "train", seed + at),
+      preview: preview(sample, seed + at),
+      target: labelFor(sample, seed + at),
+      score: (sign * 0.31) / (at + 1),
+    }));
+  return { for: side(311, 1), against: side(977, -1) };
 }
 
 /** A bell of values from -0.2 to 0.2. */

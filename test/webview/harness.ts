@@ -10,6 +10,7 @@ import {
   labelsOf,
   makeCheck,
   makeHistogram,
+  makeNeighbours,
   makeRows,
   makeRun,
   type Sample,
@@ -45,6 +46,7 @@ const answers: Readonly<Record<string, (params: never) => unknown>> = {
   getRows: makeRows,
   checkFilter: makeCheck,
   getHistogram: makeHistogram,
+  getNeighbours: makeNeighbours,
 };
 
 function receive(message: Message): void {

@@ -32,6 +32,8 @@ const views = {
   "suspects-tags": (h) => h.showRun("tags", "suspects"),
   suspects: (h) => h.showRun("digits", "suspects", { rows: 100000 }),
   "suspects-mail": (h) => h.showRun("mail", "suspects"),
+  neighbours: (h) => h.showRun("digits", "suspects"),
+  "neighbours-mail": (h) => h.showRun("mail", "suspects"),
   "list-error": (h) => {
     h.failRows({
       message: "The run's scores cannot be read (.tracin/runs/1/scores.parquet).",
@@ -65,6 +67,13 @@ export async function openView(panel, name, { width, height = 720, theme = "dark
     await page.getByRole("textbox", { name: "Row to explain" }).fill("{ wrong");
     await page.getByRole("button", { name: "Explain", exact: true }).click();
     await page.getByRole("alert").waitFor();
+  }
+  if (name.startsWith("neighbours")) {
+    const row = page.locator("tracin-row").first();
+    await row.getByRole("button", { name: "Show the whole example" }).click();
+    await row.getByRole("button", { name: "Examples for and against this label" }).click();
+    await row.getByText("Against").waitFor();
+    await page.waitForTimeout(200);
   }
   if (name === "expanded") {
     const row = page.locator("tracin-row").first();

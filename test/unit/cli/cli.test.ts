@@ -131,6 +131,21 @@ describe("tracin explain and suspects", () => {
     expect(text.err).toMatch(/No model input is made of a text here/);
   });
 
+  it("shows what argues for and against the labels of suspects", async () => {
+    const asked = ["suspects", "--top", "2", "--neighbours", "3", "--quiet"];
+    const { suspects } = JSON.parse((await tracin([...asked, "--json"])).out);
+    for (const { index, neighbours } of suspects.rows) {
+      const { for: up, against } = neighbours;
+      expect([up.length, against.length]).toEqual([3, 3]);
+      for (const other of [...up, ...against]) {
+        expect(other).toMatchObject({ file: "train.csv", line: other.index + 2 });
+        expect(other.index).not.toBe(index);
+        expect(other.score > 0).toBe(up.includes(other));
+      }
+    }
+    expect((await tracin(asked)).out).toMatch(/target \w+\n[\s\S]*for +\+[\s\S]*against +-/);
+  });
+
   it("ranks suspects by any of its numbers, by margin unless told", async () => {
     const first = await tracin(["suspects", "--top", "3", "--quiet"]);
     expect(first.out).toMatch(
