@@ -28,7 +28,7 @@ export class HistogramElement extends LitElement {
     if (list !== undefined && key !== this.asked) {
       this.asked = key;
       void getHistogram({ ...list, column, bins }).then((reply) => {
-        if (this.asked === key) {
+        if (this.asked === key && (reply.ok || reply.superseded !== true)) {
           this.found = reply.ok ? reply.value : undefined;
           this.failure = reply.ok ? undefined : reply.message;
         }

@@ -110,6 +110,10 @@ export class PageCache {
       this.#pages.set(page, reply.value.rows);
       this.#first ??= page === 0 ? reply.value.rows[0] : undefined;
       this.#evict();
+    } else if (reply.superseded === true) {
+      // Asked for again when the list is in sight again.
+      this.onChange();
+      return;
     } else {
       this.failure = { message: reply.message, remedy: reply.remedy };
     }

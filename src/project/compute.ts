@@ -24,7 +24,9 @@ export type Result<M extends keyof ComputeApi> = ReturnType<ComputeApi[M]>;
 
 /** How a request is watched and stopped. */
 export interface RequestOptions {
+  /** Either of the two cancels it. */
   readonly token?: CancellationToken;
+  readonly signal?: AbortSignal;
   readonly onProgress?: (progress: Progress) => void;
 }
 

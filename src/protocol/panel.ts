@@ -110,6 +110,12 @@ export type PanelCommand =
 /** A reply that carries its error, so that no caller waits for ever. */
 export type PanelReply<T> =
   | { readonly ok: true; readonly value: T }
-  | { readonly ok: false; readonly message: string; readonly remedy: string | undefined };
+  | {
+      readonly ok: false;
+      readonly message: string;
+      readonly remedy: string | undefined;
+      /** Something else was asked for in its place, so nothing is wrong. */
+      readonly superseded?: boolean;
+    };
 
 export type { Place, Preview, RowsReply, RunSummary };

@@ -9,12 +9,14 @@ import {
   type WebviewViewProvider,
   window,
 } from "vscode";
+import type { MessageParticipant } from "vscode-messenger-common";
 import { TracInError } from "../core/errors.ts";
 import type { Compute } from "../project/compute.ts";
 import { Owner } from "../project/disposable.ts";
 import { showError } from "../project/messages.ts";
 import type { Reviews } from "../project/reviews.ts";
 import type { Session } from "../project/session.ts";
+import { Superseding } from "../project/superseding.ts";
 import type { GivenExample } from "../protocol/examples.ts";
 import type { RankedView } from "../protocol/lists.ts";
 import {
@@ -235,26 +237,39 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
         }),
       ),
     );
+    // What a panel asks for in the place of something else, such as another filter, ends that.
+    const superseding = new Superseding();
+    const signalFor = (what: string, wanted: unknown, page: MessageParticipant) =>
+      superseding.signal(`${idOf(page)} ${what}`, JSON.stringify(wanted));
     this.own(
-      messenger.onRequest(getRows, (request) =>
-        reply(async () =>
-          this.compute.request("rows", { ...request, root: rootOf(request.runId) }),
-        ),
-      ),
+      messenger.onRequest(getRows, ({ offset, limit, ...list }, page) => {
+        const signal = signalFor(`rows ${list.view}`, list, page);
+        const request = { ...list, offset, limit };
+        return reply(
+          () => this.compute.request("rows", { ...request, root: rootOf(list.runId) }, { signal }),
+          signal,
+        );
+      }),
     );
     this.own(
-      messenger.onRequest(checkFilter, (request) =>
-        reply(async () =>
-          this.compute.request("checkFilter", { ...request, root: rootOf(request.runId) }),
-        ),
-      ),
+      messenger.onRequest(checkFilter, (request, page) => {
+        const signal = signalFor("check", request, page);
+        const root = () => rootOf(request.runId);
+        return reply(
+          () => this.compute.request("checkFilter", { ...request, root: root() }, { signal }),
+          signal,
+        );
+      }),
     );
     this.own(
-      messenger.onRequest(getHistogram, (request) =>
-        reply(async () =>
-          this.compute.request("histogram", { ...request, root: rootOf(request.runId) }),
-        ),
-      ),
+      messenger.onRequest(getHistogram, (request, page) => {
+        const signal = signalFor("histogram", request, page);
+        const root = () => rootOf(request.runId);
+        return reply(
+          () => this.compute.request("histogram", { ...request, root: root() }, { signal }),
+          signal,
+        );
+      }),
     );
     this.own(
       messenger.onRequest(getNeighbours, ({ runId, example }) =>
@@ -309,13 +324,23 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
   }
 }
 
+/** Tells the pages of the panel apart. */
+function idOf(page: MessageParticipant): string {
+  return "webviewId" in page ? page.webviewId : "";
+}
+
 /** An answer in any case: a page that waits for ever cannot say what is wrong. */
-async function reply<T>(work: () => Promise<T>): Promise<PanelReply<T>> {
+async function reply<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<PanelReply<T>> {
   try {
     return { ok: true, value: await work() };
   } catch (error) {
     const problem = TracInError.from(error);
     const where = new TracInError(problem.kind, problem.message, problem.place);
-    return { ok: false, message: where.describe(), remedy: problem.remedy };
+    return {
+      ok: false,
+      message: where.describe(),
+      remedy: problem.remedy,
+      ...(signal?.aborted === true ? { superseded: true } : {}),
+    };
   }
 }

@@ -25,6 +25,7 @@ function rowAt(rank: number): RankedRow {
 function server(total: number) {
   const waiting: { offset: number; answer: () => Promise<void> }[] = [];
   let failing = false;
+  let superseded = false;
   const fetch = (offset: number, limit: number) =>
     new Promise<PanelReply<RowsReply>>((resolve) => {
       const count = Math.max(0, Math.min(limit, total - offset));
@@ -34,7 +35,7 @@ function server(total: number) {
         answer: async () => {
           resolve(
             failing
-              ? { ok: false, message: "gone", remedy: undefined }
+              ? { ok: false, message: "gone", remedy: undefined, superseded }
               : { ok: true, value: { total, scale: 1, rows } },
           );
           await new Promise((done) => setTimeout(done));
@@ -51,6 +52,10 @@ function server(total: number) {
     },
     fail: (value: boolean) => {
       failing = value;
+    },
+    supersede: (value: boolean) => {
+      failing = value;
+      superseded = value;
     },
   };
 }
@@ -104,6 +109,19 @@ describe("PageCache", () => {
     expect(cache.row(0)).toBeUndefined();
     expect(cache.row(100)?.rank).toBe(101);
     expect(cache.first?.rank).toBe(1);
+  });
+
+  it("asks again for what gave way to another list, when it is shown again", async () => {
+    const { fetch, asked, answerAll, supersede } = server(50);
+    const cache = new PageCache(fetch, () => undefined, small);
+    cache.show(0, 5);
+    supersede(true);
+    await answerAll();
+    supersede(false);
+    expect([cache.failure, cache.total, asked()]).toEqual([undefined, undefined, []]);
+    cache.show(0, 5);
+    await answerAll();
+    expect(cache.row(5)?.rank).toBe(6);
   });
 
   it("stops at a failure until it is told to try again", async () => {
