@@ -9,6 +9,7 @@ import {
   TreeItemCollapsibleState,
   Uri,
   window,
+  workspace,
 } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { Compute } from "../project/compute.ts";
@@ -50,7 +51,17 @@ export class CheckpointsView extends Owner implements TreeDataProvider<Node> {
     private readonly projects: Projects,
   ) {
     super();
-    this.own(window.createTreeView("tracin.checkpoints", { treeDataProvider: this }));
+    const view = this.own(window.createTreeView("tracin.checkpoints", { treeDataProvider: this }));
+    if (!workspace.isTrusted) {
+      view.message = l10n.t(
+        "Restricted mode: files are read and nothing in them is executed. The engine is the one of your own settings, and none is installed.",
+      );
+      this.own(
+        workspace.onDidGrantWorkspaceTrust(() => {
+          view.message = "";
+        }),
+      );
+    }
     this.own(projects.onDidChange(() => this.refresh()));
   }
 

@@ -5,6 +5,7 @@ export default defineConfig({
   test: {
     root: import.meta.dirname,
     include: ["tests/**/*.test.ts"],
+    globalSetup: [path.join(import.meta.dirname, "support", "sheets.ts")],
     reporters: ["default", path.join(import.meta.dirname, "support", "summary.ts")],
     // One VS Code at a time: two would share the cores and time out.
     fileParallelism: false,

@@ -28,7 +28,15 @@ export interface ServerOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** Name of the log in the output folder. */
   readonly name: string;
+  /** Folders are opened in restricted mode. */
+  readonly restricted?: boolean;
 }
+
+/** Settings of a VS Code that trusts no folder, and does not ask. */
+const RESTRICTED = {
+  "security.workspace.trust.enabled": true,
+  "security.workspace.trust.startupPrompt": "never",
+};
 
 /** A real VS Code, served to a browser, with a home of its own. */
 export class CodeServer {
@@ -43,7 +51,11 @@ export class CodeServer {
     required(CODE_SERVER, "npm run setup --prefix test/e2e");
     await mkdir(OUTPUT, { recursive: true });
     const home = await mkdtemp(path.join(tmpdir(), "tracin-e2e-"));
-    const flags = await prepareHome(home, options.settings);
+    const isRestricted = options.restricted === true;
+    const flags = await prepareHome(home, {
+      ...options.settings,
+      ...(isRestricted ? RESTRICTED : {}),
+    });
     const env = { ...environment(home), ...options.env };
     for (const extension of options.extensions) {
       await run([...flags, "--install-extension", extension], env);
@@ -51,7 +63,13 @@ export class CodeServer {
     const port = await freePort();
     const child = spawn(
       NODE,
-      [CODE_SERVER, ...flags, "--auth", "none", "--bind-addr", `127.0.0.1:${port}`, ...QUIET],
+      [
+        CODE_SERVER,
+        ...flags,
+        ...["--auth", "none", "--bind-addr", `127.0.0.1:${port}`],
+        ...QUIET,
+        ...(isRestricted ? [] : ["--disable-workspace-trust"]),
+      ],
       { env, detached: true, stdio: ["ignore", "pipe", "pipe"] },
     );
     const log = createWriteStream(path.join(OUTPUT, `${options.name}.log`));
@@ -107,7 +125,7 @@ export class CodeServer {
   }
 }
 
-const QUIET = ["--disable-telemetry", "--disable-update-check", "--disable-workspace-trust"];
+const QUIET = ["--disable-telemetry", "--disable-update-check"];
 
 async function prepareHome(
   home: string,

@@ -193,8 +193,8 @@ export class Editor {
   }
 
   /** Waits until the panel ranks examples. */
-  async ranked(): Promise<void> {
-    await this.panelRow(0).locator(".place button").waitFor({ timeout: 60_000 });
+  async ranked(timeout = 60_000): Promise<void> {
+    await this.panelRow(0).locator(".place button").waitFor({ timeout });
   }
 
   /** Takes the first answer to every question until `end` shows; types `text` where there is none to choose. */

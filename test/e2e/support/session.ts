@@ -2,7 +2,7 @@ import { cp, mkdir, writeFile } from "node:fs/promises";
 import path from "node:path";
 import type { Browser } from "playwright-core";
 import { afterAll, afterEach, beforeAll } from "vitest";
-import { CodeServer } from "./code-server.ts";
+import { CodeServer, type ServerOptions } from "./code-server.ts";
 import { Editor, launch } from "./editor.ts";
 import { packagedExtension, ROOT } from "./paths.ts";
 
@@ -22,13 +22,17 @@ export interface Session {
 }
 
 /** Starts one VS Code for the tests of a file, and leaves a screenshot where one fails. */
-export function useVSCode(name: string): Session {
+export function useVSCode(name: string, options: Pick<ServerOptions, "restricted"> = {}): Session {
   let server: CodeServer | undefined;
   let browser: Browser | undefined;
   let editor: Editor | undefined;
 
   beforeAll(async () => {
-    server = await CodeServer.start({ extensions: [await packagedExtension()], name });
+    server = await CodeServer.start({
+      extensions: [await packagedExtension()],
+      name,
+      ...options,
+    });
     browser = await launch();
   });
   afterEach(async ({ task }) => {

@@ -34,6 +34,19 @@ describe("the panel in VS Code's own themes", () => {
       expect(await violations(editor)).toEqual([]);
       await editor.screenshot(`theme-${name}-wide`);
 
+      await editor.panel.getByRole("tab", { name: "Suspects" }).click();
+      await editor.panel.locator("tracin-ranked-list[view=suspects] tracin-row").first().waitFor();
+      await editor.panel.locator('select[aria-label="Histogram"]').selectOption("loss");
+      await editor.panel.locator("tracin-histogram button").first().waitFor();
+      await editor.panel.locator("tracin-filter-bar input").fill("lss > 1");
+      await editor.panel.locator("tracin-filter-bar .problem").waitFor();
+      expect(await violations(editor)).toEqual([]);
+      await editor.screenshot(`theme-${name}-suspects`);
+      await editor.resizeSidebar(300);
+      await editor.panel.locator("tracin-filter-bar input").fill("line < 0");
+      await editor.panel.getByText("No training example meets the filter.").waitFor();
+      await editor.screenshot(`theme-${name}-nothing`);
+
       await writeFile(path.join(folder, "tracin.json"), "{");
       await editor.command("TracIn: Find Mislabelled Examples");
       await editor.panel.locator("tracin-error").waitFor();

@@ -223,6 +223,7 @@ export function createStub(given: Readonly<Record<string, unknown>> = {}): Stub 
       }),
       findFiles: () => Promise.resolve([]),
       isTrusted: settings["isTrusted"] ?? true,
+      onDidGrantWorkspaceTrust: event,
       getConfiguration: (section: string) => ({
         get: (key: string, fallback: unknown) => settings[key] ?? fallback,
         update: async (key: string, value: unknown) => {
