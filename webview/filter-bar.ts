@@ -166,7 +166,7 @@ export class FilterBar extends LitElement {
     return html`<span class="group">
       <select aria-label=${words.histogram} title=${words.histogram} @change=${choose}>
         <option value="" ?selected=${this.histogram === ""}>${words.noHistogram}</option>
-        ${numbers.map(({ name }) => html`<option value=${name} ?selected=${this.histogram === name}>${words.histogramOf(name)}</option>`)}
+        ${numbers.map(({ name }) => html`<option value=${name} ?selected=${this.histogram === name}>${words.histogramOption(name)}</option>`)}
       </select>
     </span>`;
   }

@@ -47,7 +47,7 @@ export class HistogramElement extends LitElement {
       return html`<p class="muted small" role="status">${failure}</p>`;
     }
     if (found === undefined || found.counts.length === 0) {
-      return html`<p class="muted small">${found === undefined ? strings.list.loading : words.noValues}</p>`;
+      return html`<p class="muted small">${found === undefined ? strings.list.loading : words.noValues(this.column)}</p>`;
     }
     const most = Math.log1p(Math.max(...found.counts));
     return html`<div

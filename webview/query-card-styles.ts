@@ -107,6 +107,9 @@ export const queryCardStyles = css`
     flex-wrap: nowrap;
   }
   @media (max-width: 240px) {
+    .pair.fixed {
+      flex-wrap: wrap;
+    }
     .pair .line,
     .entry .note {
       display: none;

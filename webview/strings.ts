@@ -169,7 +169,9 @@ export const strings = {
     histogramTitle:
       "Heights are logarithmic. Click a bar, or drag over several, to show only these examples.",
     bar: (from: string, to: string, count: string) => `${from} to ${to}: ${count}`,
-    noValues: "There are no values.",
+    /** What is cut off in a narrow panel is not the column. */
+    histogramOption: (column: string) => `${column}: histogram`,
+    noValues: (column: string) => `No example of the list has a value of ${column}.`,
     range: (column: string, from: string, to: string) => `${column} ${from} to ${to}`,
     remove: (range: string) => `Remove ${range}`,
     nothing: "No training example meets the filter.",

@@ -161,6 +161,7 @@ export class Editor {
     });
     if ((await tab.getAttribute("class"))?.includes("checked") !== true) {
       await tab.click();
+      await this.leave();
     }
   }
 
@@ -282,7 +283,13 @@ export class Editor {
       await this.page.mouse.down();
       await this.page.mouse.move(edge.x + width, y, { steps: 8 });
       await this.page.mouse.up();
+      await this.leave();
     }
+  }
+
+  /** Takes the mouse off what shows that it is there, such as tooltips. */
+  private async leave(): Promise<void> {
+    await this.page.mouse.move(640, 2);
   }
 
   notification(text: string | RegExp): Locator {
