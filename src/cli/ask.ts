@@ -16,9 +16,15 @@ import {
   openWorkspace,
   positive,
   printJson,
-  withCommonOptions,
 } from "./context.ts";
 import { neighboursJson, neighboursOf, printNeighbours } from "./neighbours.ts";
+import {
+  collectProfile,
+  printProfile,
+  profileJson,
+  type QuestionProfile,
+  withProfile,
+} from "./profile.ts";
 import { explainedLabel, parseQueries, type QueryText, selectQueries } from "./queries.ts";
 import {
   answerJson,
@@ -66,7 +72,7 @@ interface SuspectsOptions extends AskOptions {
 
 /** `tracin explain test:0`: which training examples made the model predict this? */
 export function explainCommand(program: Command, context: CommandContext): void {
-  const command = withCommonOptions(
+  const command = withProfile(
     program
       .command("explain")
       .description("rank the training examples by their score on one or more queries")
@@ -101,21 +107,24 @@ export function explainCommand(program: Command, context: CommandContext): void 
       return explainTestSet(context, { ...options, set });
     }
     const given = await givenExample(options);
-    const { record, root } = await ask(context, options, async (project) => [
+    const { record, root, profile } = await ask(context, options, async (project) => [
       ...selectQueries(project, texts, options.label),
       ...(given === undefined
         ? []
         : [await givenQuery(project, given, explainedLabel(project, options.label))]),
     ]);
+    const ranking = performance.now();
     const reader = await RunReader.open(root, record.id);
     try {
       const answers = await readAnswers(reader, options.top);
       const suspects = await reader.top({ view: "suspects", query: -1 }, options.top);
+      profile?.own.add("ranking", ranking);
       if (options.json) {
         printJson(context, {
           run: runJson(record),
           queries: answers.map(answerJson),
           suspects: { order: ordersOf(record)[0], rows: suspects.map(rowJson) },
+          ...profileJson(context, profile),
         });
         return;
       }
@@ -124,6 +133,7 @@ export function explainCommand(program: Command, context: CommandContext): void 
       }
       printSuspects(context, suspects, ordersOf(record)[0], record);
       printRun(context, record, root);
+      printProfile(context, profile);
     } finally {
       reader.close();
     }
@@ -153,7 +163,7 @@ function checkUsage(command: Command, texts: readonly QueryText[], options: Expl
 
 /** `tracin suspects`: which labels are wrong? */
 export function suspectsCommand(program: Command, context: CommandContext): void {
-  withCommonOptions(
+  withProfile(
     program
       .command("suspects")
       .description("rank the training examples that are probably mislabelled")
@@ -169,16 +179,19 @@ export function suspectsCommand(program: Command, context: CommandContext): void
   ).action(async (options: SuspectsOptions) => {
     const show = async (record: RunRecord, opened: ScorerInUse) => {
       const { root } = opened.project;
+      const ranking = performance.now();
       const reader = await RunReader.open(root, record.id);
       const order = options.order ?? ordersOf(record)[0];
       try {
         const rows = await reader.top({ view: "suspects", query: -1, order }, options.top);
+        opened.settings.profile?.add("ranking", ranking);
         const neighbours = await neighboursOf(
           opened,
           rows,
           options.neighbours ?? 0,
           context.signal,
         );
+        const profile = await collectProfile(opened);
         if (options.json) {
           printJson(context, {
             run: runJson(record),
@@ -192,12 +205,14 @@ export function suspectsCommand(program: Command, context: CommandContext): void
                 };
               }),
             },
+            ...profileJson(context, profile),
           });
           return;
         }
         printSuspects(context, rows, order, record);
         printNeighbours(context, rows, neighbours);
         printRun(context, record, root);
+        printProfile(context, profile);
       } finally {
         reader.close();
       }
@@ -211,9 +226,13 @@ async function ask(
   context: CommandContext,
   options: AskOptions,
   select: (project: Project) => Promise<readonly QuerySelection[]>,
-  /** What is done before the project is closed. */
+  /** What is done before the project is closed; it collects the profile itself. */
   after?: (record: RunRecord, opened: ScorerInUse) => Promise<void>,
-): Promise<{ record: RunRecord; root: string }> {
+): Promise<{
+  record: RunRecord;
+  root: string;
+  profile: QuestionProfile | undefined;
+}> {
   const { opened, progress } = await openWorkspace(context, options);
   try {
     const record = await runJob(
@@ -228,7 +247,8 @@ async function ask(
     );
     progress.stop();
     await after?.(record, opened);
-    return { record, root: opened.project.root };
+    const profile = after === undefined ? await collectProfile(opened) : undefined;
+    return { record, root: opened.project.root, profile };
   } finally {
     progress.stop();
     await opened.close();

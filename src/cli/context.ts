@@ -5,6 +5,7 @@ import { type ComputeSettings, computeSettings } from "../compute/settings.ts";
 import { configFile } from "../core/config/load.ts";
 import { engineSettings } from "../core/engines/choose.ts";
 import { TracInError } from "../core/errors.ts";
+import { Profile } from "../core/tracin/profile.ts";
 import { ProgressDisplay } from "./progress.ts";
 import type { Terminal } from "./terminal.ts";
 
@@ -19,6 +20,7 @@ export interface CommonOptions {
   readonly layers?: string;
   readonly quiet?: boolean;
   readonly debug?: boolean;
+  readonly profile?: boolean;
 }
 
 /** What a command works with. */
@@ -72,6 +74,7 @@ export async function openWorkspace(
       layers: layersOf(options.layers),
     });
     const opened = await untilAborted(opening, context.signal);
+    opened.settings.profile?.add("opening", context.started);
     const { reason, isFallback } = opened.choice;
     if (isFallback || options.debug) {
       progress.note(reason);
@@ -112,6 +115,7 @@ function settingsOf(context: CommandContext, options: CommonOptions): ComputeSet
     memoryLimit: options.memoryLimit,
     engine: options.engine,
     shardProgram: join(context.programs, "shard.js"),
+    profile: options.profile ? new Profile() : undefined,
   });
 }
 

@@ -4,14 +4,10 @@ import { withMessage } from "../compute/job.ts";
 import { scoreAll } from "../compute/scoring.ts";
 import { trainingData } from "../core/config/project.ts";
 import { NpyWriter } from "../core/store/npy.ts";
+import { profiled } from "../core/tracin/profile.ts";
 import type { QuerySelection, ScoreChunk } from "../core/tracin/scores.ts";
-import {
-  type CommandContext,
-  type CommonOptions,
-  openWorkspace,
-  printJson,
-  withCommonOptions,
-} from "./context.ts";
+import { type CommandContext, type CommonOptions, openWorkspace, printJson } from "./context.ts";
+import { collectProfile, printProfile, profileJson, withProfile } from "./profile.ts";
 import { parseQueries, type QueryText, selectQueries } from "./queries.ts";
 
 interface ExportOptions extends CommonOptions {
@@ -27,7 +23,7 @@ interface ScoresOptions extends ExportOptions {
 
 /** `tracin scores --queries test:0-9 --out scores.npy`: the matrix [queries, training examples]. */
 export function scoresCommand(program: Command, context: CommandContext): void {
-  withCommonOptions(
+  withProfile(
     program
       .command("scores")
       .description(
@@ -55,7 +51,7 @@ export function scoresCommand(program: Command, context: CommandContext): void {
 
 /** `tracin self-influence --out self.npy`: the vector [training examples]. */
 export function selfInfluenceCommand(program: Command, context: CommandContext): void {
-  withCommonOptions(
+  withProfile(
     program
       .command("self-influence")
       .description("write the self-influence of all training examples as a float32 .npy vector")
@@ -85,6 +81,7 @@ async function writeArray(
     const matrix = question === undefined ? [examples] : [rows, examples];
     const shape = options.perCheckpoint ? [checkpoints, ...matrix] : matrix;
     const path = resolve(options.out);
+    const { profile } = opened.settings;
     const writer = await NpyWriter.create(path, shape);
     try {
       const processes = await scoreAll(opened, {
@@ -99,21 +96,24 @@ async function writeArray(
             examples,
             options.perCheckpoint ?? false,
           )) {
-            await writer.write(position, values);
+            await profiled(profile, "writing", () => writer.write(position, values));
           }
         },
         onProgress: (step) => progress.update(withMessage(step)),
         signal: context.signal,
       });
-      await writer.finish();
+      await profiled(profile, "writing", () => writer.finish());
       progress.stop();
       const seconds = (performance.now() - context.started) / 1000;
+      const measured = await collectProfile(opened);
       if (options.json) {
-        printJson(context, { file: path, dtype: "float32", shape, processes, seconds });
+        const told = profileJson(context, measured);
+        printJson(context, { file: path, dtype: "float32", shape, processes, seconds, ...told });
       } else {
         context.out.write(
           `${options.out}: float32 [${shape.join(", ")}], ${seconds.toFixed(1)} s\n`,
         );
+        printProfile(context, measured);
       }
     } catch (error) {
       await writer.discard();

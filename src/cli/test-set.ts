@@ -11,6 +11,7 @@ import { type RunTestSet, readingOfRun } from "../core/store/record.ts";
 import { readingOf } from "../core/tracin/questions.ts";
 import type { CommonOptions } from "./context.ts";
 import { type CommandContext, openWorkspace, printJson } from "./context.ts";
+import { collectProfile, printProfile, profileJson } from "./profile.ts";
 import { placeJson, placeText, printRun, printScored, rowJson, runJson } from "./run-output.ts";
 import { paint, printable, significant, type Terminal, table } from "./terminal.ts";
 
@@ -49,6 +50,8 @@ export async function explainTestSet(
       },
     );
     progress.stop();
+    const profile = await collectProfile(opened);
+    const ranked = performance.now();
     const reader = await RunReader.open(project.root, record.id);
     try {
       const { table: tested, testSet } = await reader.tested();
@@ -58,12 +61,14 @@ export async function explainTestSet(
       const { rows } = await tested.page(ranking, 0, options.top, texts, context.signal);
       const opponents = await reader.top({ view: "opponents", query: 0 }, options.top);
       const proponents = await reader.top({ view: "proponents", query: 0 }, options.top);
+      profile?.own.add("ranking", ranked);
       if (options.json) {
         printJson(context, {
           run: runJson(record),
           testSet: { ...testSetJson(testSet), worst: rows.map(testRowJson) },
           opponents: opponents.map(rowJson),
           proponents: proponents.map(rowJson),
+          ...profileJson(context, profile),
         });
         return;
       }
@@ -76,6 +81,7 @@ export async function explainTestSet(
       const help = `Proponents (training examples that lower the mean loss of ${these})`;
       printScored(context.out, help, "green", proponents, reading);
       printRun(context, record, project.root);
+      printProfile(context, profile);
     } finally {
       reader.close();
     }

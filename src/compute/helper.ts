@@ -6,6 +6,7 @@ import type { EngineName } from "../core/engines/engine.ts";
 import { TracInError } from "../core/errors.ts";
 import type { ExampleRange } from "../core/tracin/chunks.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
+import type { ProfileSnapshot } from "../core/tracin/profile.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
 import { type Client, connectTo, createClient, serve } from "../protocol/rpc.ts";
 
@@ -19,6 +20,8 @@ export interface HelperProject {
   readonly memoryLimit: number;
   readonly layers: LayerChoice;
   readonly encoder: EncoderState;
+  /** Whether it measures where its time goes. */
+  readonly profile: boolean;
 }
 
 /** A question whose chunks helpers share with the main process. */
@@ -36,6 +39,8 @@ export interface HelperApi {
   open(project: HelperProject): void;
   /** Scores chunks until the caller has no more of them. */
   score(job: HelperJob): void;
+  /** Where the time went; sessions are closed for it, so nothing should be under way. */
+  profile(nothing: null): ProfileSnapshot;
 }
 
 /** What a helper asks of the process that started it while it scores. */
@@ -121,6 +126,12 @@ export class Helper {
     }
   }
 
+  /** Where the time of its last jobs went. */
+  async profile(): Promise<ProfileSnapshot> {
+    await this.last.catch(() => undefined);
+    return this.client.request("profile", null);
+  }
+
   /** Ends the process. */
   close(): void {
     this.isClosed = true;
@@ -184,6 +195,13 @@ export class Helpers {
     }
     this.running.splice(0, this.running.length, ...alive);
     return alive.slice(0, count);
+  }
+
+  /** Where the time of each of them went. */
+  profiles(): Promise<readonly ProfileSnapshot[]> {
+    return Promise.all(
+      this.running.filter((helper) => helper.isAlive).map((helper) => helper.profile()),
+    );
   }
 
   /** Number of processes that are kept. */

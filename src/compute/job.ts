@@ -8,6 +8,7 @@ import { type Fingerprints, projectInputs } from "../core/store/inputs.ts";
 import { labelValues, type PredictionForm } from "../core/store/readings.ts";
 import type { RunQuery, RunRecord } from "../core/store/record.ts";
 import { RunWriter } from "../core/store/writer.ts";
+import { profiled } from "../core/tracin/profile.ts";
 import { datasetOfQuery, readingOf } from "../core/tracin/questions.ts";
 import type {
   QueryResult,
@@ -52,11 +53,14 @@ export async function runJob(
   question: Question,
   options: JobOptions,
 ): Promise<RunRecord> {
-  const { project } = opened;
+  const { project, settings } = opened;
+  const { profile } = settings;
   const { selection } = question;
   const aggregate = question.aggregate ?? false;
   options.onProgress?.(withMessage({ phase: "queries", done: 0, total: 1 }));
-  const results = await opened.scorer.queries(selection, options.signal);
+  const results = await profiled(profile, "queries", () =>
+    opened.scorer.queries(selection, options.signal),
+  );
   const described = await Promise.all(results.map((result) => describeQuery(opened, result)));
   const title = titleOf(described, selection);
   const stored = selection.filter(({ example }) => example === undefined);
@@ -76,7 +80,8 @@ export async function runJob(
     const asked = { ...task, selection, aggregate };
     const manifest =
       question.useIndex === false ? undefined : await usableIndex(opened, options.fingerprints);
-    const index = manifest && (await scoreFromIndex(opened, manifest, asked));
+    const index =
+      manifest && (await profiled(profile, "index", () => scoreFromIndex(opened, manifest, asked)));
     const processes = index === undefined ? await scoreAll(opened, asked) : 1;
     return {
       kind: selection.length === 0 ? ("suspects" as const) : ("explain" as const),
@@ -124,6 +129,7 @@ export async function saveRun(
   options: JobOptions,
 ): Promise<RunRecord> {
   const { project, scorer, settings } = opened;
+  const { profile } = settings;
   const { signal } = options;
   const started = options.started ?? performance.now();
   const created = new Date();
@@ -148,7 +154,7 @@ export async function saveRun(
     signal,
   });
   try {
-    const onChunk = (chunk: ScoreChunk) => writer.add(chunk);
+    const onChunk = (chunk: ScoreChunk) => profiled(profile, "writing", () => writer.add(chunk));
     const found = await plan.work(writer, { onChunk, onProgress: report, signal });
     report({ phase: "writing", done: 0, total: 1 });
     const files = project.config.checkpoints.files;
@@ -187,7 +193,7 @@ export async function saveRun(
       ...found,
       inputs: fingerprints,
     });
-    return await writer.finish(record);
+    return await profiled(profile, "writing", () => writer.finish(record));
   } catch (error) {
     await writer.discard();
     throw error;

@@ -13,6 +13,7 @@ import type { Model } from "../core/models/model.ts";
 import { chunksOf, chunksOfRows } from "../core/tracin/chunks.ts";
 import type { Question } from "../core/tracin/compile.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
+import { profiled, profiledEngine } from "../core/tracin/profile.ts";
 import { Scorer } from "../core/tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
 import { type ChunkExchange, Helpers } from "./helper.ts";
@@ -104,12 +105,19 @@ export async function attachScorer(
       memoryLimit,
       layers,
       encoder: project.encoder.state,
+      profile: settings.profile !== undefined,
     });
     helpers.take(
       helpersFor(project, settings, parameterSeconds(project, trainingData(project).length)),
     );
     helpers.rest();
-    const scorer = await Scorer.open(project, { engine, memoryLimit, layers });
+    const { profile } = settings;
+    const scorer = await Scorer.open(project, {
+      engine: profile === undefined ? engine : profiledEngine(engine, profile),
+      memoryLimit,
+      layers,
+      profile,
+    });
     return { project, scorer, helpers, settings, choice, config, layers };
   } catch (error) {
     helpers.close();
@@ -196,11 +204,13 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
     helper.score(job, late, signal).catch((error: unknown) => left > 0 && fail(error));
   });
   const own = exchangeOf(0);
-  const here = scorer.score(selection, { ...chunks, next: own.next }, own.deliver, {
-    aggregate,
-    onProgress: own.onProgress,
-    signal,
-  });
+  const here = profiled(settings.profile, "scoring", () =>
+    scorer.score(selection, { ...chunks, next: own.next }, own.deliver, {
+      aggregate,
+      onProgress: own.onProgress,
+      signal,
+    }),
+  );
   here.catch(fail);
   try {
     await (examples === 0 ? here : finished);

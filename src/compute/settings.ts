@@ -6,6 +6,7 @@ import {
   engineSettings,
 } from "../core/engines/choose.ts";
 import { TracInError } from "../core/errors.ts";
+import type { Profile } from "../core/tracin/profile.ts";
 
 /** How much of the machine a computation may take. */
 export interface ComputeSettings {
@@ -18,6 +19,8 @@ export interface ComputeSettings {
   readonly shardProgram?: string;
   /** Learns once which engine runs and why. */
   readonly onEngine?: (choice: EngineChoice) => void;
+  /** Learns where the time goes. */
+  readonly profile?: Profile;
 }
 
 const megabyte = 1 << 20;
@@ -37,6 +40,7 @@ export function computeSettings(options: {
   readonly engine?: string | undefined;
   readonly shardProgram?: string | undefined;
   readonly onEngine?: ((choice: EngineChoice) => void) | undefined;
+  readonly profile?: Profile | undefined;
 }): ComputeSettings {
   const cores = availableParallelism();
   const memoryLimit =
@@ -52,6 +56,7 @@ export function computeSettings(options: {
     engine,
     ...(options.shardProgram === undefined ? {} : { shardProgram: options.shardProgram }),
     ...(options.onEngine === undefined ? {} : { onEngine: options.onEngine }),
+    ...(options.profile === undefined ? {} : { profile: options.profile }),
   };
 }
 

@@ -1,4 +1,4 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import { readdirSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
 import { onnxruntimeEngine } from "../../src/core/engines/onnxruntime.ts";
@@ -32,7 +32,7 @@ export async function runProcess(command: string, args: readonly string[]): Prom
   });
   let peakMemory = 0;
   const sampler = setInterval(() => {
-    peakMemory = Math.max(peakMemory, residentMemory(child));
+    peakMemory = Math.max(peakMemory, residentMemory(child.pid));
   }, samplingInterval);
   const code = await new Promise<number | null>((resolve, reject) => {
     child.on("error", reject).on("close", resolve);
@@ -72,30 +72,33 @@ export async function matrixProductPeak(): Promise<number> {
 }
 
 /** Resident bytes of a process and its descendants (Linux; 0 elsewhere). */
-function residentMemory(child: ChildProcess): number {
-  const parents = new Map<number, number>();
-  for (const entry of readDirectory("/proc")) {
-    const pid = Number(entry);
-    const parent = Number.isInteger(pid) ? statusField(pid, "PPid") : undefined;
-    if (parent !== undefined) {
-      parents.set(pid, parent);
-    }
+function residentMemory(pid: number | undefined): number {
+  if (pid === undefined) {
+    return 0;
   }
-  const isOurs = (pid: number | undefined): boolean =>
-    pid !== undefined && (pid === child.pid || isOurs(parents.get(pid)));
-  return [...parents.keys()]
-    .filter(isOurs)
-    .reduce((total, pid) => total + 1024 * (statusField(pid, "VmRSS") ?? 0), 0);
+  return childrenOf(pid).reduce(
+    (total, child) => total + residentMemory(child),
+    1024 * residentKilobytes(pid),
+  );
 }
 
-function statusField(pid: number, field: string): number | undefined {
+/** Read from the process's own folder: looking at all processes of the machine would slow down what is measured. */
+function childrenOf(pid: number): number[] {
+  return readDirectory(`/proc/${pid}/task`).flatMap((thread) =>
+    readText(`/proc/${pid}/task/${thread}/children`).split(" ").filter(Boolean).map(Number),
+  );
+}
+
+function residentKilobytes(pid: number): number {
+  return Number(/^VmRSS:\s+(\d+)/m.exec(readText(`/proc/${pid}/status`))?.[1] ?? 0);
+}
+
+/** Nothing where the process has ended meanwhile. */
+function readText(path: string): string {
   try {
-    const status = readFileSync(`/proc/${pid}/status`, "utf8");
-    const value = new RegExp(`^${field}:\\s+(\\d+)`, "m").exec(status)?.[1];
-    return value === undefined ? undefined : Number(value);
+    return readFileSync(path, "utf8");
   } catch {
-    // The process has ended meanwhile.
-    return undefined;
+    return "";
   }
 }
 

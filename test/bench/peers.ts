@@ -6,6 +6,18 @@ import type { Row } from "./rows.ts";
 
 export type Peer = "captum" | "dattri" | "torch" | "captum_fast" | "captum_projected";
 
+/** Who is asked, and how much of the work. */
+export interface PeerTask {
+  readonly peer: Peer;
+  /** Only the first examples, where all of them take too long; held against ours by the pace. */
+  readonly limit?: number;
+  /** Instead of the peer's own choice of what is tried. */
+  readonly threads?: string;
+  readonly batches?: string;
+  /** Seconds after which a setting is given up. */
+  readonly seconds?: number;
+}
+
 /** What a peer's program prints. */
 type PeerLine =
   | { readonly error: string }
@@ -19,8 +31,6 @@ type PeerLine =
       readonly checkpoints: number;
       readonly scoresFile: string;
       readonly selfInfluence: boolean;
-      readonly note?: string;
-      readonly approximate?: boolean;
     };
 
 const names: Readonly<Record<Peer, string>> = {
@@ -33,24 +43,32 @@ const names: Readonly<Record<Peer, string>> = {
 
 /** The same question to a peer, from the same files. */
 export async function askPeer(
-  peer: Peer,
+  { peer, ...settings }: PeerTask,
   python: string,
   folder: string,
   architecture: string,
   ours: Measured,
 ): Promise<Row> {
   const script = join("test/bench/peers", `${peer}_peer.py`);
-  const { lastLine } = await runProcess(python, [script, folder, "--arch", architecture]);
+  const options = Object.entries({ arch: architecture, ...settings });
+  const { lastLine } = await runProcess(python, [
+    script,
+    folder,
+    ...options.flatMap(([option, value]) => [`--${option}`, String(value)]),
+  ]);
   const told = JSON.parse(lastLine) as PeerLine;
   const name = `— ${names[peer]}`;
   if ("error" in told) {
     return { name, note: told.error, whole: null, computing: null, visits: null, memory: null };
   }
-  const settings = `${told.threads} thread${told.threads === 1 ? "" : "s"}, batches of ${told.batch}`;
-  const notes = [told.note, told.selfInfluence ? undefined : "no self-influence"];
+  const best = `${told.threads} thread${told.threads === 1 ? "" : "s"}, batches of ${told.batch}`;
+  const notes = [
+    settings.limit === undefined ? undefined : `${told.examples} examples`,
+    told.selfInfluence ? undefined : "no self-influence",
+  ];
   const note = notes.filter((text) => text !== undefined).join("; ");
   return {
-    name: `${name}, ${settings}`,
+    name: `${name}, ${best}`,
     ...(note === "" ? {} : { note }),
     whole: told.wholeSeconds,
     computing: told.seconds,
@@ -68,11 +86,11 @@ export function differenceFrom(scores: Float32Array, file: string): number {
     bytes.buffer.slice(bytes.byteOffset + start, bytes.byteOffset + bytes.length),
   );
   const header = bytes.subarray(10, start).toString("latin1");
-  const queries = Number(/'shape': \((\d+),/.exec(header)?.[1]);
+  const [, queries = 1, examples = 1] = /'shape': \((\d+), (\d+)\)/.exec(header)?.map(Number) ?? [];
   return largestDifference(
-    scores,
+    scores.subarray(0, examples * queries),
     queries,
-    (query, example) => theirs[query * (theirs.length / queries) + example] as number,
+    (query, example) => theirs[query * examples + example] as number,
   );
 }
 

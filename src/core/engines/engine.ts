@@ -4,11 +4,16 @@ import type { Tensor } from "../graph/tensor.ts";
 /** Values by name. */
 export type Values = ReadonlyMap<string, Tensor>;
 
+/** Hears of a run of an operator and the seconds that it took. */
+export type OperatorTimer = (operator: string, seconds: number) => void;
+
 export interface CompileOptions {
   /** Threads inside one operator; 1 unless told (processes over examples scale better). */
   readonly threads?: number;
   /** False runs the graph's nodes as they stand, for a graph that runs only once; true unless told. */
   readonly optimise?: boolean;
+  /** Measures operators, which costs a little; it may hear of them only when the program is disposed. */
+  readonly onOperator?: OperatorTimer;
 }
 
 /** A graph that is ready to run. */

@@ -3,7 +3,8 @@ import { type ErrorPlace, TracInError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
 import { encodeGraph } from "../graph/onnx.ts";
 import { type Tensor, tensorOf } from "../graph/tensor.ts";
-import type { CompileOptions, Engine, Program, Values } from "./engine.ts";
+import type { CompileOptions, Engine, OperatorTimer, Program, Values } from "./engine.ts";
+import { SessionProfile } from "./onnxruntime-profile.ts";
 
 /** What both packages have. */
 type OnnxRuntime = Pick<typeof import("onnxruntime-node"), "Tensor" | "InferenceSession" | "env">;
@@ -42,10 +43,38 @@ function engineOf(
     async compile(graph: Graph, options: CompileOptions = {}): Promise<Program> {
       checkSize(graph);
       const runtime = await load();
-      const session = await createSession(runtime, provider, graph, options);
-      return program(runtime, session, graph);
+      const { onOperator } = options;
+      // In WebAssembly the library has no file to write its times into.
+      if (onOperator === undefined || provider !== "cpu") {
+        return program(runtime, await createSession(runtime, provider, graph, options), graph);
+      }
+      const profile = await SessionProfile.create();
+      try {
+        const session = await createSession(runtime, provider, graph, options, profile.options);
+        return withProfile(program(runtime, session, graph), session, profile, onOperator);
+      } catch (error) {
+        await profile.remove();
+        throw error;
+      }
     },
     warm: async () => void (await load()),
+  };
+}
+
+/** A program that tells of its operators when it is disposed. */
+function withProfile(
+  inner: Program,
+  session: InferenceSession,
+  profile: SessionProfile,
+  onOperator: OperatorTimer,
+): Program {
+  return {
+    ...inner,
+    async dispose(): Promise<void> {
+      session.endProfiling();
+      await profile.report(onOperator);
+      await inner.dispose();
+    },
   };
 }
 
@@ -103,6 +132,7 @@ async function createSession(
   provider: string,
   graph: Graph,
   options: CompileOptions,
+  profile: Partial<SessionProfile["options"]> = {},
 ): Promise<InferenceSession> {
   try {
     return await runtime.InferenceSession.create(encodeGraph(graph, { outputTypes: false }), {
@@ -118,6 +148,7 @@ async function createSession(
       enableMemPattern: false,
       // What fails is thrown as well; nothing is printed.
       logSeverityLevel: 4,
+      ...profile,
     });
   } catch (cause) {
     throw engineError(graph, cause, "onnxruntime does not take the graph");

@@ -16,6 +16,7 @@ import { checkIndependence } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
 import { targetMaskInput } from "./loss/loss.ts";
 import { scaleFeeds, scalingOf } from "./parameter-weights.ts";
+import { type Profile, profiled } from "./profile.ts";
 import { type ModelOptions, ProgramCache } from "./programs.ts";
 import { batchOf, type Feeds, feedsOf, targetForm } from "./questions.ts";
 import { floats, repeatRows } from "./rows.ts";
@@ -33,6 +34,8 @@ export interface ScorerOptions {
   readonly weightsAsInputs?: boolean;
   /** How sites are computed; by the cost model unless told. */
   readonly chooseForms?: FormChooser;
+  /** Learns where the time goes; the engine is measured by its own wrapper. */
+  readonly profile?: Profile | undefined;
 }
 
 export interface ScoreOptions {
@@ -161,13 +164,19 @@ export class Scorer {
     const size = this.questionSize(count, aggregate);
     const plan = await this.plan(count, aggregate);
     const batch = Math.min(this.batchSize(plan), Math.max(1, examples));
-    const side = await this.querySide.prepare(selection, plan, {
-      aggregate,
-      block: Math.min(this.batchSize(plan), largestQueryBlock),
-      memory: this.options.memoryLimit / 8,
-      signal,
-    });
-    const contexts = new ContextCache(side, this.options.memoryLimit / 2);
+    const { profile } = this.options;
+    const side = await profiled(profile, "queries", () =>
+      this.querySide.prepare(selection, plan, {
+        aggregate,
+        block: Math.min(this.batchSize(plan), largestQueryBlock),
+        memory: this.options.memoryLimit / 8,
+        signal,
+      }),
+    );
+    const contexts = new ContextCache(
+      (checkpoint) => profiled(profile, "checkpoints", () => side(checkpoint)),
+      this.options.memoryLimit / 2,
+    );
     const training = this.programs.training(batch, size, {
       asInputs: this.options.weightsAsInputs,
       perCheckpoint: Math.ceil(examples / batch),
@@ -179,9 +188,11 @@ export class Scorer {
       return (
         range && {
           ...range,
-          encoded: await (range.rows === undefined
-            ? encoder.encode(train, range.start, range.end)
-            : encoder.encodeAt(train, range.rows)),
+          encoded: await profiled(profile, "decoding", () =>
+            range.rows === undefined
+              ? encoder.encode(train, range.start, range.end)
+              : encoder.encodeAt(train, range.rows),
+          ),
         }
       );
     };
@@ -209,7 +220,9 @@ export class Scorer {
             ...context.queries,
             ...context.scales,
           ]);
+          const collecting = performance.now();
           chunk.put(values, index, checkpoint.weight, row, rows);
+          profile?.add("collecting", collecting);
           const broken = chunk.notFinite(index, row, rows);
           if (broken !== undefined) {
             const example = current.rows?.[broken] ?? start + broken;

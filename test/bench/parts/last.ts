@@ -26,7 +26,7 @@ export const lastPart: Part = {
       const rows: Row[] = [measured.row];
       const { python } = context;
       for (const peer of python !== undefined && context.withPeers ? peers : []) {
-        rows.push(await askPeer(peer, python as string, root, workload.architecture, measured));
+        rows.push(await askPeer({ peer }, python as string, root, workload.architecture, measured));
       }
       tables.push(comparisonTable(rows, context.peak));
       all.push(rows);

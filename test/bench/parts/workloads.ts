@@ -1,7 +1,7 @@
 import { join } from "node:path";
 import { runProcess } from "../measure.ts";
 import { engineAlone, ours } from "../ours.ts";
-import { askPeer, type Peer } from "../peers.ts";
+import { askPeer, type PeerTask } from "../peers.ts";
 import { comparisonTable, type Row, seconds } from "../rows.ts";
 import { type Architecture, writeWorkspace } from "../workspace.ts";
 import type { BenchContext, Part } from "./part.ts";
@@ -60,13 +60,19 @@ export const workloads = {
   },
 } as const satisfies Readonly<Record<ModelName, ModelWorkload>>;
 
-const peersOf: Readonly<Record<ModelName, readonly Peer[]>> = {
-  mlp: ["captum", "dattri", "torch"],
-  cnn: ["captum", "dattri", "torch"],
-  resnet18: ["captum", "dattri"],
-  encoder4: ["captum", "dattri"],
-  encoder6: ["captum", "dattri"],
-  lstm: ["captum", "dattri"],
+/** Its gradients of all examples of a batch are one flat tensor, made once for every parameter: large models take minutes. */
+const slow: PeerTask = { peer: "dattri", limit: 32, threads: "2", batches: "8", seconds: 40 };
+
+const peersOf: Readonly<Record<ModelName, readonly PeerTask[]>> = {
+  mlp: [{ peer: "captum" }, { peer: "dattri" }, { peer: "torch" }],
+  cnn: [{ peer: "captum" }, { peer: "dattri" }, { peer: "torch" }],
+  resnet18: [{ peer: "captum", limit: 16, threads: "2" }, slow],
+  encoder4: [{ peer: "captum", limit: 64, threads: "2" }, slow],
+  encoder6: [{ peer: "captum", limit: 16, threads: "2" }, slow],
+  lstm: [
+    { peer: "captum", limit: 128 },
+    { ...slow, limit: 128 },
+  ],
 };
 
 /** Nothing but the start: the floor of every whole process. */
@@ -115,10 +121,10 @@ export const workloadParts: readonly Part[] = Object.values(workloads).map((work
     });
     const rows: Row[] = [measured.row];
     const { python } = context;
-    for (const peer of python !== undefined && context.withPeers
+    for (const task of python !== undefined && context.withPeers
       ? peersOf[workload.architecture]
       : []) {
-      rows.push(await askPeer(peer, python as string, root, workload.architecture, measured));
+      rows.push(await askPeer(task, python as string, root, workload.architecture, measured));
     }
     return { markdown: comparisonTable(rows, context.peak), data: rows };
   },

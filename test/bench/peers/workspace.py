@@ -67,6 +67,7 @@ def main(peer, script, batches, prepare):
     parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--batches", type=numbers)
     parser.add_argument("--limit", type=int, help="use the first training examples only")
+    parser.add_argument("--seconds", type=float, help="give a setting up after that long")
     parser.add_argument("--out", type=Path, help="folder for the arrays; the workspace unless told")
     parser.add_argument("--one", action="store_true", help="measure the first setting in this process")
     parser.add_argument("--cold", action="store_true", help="no warm-up")
@@ -79,13 +80,18 @@ def main(peer, script, batches, prepare):
     runs, error = [], None
     for threads in options.threads:
         for batch in options.batches:
-            done = subprocess.run(command_of(options, script, out, threads, batch), capture_output=True, text=True)
-            if done.returncode != 0:
+            setting = f"{peer} {options.arch}: {threads} threads, batch {batch}"
+            try:
+                done = subprocess.run(command_of(options, script, out, threads, batch), capture_output=True, text=True, timeout=options.seconds)
+            except subprocess.TimeoutExpired:
+                error = f"not done after {options.seconds:.0f} s" + (f" with {options.limit} examples" if options.limit else "")
+            else:
+                if done.returncode == 0:
+                    runs.append(json.loads(done.stdout.splitlines()[-1]))
+                    print(f"{setting}: {runs[-1]['seconds']:.2f} s", file=sys.stderr)
+                    continue
                 error = (done.stderr.strip().splitlines() or [f"it ended with {done.returncode}"])[-1]
-                print(f"{peer} {options.arch}: {threads} threads, batch {batch}: {error}", file=sys.stderr)
-                continue
-            runs.append(json.loads(done.stdout.splitlines()[-1]))
-            print(f"{peer} {options.arch}: {threads} threads, batch {batch}: {runs[-1]['seconds']:.2f} s", file=sys.stderr)
+            print(f"{setting}: {error}", file=sys.stderr)
     if not runs:
         print(json.dumps({"peer": peer, "error": error}))
         return

@@ -44,6 +44,7 @@ function helperOf(program: string, changes: Partial<HelperProject> = {}): Helper
     memoryLimit,
     layers: opened.layers,
     encoder: opened.project.encoder.state,
+    profile: false,
     ...changes,
   });
   return helper;

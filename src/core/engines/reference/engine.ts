@@ -2,7 +2,7 @@ import { TracInError } from "../../errors.ts";
 import type { Graph, Node } from "../../graph/graph.ts";
 import { placeOfNode } from "../../graph/place.ts";
 import { checkFeeds, checkOrder, missingValue } from "../check.ts";
-import type { Engine, Values } from "../engine.ts";
+import type { Engine, OperatorTimer, Values } from "../engine.ts";
 import { convolution } from "./convolution.ts";
 import { creation } from "./creation.ts";
 import { elementwise } from "./elementwise.ts";
@@ -38,30 +38,37 @@ export const kernels: ReadonlyMap<string, Kernel> = new Map(
 export function referenceEngine(): Engine {
   return {
     name: "reference",
-    async compile(graph) {
+    async compile(graph, options = {}) {
       checkOrder(graph);
       graph.nodes.forEach(kernelOf);
       const weights = new Map(
         [...graph.initializers].map(([name, tensor]) => [name, fromTensor(tensor)]),
       );
       return {
-        run: async (feeds) => run(graph, weights, feeds),
+        run: async (feeds) => run(graph, weights, feeds, options.onOperator),
         dispose: async () => weights.clear(),
       };
     },
   };
 }
 
-function run(graph: Graph, weights: ReadonlyMap<string, Value>, feeds: Values): Values {
+function run(
+  graph: Graph,
+  weights: ReadonlyMap<string, Value>,
+  feeds: Values,
+  onOperator: OperatorTimer | undefined,
+): Values {
   const values = new Map(weights);
   for (const [name, tensor] of checkFeeds(graph, feeds)) {
     values.set(name, fromTensor(tensor));
   }
   for (const node of graph.nodes) {
+    const started = performance.now();
     const results = kernelOf(node)(
       node.inputs.map((name) => (name === "" ? undefined : found(values, name, node))),
       node,
     );
+    onOperator?.(node.op, (performance.now() - started) / 1000);
     const list = "data" in results ? [results] : results;
     node.outputs.forEach((name, index) => {
       const result = list[index];

@@ -3,7 +3,7 @@ import type { Graph, Node } from "../../graph/graph.ts";
 import { placeOfNode } from "../../graph/place.ts";
 import type { Tensor } from "../../graph/tensor.ts";
 import { checkFeeds, checkOrder } from "../check.ts";
-import type { Engine, Program, Values } from "../engine.ts";
+import type { Engine, OperatorTimer, Program, Values } from "../engine.ts";
 import { fewElements, onHost, runsOnHost } from "./host.ts";
 import { kernels } from "./kernels.ts";
 import { type Kernel, type Run, type TensorFlow, type TfTensor, Value } from "./value.ts";
@@ -21,8 +21,8 @@ export function tensorflowEngine(tf: TensorFlow, few = fewElements): Engine {
   const uploads = new Uploads(tf);
   return {
     name: "tensorflow",
-    async compile(graph): Promise<Program> {
-      return new TensorFlowProgram(tf, graph, uploads, few);
+    async compile(graph, options = {}): Promise<Program> {
+      return new TensorFlowProgram(tf, graph, uploads, few, options.onOperator);
     },
   };
 }
@@ -73,6 +73,7 @@ class TensorFlowProgram implements Program {
     private readonly graph: Graph,
     private readonly uploads: Uploads,
     private readonly few: number,
+    private readonly onOperator: OperatorTimer | undefined,
   ) {
     checkOrder(graph);
     this.steps = graph.nodes.map((node) => ({ node, kernel: kernelOf(node) }));
@@ -97,7 +98,9 @@ class TensorFlowProgram implements Program {
     try {
       for (const [index, { node, kernel }] of this.steps.entries()) {
         const inputs = node.inputs.map((name) => (name === "" ? undefined : values.get(name)));
+        const started = performance.now();
         const results = this.execute(node, kernel, inputs);
+        this.onOperator?.(node.op, (performance.now() - started) / 1000);
         node.outputs.forEach((name, place) => {
           const result = results[place];
           if (result !== undefined && name !== "") {
