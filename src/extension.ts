@@ -7,6 +7,7 @@ import { SuspectFixes } from "./annotations/quick-fixes.ts";
 import { RowAnnotations } from "./annotations/rows.ts";
 import { ShownMarks } from "./annotations/shown-marks.ts";
 import { explain, queriesAgain } from "./commands/explain-prediction.ts";
+import { explainSlice } from "./commands/explain-test-set.ts";
 import { registerCommands } from "./commands/index.ts";
 import { Compute } from "./project/compute.ts";
 import { Projects } from "./project/projects.ts";
@@ -58,6 +59,11 @@ function register(context: ExtensionContext): Services {
         }
       },
       (root, given) => explain(services, root, [{ given }], "target"),
+      {
+        explainSlice: (root, dataset, slice) => explainSlice(services, root, dataset, slice),
+        explainExample: (root, dataset, index) =>
+          explain(services, root, [{ dataset, index }], "target"),
+      },
       reviews,
     ),
   );

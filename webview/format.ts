@@ -54,6 +54,15 @@ export function formatProbability(value: number, locale?: string): string {
   return value < 1 && value >= 0.995 ? `>${format.format(0.99)}` : format.format(value);
 }
 
+/** A share of a whole: `92.5%`; all and nothing are never rounded to. */
+export function formatShare(value: number, locale?: string): string {
+  const format = numberFormat("share", locale, { style: "percent", maximumFractionDigits: 1 });
+  if (value > 0 && value < 0.0005) {
+    return `<${format.format(0.001)}`;
+  }
+  return value < 1 && value >= 0.9995 ? `>${format.format(0.999)}` : format.format(value);
+}
+
 /** A count: `100,000`. */
 export function formatCount(value: number, locale?: string): string {
   return numberFormat("count", locale, { maximumFractionDigits: 0 }).format(value);

@@ -48,12 +48,17 @@ export function suspectsCaption(options: {
 export function listCaption(
   view: Exclude<RankedView, "suspects">,
   explained: string | undefined,
+  isTestSet = false,
 ): TemplateResult {
   const { list } = strings;
   if (view === "all") {
     return html`<p class="caption muted small">${list.allExamples}</p>`;
   }
-  const text = view === "proponents" ? list.towards(explained) : list.away(explained);
+  const { lowered, raised } = strings.testSet;
+  const [towards, away] = isTestSet
+    ? [lowered, raised]
+    : [list.towards(explained), list.away(explained)];
+  const text = view === "proponents" ? towards : away;
   return html`<p class="caption muted small" title=${strings.viewTitles[view]}>
     <span aria-hidden="true">${view === "proponents" ? "▲" : "▼"}</span> ${text}
   </p>`;

@@ -14,6 +14,7 @@ import type {
 import * as panel from "../src/protocol/panel.ts";
 import type { Decision, ReviewItem } from "../src/protocol/reviews.ts";
 import type { ExplainedLabel } from "../src/protocol/runs.ts";
+import type { TestRowsReply, TestRowsRequest, TestSlice } from "../src/protocol/test-set.ts";
 import { strings } from "./strings.ts";
 import { parseViewState, type ViewState } from "./view-state.ts";
 
@@ -95,6 +96,23 @@ export function getNeighbours(
   example: Omit<ReviewItem, "dataset">,
 ): Promise<panel.PanelReply<Neighbours>> {
   return answered(messenger.sendRequest(panel.getNeighbours, HOST_EXTENSION, { runId, example }));
+}
+
+/** Asks for a page of test examples; never rejects. */
+export function getTestRows(
+  request: Omit<TestRowsRequest, "root">,
+): Promise<panel.PanelReply<TestRowsReply>> {
+  return answered(messenger.sendRequest(panel.getTestRows, HOST_EXTENSION, request));
+}
+
+/** Explains a slice of the run's test set. */
+export function explainSlice(runId: string, slice: TestSlice): void {
+  messenger.sendNotification(panel.explainSlice, HOST_EXTENSION, { runId, slice });
+}
+
+/** Explains one example of the run's test set. */
+export function explainTest(runId: string, index: number): void {
+  messenger.sendNotification(panel.explainTest, HOST_EXTENSION, { runId, index });
 }
 
 async function answered<T>(asked: Promise<panel.PanelReply<T>>): Promise<panel.PanelReply<T>> {

@@ -5,7 +5,7 @@ import type { RunSummary } from "../src/protocol/runs.ts";
 import { formatNumber, formatProbability, formatSeconds } from "./format.ts";
 import { chevron, warningIcon } from "./icons.ts";
 import { labelChoices } from "./labels.ts";
-import { explainLabel, runCommand } from "./messages.ts";
+import { explainLabel, explainSlice, runCommand } from "./messages.ts";
 import { pathLabel, placeStyles } from "./place.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
@@ -209,6 +209,10 @@ function renderCheckpoint(checkpoint: CheckpointSummary) {
 /** Computes the same again. */
 function runAgain(run: RunSummary, labels: readonly string[] | undefined): void {
   const query = run.queries[0];
+  if (run.testSet) {
+    explainSlice(run.id, run.testSet.slice);
+    return;
+  }
   if (run.kind === "suspects" || !query) {
     runCommand("tracin.findMislabelled");
     return;

@@ -9,9 +9,15 @@ export type TabName = RankedView | "influence";
 
 /** The lists of a run. */
 export function viewsOf(run: RunSummary): readonly RankedView[] {
-  return run.kind === "suspects"
-    ? ["suspects", "all"]
-    : ["proponents", "opponents", "suspects", "all"];
+  switch (run.kind) {
+    case "suspects":
+      return ["suspects", "all"];
+    case "explain":
+      return ["proponents", "opponents", "suspects", "all"];
+    case "testSet":
+      // What hurts comes first: that is what a test set is explained for.
+      return ["opponents", "proponents", "suspects", "all"];
+  }
 }
 
 /** Whether a panel of a width in pixels has room for two lists. */

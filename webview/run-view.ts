@@ -23,6 +23,7 @@ import { isWide, type TabName, tabOf, tabsOf, viewOfTab, viewsOf } from "./run-t
 import { ScrollKeeper } from "./scroll-keeper.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
+import "./test-set.ts";
 import { listKey, orderIn, stateForRun, toggleExpanded, type ViewState } from "./view-state.ts";
 
 /** A finished run: its query, how it was made, and its ranked lists. */
@@ -112,7 +113,13 @@ export class RunView extends LitElement {
                 .form=${this.form}
                 .open=${this.shown.composing}
               ></tracin-new-example>`
-            : html`<h2>${run.title}</h2>`
+            : run.testSet
+              ? html`<tracin-test-set
+                  runId=${run.id}
+                  .testSet=${run.testSet}
+                  .checkpoints=${run.checkpoints.map((checkpoint) => baseName(checkpoint.file))}
+                ></tracin-test-set>`
+              : html`<h2>${run.title}</h2>`
         }
         <tracin-run-header
           .run=${run}
@@ -169,7 +176,9 @@ export class RunView extends LitElement {
   private renderPanel(run: RunSummary, tab: TabName): TemplateResult {
     return tab === "influence"
       ? html`<div class="pair">
-          ${this.renderList(run, "proponents")} ${this.renderList(run, "opponents")}
+          ${viewsOf(run)
+            .slice(0, 2)
+            .map((view) => this.renderList(run, view))}
         </div>`
       : this.renderList(run, tab);
   }
@@ -190,7 +199,7 @@ export class RunView extends LitElement {
           .reading=${run.reading}
           .reviews=${this.reviews}
           .labels=${this.labels}
-          .scored=${run.kind === "explain"}
+          .scored=${run.kind !== "suspects"}
           .filtered=${!isEmpty(filter)}
           .sort=${sort}
           .cache=${this.lists.of(key, this.listOf(run.id, view))}
@@ -215,7 +224,7 @@ export class RunView extends LitElement {
           said: this.said,
           onOrder: (chosen) => this.change({ order: chosen }),
         })
-      : listCaption(view, run.queries[query]?.explained);
+      : listCaption(view, run.queries[query]?.explained, run.testSet !== undefined);
   }
 
   private listOf(runId: string, view: RankedView): Omit<ListRequest, "root"> {

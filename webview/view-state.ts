@@ -101,10 +101,13 @@ export function stateForRun(
     state.runId === runId
       ? state
       : { ...state, query: 0, filter: {}, sort: undefined, scroll: {}, expanded: {} };
+  // The lists of a test set begin with what hurts it.
+  const isNewTestSet = state.runId !== runId && views[0] === "opponents";
+  const isThere = views.includes(kept.view) && !isNewTestSet;
   return {
     ...kept,
     runId,
-    view: views.includes(kept.view) ? kept.view : (views[0] ?? "suspects"),
+    view: isThere ? kept.view : (views[0] ?? "suspects"),
     query: Math.min(kept.query, Math.max(0, queries - 1)),
   };
 }

@@ -15,6 +15,8 @@ export class WelcomeView extends LitElement {
     const explain = html`
       <p>${welcome.explain}</p>
       ${button("tracin.explainPrediction", welcome.explainButton, this.hasConfig)}
+      <p>${welcome.testSet}</p>
+      ${button("tracin.explainTestSet", welcome.testSetButton, false)}
       <p>${welcome.suspects}</p>
       ${button("tracin.findMislabelled", welcome.suspectsButton, this.hasConfig)}
     `;

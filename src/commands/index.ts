@@ -8,6 +8,7 @@ import { chooseLayers } from "./choose-layers.ts";
 import { decideSuspect } from "./decide-suspect.ts";
 import { explainNew } from "./explain-new.ts";
 import { explainPrediction } from "./explain-prediction.ts";
+import { explainTestSet } from "./explain-test-set.ts";
 import { exportPyTorchModel } from "./export-pytorch-model.ts";
 import { findMislabelled } from "./find-mislabelled.ts";
 import { installTensorFlowEngine } from "./install-tensorflow-engine.ts";
@@ -23,6 +24,7 @@ type Command = (services: Services, ...parameters: readonly unknown[]) => unknow
 const COMMANDS: Readonly<Record<string, Command>> = {
   "tracin.explainPrediction": explainPrediction,
   "tracin.explainNew": explainNew,
+  "tracin.explainTestSet": explainTestSet,
   "tracin.findMislabelled": findMislabelled,
   "tracin.reviewSuspects": reviewSuspects,
   "tracin.undoReview": undoReview,

@@ -81,9 +81,13 @@ export class Projects extends Owner {
   private async setContext(): Promise<void> {
     const rows: string[] = [];
     const images: string[] = [];
+    const tests: string[] = [];
     for (const { root, files } of this.folders) {
-      for (const { file, kind } of files) {
+      for (const { dataset, file, kind } of files) {
         const path = Uri.joinPath(Uri.file(root), file);
+        if (dataset !== "train") {
+          tests.push(path.fsPath);
+        }
         if (kind !== "folder") {
           rows.push(path.fsPath);
         }
@@ -96,6 +100,7 @@ export class Projects extends Owner {
       "tracin.hasProject": this.folders.length > 0,
       "tracin.dataFiles": rows,
       "tracin.imageFolders": images,
+      "tracin.testFiles": tests,
     };
     for (const [key, value] of Object.entries(contexts)) {
       await commands.executeCommand("setContext", key, value);

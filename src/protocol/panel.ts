@@ -13,6 +13,7 @@ import type {
 } from "./lists.ts";
 import type { Decision, Review, ReviewItem } from "./reviews.ts";
 import type { ExplainedLabel, RunSummary } from "./runs.ts";
+import type { TestRowsReply, TestRowsRequest, TestSlice } from "./test-set.ts";
 
 /** Everything that the Influence panel shows is a function of this and the pages that it asks for. */
 export type PanelState =
@@ -65,6 +66,19 @@ export const explainGiven: RequestType<
   { readonly given: Pick<GivenExample, "text" | "row">; readonly image: boolean },
   PanelReply<boolean>
 > = { method: "explainGiven" };
+/** Panel -> host: a page of the test examples of the shown run. */
+export const getTestRows: RequestType<Omit<TestRowsRequest, "root">, PanelReply<TestRowsReply>> = {
+  method: "getTestRows",
+};
+/** Panel -> host: explain another slice of the shown test set, or the same one again. */
+export const explainSlice: NotificationType<{
+  readonly runId: string;
+  readonly slice: TestSlice;
+}> = { method: "explainSlice" };
+/** Panel -> host: explain one example of the shown test set. */
+export const explainTest: NotificationType<{ readonly runId: string; readonly index: number }> = {
+  method: "explainTest",
+};
 /** Panel -> host: run one of the extension's own commands (the host checks the name against a list). */
 export const runCommand: NotificationType<{ readonly command: PanelCommand }> = {
   method: "runCommand",
@@ -102,6 +116,7 @@ export const cancel: NotificationType<void> = { method: "cancel" };
 
 export type PanelCommand =
   | "tracin.explainPrediction"
+  | "tracin.explainTestSet"
   | "tracin.findMislabelled"
   | "tracin.setUpWorkspace"
   | "tracin.openSample"

@@ -29,7 +29,6 @@ import {
   getNeighbours,
   getRows,
   type PanelCommand,
-  type PanelReply,
   reveal,
   reviewsChanged,
   runCommand,
@@ -40,7 +39,9 @@ import type { Decision } from "../protocol/reviews.ts";
 import { loadPanel } from "./panel-page.ts";
 import { Panels } from "./panels.ts";
 import { pickImage } from "./pick-image.ts";
+import { reply } from "./reply.ts";
 import { revealPlace } from "./reveal.ts";
+import { serveTestSet, type TestSetActions } from "./test-set-requests.ts";
 
 /** Asks for the shown query again with another label. */
 export type ExplainAgain = (
@@ -53,6 +54,7 @@ export type ExplainGiven = (root: string, given: GivenExample) => Promise<void>;
 
 const PANEL_COMMANDS: ReadonlySet<PanelCommand> = new Set<PanelCommand>([
   "tracin.explainPrediction",
+  "tracin.explainTestSet",
   "tracin.findMislabelled",
   "tracin.setUpWorkspace",
   "tracin.openSample",
@@ -83,6 +85,7 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
     private readonly session: Session,
     private readonly explainAgain: ExplainAgain,
     private readonly explainGiven: ExplainGiven,
+    private readonly testSets: TestSetActions,
     private readonly reviews: Reviews,
   ) {
     super();
@@ -320,6 +323,9 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
         }
       }),
     );
+    for (const listener of serveTestSet(messenger, this.compute, this.session, this.testSets)) {
+      this.own(listener);
+    }
     this.own(messenger.onNotification(cancel, () => this.session.cancel()));
   }
 }
@@ -327,20 +333,4 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
 /** Tells the pages of the panel apart. */
 function idOf(page: MessageParticipant): string {
   return "webviewId" in page ? page.webviewId : "";
-}
-
-/** An answer in any case: a page that waits for ever cannot say what is wrong. */
-async function reply<T>(work: () => Promise<T>, signal?: AbortSignal): Promise<PanelReply<T>> {
-  try {
-    return { ok: true, value: await work() };
-  } catch (error) {
-    const problem = TracInError.from(error);
-    const where = new TracInError(problem.kind, problem.message, problem.place);
-    return {
-      ok: false,
-      message: where.describe(),
-      remedy: problem.remedy,
-      ...(signal?.aborted === true ? { superseded: true } : {}),
-    };
-  }
 }

@@ -91,7 +91,7 @@ export class RunsView extends Owner implements TreeDataProvider<Node> {
     ].join(" · ");
     item.iconPath = stale
       ? new ThemeIcon("warning", new ThemeColor("list.warningForeground"))
-      : new ThemeIcon(run.kind === "explain" ? "lightbulb" : "search");
+      : new ThemeIcon(ICONS[run.kind]);
     item.tooltip = [
       run.title,
       l10n.t(
@@ -112,6 +112,8 @@ export class RunsView extends Owner implements TreeDataProvider<Node> {
     return item;
   }
 }
+
+const ICONS = { explain: "lightbulb", testSet: "beaker", suspects: "search" } as const;
 
 function created(node: Node): string {
   return node.kind === "run" ? node.run.created : "";

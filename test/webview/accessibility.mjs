@@ -1,9 +1,10 @@
-// Every view of the panel, narrow and wide, in four themes, by axe-core; and by keyboard alone: node test/webview/accessibility.mjs
+// Every view of the panel, narrow and wide, in four themes, by axe-core; and by keyboard alone: node test/webview/accessibility.mjs [view...]
 import assert from "node:assert/strict";
 import axe from "axe-core";
 import { startPanel } from "./browser.mjs";
 import { openView, themes, viewNames } from "./views.mjs";
 
+const only = process.argv.slice(2);
 const widths = [200, 900];
 const panel = await startPanel();
 let failures = 0;
@@ -66,7 +67,7 @@ async function withView(name, options, action) {
 }
 
 try {
-  for (const name of viewNames) {
+  for (const name of only.length > 0 ? only : viewNames) {
     await test(`${name}: axe-core has no complaint`, async () => {
       const found = new Map();
       for (const theme of themes) {

@@ -18,7 +18,7 @@ import type { PositionsReading, QueryCard, Reading, RunSummary } from "../../src
 export type Sample = "digits" | "mail" | "iris" | "house" | "tags";
 
 /** A pseudo-random number in [0, 1) that depends on its seeds alone. */
-function random(...seeds: readonly number[]): number {
+export function random(...seeds: readonly number[]): number {
   let hash = 2166136261;
   for (const seed of seeds) {
     hash = Math.imul(hash ^ seed, 16777619);
@@ -88,7 +88,7 @@ export const formOf: Readonly<Record<Sample, ExampleForm>> = {
   tags: { texts: ["text"], image: false, columns: ["text"], target: ["tags"] },
 };
 
-function preview(sample: Sample, index: number): Preview {
+export function preview(sample: Sample, index: number): Preview {
   switch (sample) {
     case "digits":
       return { kind: "image", mime: "image/png", bytes: picture(index) };
@@ -125,7 +125,7 @@ const files: Readonly<Record<Sample, string>> = {
   tags: "sentences.jsonl",
 };
 
-function place(sample: Sample, dataset: string, index: number): Place {
+export function place(sample: Sample, dataset: string, index: number): Place {
   const where = { file: `${dataset}/${files[sample]}`, line: index + 1, lineCount: 1 };
   return sample === "digits"
     ? { ...where, image: `${dataset}/${String(index).padStart(4, "0")}.png` }
@@ -243,7 +243,7 @@ export function makeRun(
       : {}),
     kind,
     created: "2026-01-02T03:04:05.000Z",
-    title: kind === "suspects" ? `Suspects among ${rows} training examples` : "test 142, target 1",
+    title: kind !== "explain" ? `Suspects among ${rows} training examples` : "test 142, target 1",
     folder: ".tracin/runs/2026-01-02-explain",
     examples: rows,
     checkpoints: checkpoints(sample),
@@ -256,7 +256,7 @@ export function makeRun(
         ? ["margin", "combined", "loss", "selfInfluence"]
         : ["loss", "selfInfluence"],
     queries:
-      kind === "suspects"
+      kind !== "explain"
         ? []
         : Array.from({ length: queries }, (_, index) => query(sample, 142 + index)),
     changes: stale ? ["train/labels.csv was edited.", "checkpoints/epoch-06.pt is new."] : [],

@@ -5,6 +5,7 @@
 
 import type { PanelReview, PanelState } from "../../src/protocol/panel.ts";
 import type { Decision } from "../../src/protocol/reviews.ts";
+import type { TestSlice } from "../../src/protocol/test-set.ts";
 import {
   formOf,
   labelsOf,
@@ -15,6 +16,7 @@ import {
   makeRun,
   type Sample,
 } from "./data.ts";
+import { makeTestRows, makeTestSet, type TestKind } from "./test-set-data.ts";
 import { fontVariables, type ThemeName, themes } from "./themes.ts";
 
 interface Message {
@@ -47,6 +49,7 @@ const answers: Readonly<Record<string, (params: never) => unknown>> = {
   checkFilter: makeCheck,
   getHistogram: makeHistogram,
   getNeighbours: makeNeighbours,
+  getTestRows: makeTestRows,
 };
 
 function receive(message: Message): void {
@@ -129,6 +132,18 @@ const harness = {
       run: makeRun(sample, ...rest),
       labels: labelsOf[sample],
       form: formOf[sample],
+    });
+  },
+  showTestSet(kind: TestKind, ...rest: readonly unknown[]): void {
+    const sample = kind === "values" ? "house" : kind === "positions" ? "tags" : "digits";
+    const options = (rest[0] ?? {}) as { stale?: boolean; slice?: TestSlice };
+    const run = makeRun(sample, "testSet", options);
+    const testSet = makeTestSet(kind, options.slice);
+    const title = `test, ${testSet.sliceTitle}`;
+    harness.show({
+      kind: "run",
+      run: { ...run, id: `${run.id}/${kind}/${JSON.stringify(testSet.slice)}`, title, testSet },
+      labels: labelsOf[sample],
     });
   },
   failRows(next: typeof failure): void {

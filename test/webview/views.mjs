@@ -34,6 +34,16 @@ const views = {
   "suspects-mail": (h) => h.showRun("mail", "suspects"),
   neighbours: (h) => h.showRun("digits", "suspects"),
   "neighbours-mail": (h) => h.showRun("mail", "suspects"),
+  "test-set": (h) => h.showTestSet("labels"),
+  "test-set-cell": (h) =>
+    h.showTestSet("labels", { slice: { kind: "labels", target: "3", predicted: "1" } }),
+  "test-set-many": (h) => h.showTestSet("many", { slice: { kind: "errors" } }),
+  "test-set-several": (h) => h.showTestSet("multiLabel"),
+  "test-set-values": (h) => h.showTestSet("values", { stale: true }),
+  "test-set-positions": (h) => h.showTestSet("positions"),
+  "test-set-loss": (h) => h.showTestSet("loss"),
+  "test-set-no-targets": (h) => h.showTestSet("none"),
+  "test-set-empty": (h) => h.showTestSet("labels", { slice: { kind: "filter", text: "loss > 9" } }),
   "list-error": (h) => {
     h.failRows({
       message: "The run's scores cannot be read (.tracin/runs/1/scores.parquet).",
