@@ -31,6 +31,11 @@ GOLDENS = {
     "llama": ("Llama-style decoder", "dynamo", 18),
     "lstm": ("LSTM classifier, two layers, two directions", "TorchScript", 17),
     "lstm-tagger": ("LSTM tagger", "dynamo", 20),
+    "packed": ("packed sequences, two directions", "TorchScript", 17),
+    "packed-tagger": ("packed sequences, tagger", "TorchScript", 17),
+    # Attention and RMS normalisation as one operator each.
+    "vit-23": ("vision transformer", "dynamo", 23),
+    "llama-24": ("Llama-style decoder", "dynamo", 24),
     "gru": ("GRU with attention", "dynamo", 20),
     "rnn": ("plain recurrent layers, learnt start", "TorchScript", 14),
     "segmentation": ("U-Net, transposed convolutions", "TorchScript", 16),

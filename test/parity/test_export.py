@@ -1,6 +1,10 @@
 """The script of TracIn: Export PyTorch Model, run as a person runs it."""
 
 import export
+import numpy as np
+import onnxruntime
+import pytest
+import torch
 
 
 def test_exports_and_compares(tmp_path):
@@ -11,3 +15,87 @@ def test_exports_and_compares(tmp_path):
         "fresh.onnx",
         "model.onnx",
     ]
+
+
+def filled(folder, construct, example):
+    script = folder / "export_to_tracin.py"
+    script.write_text(export.fill(construct, example))
+    return script
+
+
+POOL = """
+from torch import nn
+import torch.nn.functional as F
+class Pool(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(1, 2, 3)
+        self.head = nn.Linear(2, 3)
+    def forward(self, image):
+        return self.head(F.avg_pool2d(self.conv(image), 6, divisor_override=DIVISOR).flatten(1))
+torch.manual_seed(0)
+model = Pool()
+"""
+
+
+@pytest.mark.parametrize(("divisor", "fits"), [("3", False), ("None", True)])
+def test_what_the_exporter_drops_is_found(divisor, fits, tmp_path):
+    """The older exporter leaves divisor_override out without a word; the comparison on the example finds it."""
+    script = filled(tmp_path, POOL.replace("DIVISOR", divisor), "example = torch.randn(2, 1, 8, 8)")
+    done = export.run(script)
+    assert ("The file computes what the model does." in done.stdout) == fits, done.stdout + done.stderr
+    assert ("ERROR: the file does not compute what the model does" in done.stdout) != fits, done.stdout
+    assert (done.returncode == 0) == fits
+
+
+NAN = """
+from torch import nn
+class Broken(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+    def forward(self, x):
+        return torch.log(self.head(x) * 0 - 1)
+model = Broken()
+"""
+
+
+def test_not_a_number_is_no_agreement(tmp_path):
+    done = export.run(filled(tmp_path, NAN, "example = torch.randn(2, 4)"))
+    assert done.returncode == 1 and "ERROR: the file does not compute" in done.stdout, done.stdout + done.stderr
+
+
+# nn.Bilinear is an operator that the older exporter has no word for.
+NEWER = """
+from torch import nn
+class Pairs(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.pairs = nn.Bilinear(4, 4, 5)
+        self.head = nn.Linear(5, 3)
+    def forward(self, x):
+        return self.head(torch.tanh(self.pairs(x, x)))
+torch.manual_seed(0)
+model = Pairs()
+"""
+
+
+def test_falls_back_to_the_newer_exporter(tmp_path):
+    script = filled(tmp_path, NEWER, "example = torch.randn(2, 4)")
+    scope = {"torch": torch}
+    exec(NEWER, scope)
+    model = scope["model"]
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.add_(0.1)
+    torch.save(model.state_dict(), tmp_path / "epoch-1.pt")
+    done = export.run(script, "epoch-1.pt")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "trying the newer one" in done.stdout and "The file computes what the model does." in done.stdout, done.stdout
+    # One file, with the last checkpoint's weights, for any number of examples.
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-1.pt", "export_to_tracin.py", "model.onnx"]
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+    x = torch.randn(5, 4)
+    [found] = session.run(None, {session.get_inputs()[0].name: x.numpy()})
+    with torch.no_grad():
+        assert np.abs(found - model(x).numpy()).max() <= 1e-5

@@ -173,6 +173,8 @@ NOT_EXPORTED = {
     ("Llama-style decoder", "TorchScript"),
     ("nn.Bilinear", "TorchScript"),
     ("transformer decoder, cross attention", "dynamo"),
+    ("packed sequences, two directions", "dynamo"),
+    ("packed sequences, tagger", "dynamo"),
     ("distances to prototypes (cdist)", "dynamo"),
 }
 REFUSED = {

@@ -445,6 +445,45 @@ class LSTMTagger(nn.Module):
         return self.head(self.lstm(x.transpose(0, 1))[0]).transpose(0, 1)
 
 
+class Packed(nn.Module):
+    """Sequences of different lengths, sorted and packed (pack_padded_sequence), in two directions. Without the state as an argument PyTorch cannot export it."""
+
+    inputs = staticmethod(lambda: {"ids": ids(11, 6), "lengths": torch.randint(1, 7, (EXAMPLES,))})
+    recurrent = True
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(11, 5)
+        self.lstm = nn.LSTM(5, 4, bidirectional=True, batch_first=True)
+        self.head = nn.Linear(8, CLASSES)
+
+    def forward(self, ids, lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(self.embedding(ids), lengths, batch_first=True, enforce_sorted=False)
+        zero = torch.zeros(2, ids.shape[0], 4, dtype=self.head.weight.dtype)
+        _, (last, _) = self.lstm(packed, (zero, zero))
+        return self.head(torch.cat([last[0], last[1]], 1))
+
+
+class PackedTagger(nn.Module):
+    """Packed, and padded again: a class at each step."""
+
+    inputs = staticmethod(Packed.inputs)
+    targets = positions(6)
+    loss = {"type": "softmax-cross-entropy"}
+    recurrent = True
+
+    def __init__(self):
+        super().__init__()
+        self.embedding = nn.Embedding(11, 5)
+        self.gru = nn.GRU(5, 4)
+        self.head = nn.Linear(4, CLASSES)
+
+    def forward(self, ids, lengths):
+        packed = nn.utils.rnn.pack_padded_sequence(self.embedding(ids).transpose(0, 1), lengths, enforce_sorted=False)
+        out, _ = nn.utils.rnn.pad_packed_sequence(self.gru(packed)[0], batch_first=True, total_length=6)
+        return self.head(out)
+
+
 class LSTMProjected(nn.Module):
     """An LSTM with a projection (proj_size)."""
 
@@ -1104,6 +1143,8 @@ MODELS = {
     "WaveNet": WaveNet,
     "LSTM classifier, two layers, two directions": LSTMClassifier,
     "LSTM tagger": LSTMTagger,
+    "packed sequences, two directions": Packed,
+    "packed sequences, tagger": PackedTagger,
     "LSTM with projection": LSTMProjected,
     "GRU with attention": GRUAttention,
     "plain recurrent layers, learnt start": RNNNet,

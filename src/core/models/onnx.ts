@@ -7,6 +7,7 @@ import { float32, int64, isFloat, sizeOf, type Tensor } from "../graph/tensor.ts
 import { readMetadata } from "./metadata.ts";
 import type { Model, ModelWeight } from "./model.ts";
 import { toOurOpset } from "./opsets.ts";
+import { withoutSorting } from "./packed.ts";
 
 /**
  * The model of an ONNX file, in our operator set.
@@ -16,6 +17,7 @@ import { toOurOpset } from "./opsets.ts";
  *   checkpoints find it.
  * - Buffers that are not in the state_dict, and lifted constants, as the newer exporter marks them: `constant`.
  * - `Constant` nodes become initializers.
+ * - Examples that are sorted by length around a recurrent layer stay in their order (see `withoutSorting`).
  * - Roles of the floating initializers: read only as running mean or variance of batch normalisation, or marked in the
  *   file's metadata as buffer or frozen (see `readMetadata` and `readOrigins`): `buffer`. From a `Constant` node: `constant`. Names do not tell: constant folding renames and precomputes weights
  *   (`onnx::MatMul_12`), which stay candidates, so that a checkpoint without them is an error instead of a silent gap.
@@ -28,7 +30,7 @@ import { toOurOpset } from "./opsets.ts";
 export function importOnnx(bytes: Uint8Array, file: string, external?: ReadExternal): Model {
   const { graph: decoded, metadata, origins } = decodeModel(bytes, file, external);
   const { graph: lifted, constants } = liftConstants(decoded, origins, file);
-  const graph = toOurOpset(lifted, file);
+  const graph = withoutSorting(toOurOpset(lifted, file));
   const recorded = readMetadata(metadata, lifted.initializers, file);
   const buffers = [...origins.kinds].flatMap(([name, kind]) => (kind === "BUFFER" ? [name] : []));
   const untrained = new Set([...(recorded?.untrained ?? []), ...buffers]);

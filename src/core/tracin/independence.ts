@@ -3,14 +3,15 @@ import { TracInError } from "../errors.ts";
 import { outputs } from "./compile.ts";
 import type { ProgramCache } from "./programs.ts";
 import type { Feeds } from "./questions.ts";
-import { floats, sliceRows } from "./rows.ts";
+import { concatRows, floats, sliceRows } from "./rows.ts";
 
 /** Largest difference, relative to the largest number of the batch: float32 rounding of sums in another order. */
 const tolerance = 1e-3;
 
 /**
- * Checks that loss and gradient norm of a small batch equal those of its examples one by one. They differ when the
- * model mixes examples (statistics over the batch, an operator across it, a batch axis laid out in another order).
+ * Checks that loss and gradient norm of a small batch equal those of its examples one by one, in both orders of the batch. They differ when the
+ * model mixes examples (statistics over the batch, an operator across it, a batch axis laid out in another order, examples that are sorted: then one of the two
+ * orders is not the sorted one).
  *
  * @param sample feeds of the training examples with the numbers `examples`
  * @throws kind `model`
@@ -27,19 +28,30 @@ export async function checkIndependence(
     return;
   }
   const weights = await project.readWeights(checkpoint);
-  const together = await (await programs.check(size)).run(new Map([...sample, ...weights]));
+  const rowOf = (row: number): Feeds =>
+    new Map([...sample].map(([name, all]) => [name, sliceRows(all, row, row + 1)]));
+  const rows = examples.map((_, row) => rowOf(row));
+  const backwards = [...sample.keys()].map(
+    (name) => [name, concatRows(rows.toReversed().flatMap((row) => row.get(name) ?? []))] as const,
+  );
+  const batch = await programs.check(size);
+  const orders = [
+    await batch.run(new Map([...sample, ...weights])),
+    await batch.run(new Map([...backwards, ...weights])),
+  ] as const;
   const alone = await programs.check(1);
-  for (let row = 0; row < size; row++) {
-    const feeds = [...sample].map(([name, all]) => [name, sliceRows(all, row, row + 1)] as const);
+  for (const [row, feeds] of rows.entries()) {
     const single = await alone.run(new Map([...feeds, ...weights]));
     for (const [name, what] of [
       [outputs.loss, "loss"],
       [outputs.self, "gradient"],
     ] as const) {
-      const batch = floats(together, name);
-      const scale = Math.max(...batch.map(Math.abs), Number.MIN_VALUE);
-      const difference = Math.abs((batch[row] as number) - (floats(single, name)[0] as number));
-      if (!(difference <= tolerance * scale) && Number.isFinite(scale)) {
+      const [forwards, reversed] = orders.map((values) => floats(values, name));
+      const scale = Math.max(...(forwards ?? []).map(Math.abs), Number.MIN_VALUE);
+      const expected = floats(single, name)[0] as number;
+      const found = [forwards?.[row], reversed?.[size - 1 - row]] as number[];
+      const isSame = found.every((value) => Math.abs(value - expected) <= tolerance * scale);
+      if (!isSame && Number.isFinite(scale)) {
         throw new TracInError(
           "model",
           `The ${what} of training example ${examples[row]} changes when other examples are in its batch: the model mixes examples.`,
