@@ -236,6 +236,26 @@ class PoolTies(nn.Module):
         return self.out(self.second(torch.tanh(self.conv(x))).flatten(1))
 
 
+class PooledConvolutions(nn.Module):
+    """Convolutions straight before pools whose windows do not overlap, with ties, and with rows and columns left over."""
+
+    def inputs(self):
+        image = torch.randint(0, 2, (TRAIN + QUERIES, 2, 9, 12)).float()
+        # All elements of a window are its maximum where an image is flat.
+        image[:, :, :4] = 0
+        return {"image": image}
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(2, 4, 3, padding=1)
+        self.second = nn.Conv2d(4, 5, (2, 3))
+        self.out = nn.Linear(5 * 3 * 1, CLASSES)
+
+    def forward(self, image):
+        x = F.max_pool2d(torch.relu(self.first(image)), 2)
+        return self.out(F.max_pool2d(torch.relu(self.second(x)), (1, 3)).flatten(1))
+
+
 class Pools(nn.Module):
     """Average pools (padding counted and not), dilated and one-dimensional max pools, global average and global max."""
 
@@ -792,6 +812,7 @@ MODELS = {
     "weight-standardisation": (WeightStandardisation, SOFTMAX),
     "parameter-arithmetic": (ParameterArithmetic, SOFTMAX),
     "lookups": (Lookups, SOFTMAX),
+    "pooled-convolutions": (PooledConvolutions, SOFTMAX),
 }
 
 

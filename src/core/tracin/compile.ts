@@ -100,7 +100,17 @@ export async function compileScores(
       form: choose(factors, { ...size, elementwise: scale?.kind === "each" }),
     }),
   );
-  const keepable: Keepable[] = [];
+  const keepable: Keepable[] = compiled.flatMap(({ factors }) =>
+    factors.kind === "outer" && factors.isKept
+      ? [
+          {
+            value: factors.u.value,
+            shape: [batch, factors.u.features, factors.u.positions],
+            isDear: true,
+          },
+        ]
+      : [],
+  );
   if (size.queries > 0) {
     const scores = compiled.map(({ factors, form }, index) =>
       emitScores(builder, index, factors, form, batch, size.queries, keepable),

@@ -5,6 +5,7 @@ import { type Factor, type Outer, ordinary } from "./factors.ts";
 import type { Forward } from "./forward.ts";
 import { patches } from "./patches.ts";
 import type { ConvolutionSite } from "./sites.ts";
+import { tiledPatches, tilesOf } from "./tiles.ts";
 
 /**
  * Patches of a convolution: u [B, P, K] with K = kernel positions x input channels of the group, in that order
@@ -36,6 +37,30 @@ export function convolutionFactors(
   const outputs = forward.type(mapOf).shape[1] as number;
   const area = sizeOf(window.out);
   const image = ordinary(forward, imageOf, imageValue);
+  const tiles = tilesOf(builder, gradient);
+  if (
+    tiles !== undefined &&
+    images === batch &&
+    groups === 1 &&
+    !transposed &&
+    forward.invariant.has(image)
+  ) {
+    const features = sizeOf(kernel) * channels;
+    const positions = tiles.covered;
+    if (features * positions <= forward.keptFloats) {
+      // Neither is the gradient put together nor are the patches made again at the next checkpoint.
+      const u = tiledPatches(builder, image, imageShape, window, tiles);
+      const delta = builder.reshape(tiles.columns, [batch, outputs, positions]);
+      return {
+        kind: "outer",
+        u: { value: u, layout: "FP", positions, features },
+        delta: { value: delta, layout: "FP", positions, features: outputs },
+        groups,
+        bias: false,
+        isKept: true,
+      };
+    }
+  }
   const seen = patches(builder, image, imageShape, window);
   const taps = seen.length;
   const features = (taps * channels) / groups;

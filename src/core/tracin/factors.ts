@@ -4,6 +4,7 @@ import { exampleMajor } from "./batch-axis.ts";
 import { convolutionFactors } from "./convolution-factors.ts";
 import type { Forward } from "./forward.ts";
 import { alignedShape, type ElementwiseSite, type Site } from "./sites.ts";
+import { tilesOf } from "./tiles.ts";
 
 /**
  * A tensor [batch, positions, features], stored as such ("PF") or with the last two axes swapped ("FP"),
@@ -25,6 +26,8 @@ export interface Outer {
   readonly groups: number;
   /** True when a bias belongs to it: u has one more feature, which is always 1. */
   readonly bias: boolean;
+  /** True where u is the same at every checkpoint and dear enough to be kept, whatever its size. */
+  readonly isKept?: boolean;
 }
 
 /** The same with u one-hot: rows `ids` of an embedding table. */
@@ -91,6 +94,13 @@ export function siteFactors(forward: Forward, site: Site, gradient: string): Sit
       };
     }
     case "bias": {
+      const tiles = tilesOf(builder, gradient);
+      const [rows, features = 1] = forward.type(site.y).shape;
+      if (tiles !== undefined && rows === batch && site.yAxis === 1) {
+        const elements = builder.reshape(tiles.columns, [batch, features, tiles.covered]);
+        const value = scaleBy(builder, builder.reduceSum(elements, [2]), site.scale);
+        return { kind: "vector", value, size: features };
+      }
       const scaled = scaleBy(builder, gradient, site.scale);
       const delta = factorOf(forward, site.y, scaled, site.yAxis);
       const axis = delta.layout === "PF" ? 1 : 2;

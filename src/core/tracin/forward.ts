@@ -6,6 +6,7 @@ import { pruneGraph } from "../graph/prune.ts";
 import { type Shape, sizeOf } from "../graph/tensor.ts";
 import type { ProbedModel } from "../models/probe.ts";
 import { type BatchAxis, batchAxes } from "./batch-axis.ts";
+import { invariantValues } from "./invariant.ts";
 import { withLogits } from "./loss/logits.ts";
 import { appendLoss, type LossValues } from "./loss/loss.ts";
 import { isNormalisation, splitNormalisation } from "./normalisation.ts";
@@ -26,6 +27,10 @@ export interface Forward {
   readonly floatsPerExample: number;
   /** Values that depend on a counted parameter and on no model input. */
   readonly carriers: ReadonlySet<string>;
+  /** Values of the model that no weight changes. */
+  readonly invariant: ReadonlySet<string>;
+  /** See {@link ForwardOptions.keptFloats}. */
+  readonly keptFloats: number;
   type(value: string): ValueType;
   /** Where the examples lie in a value. */
   batchAxis(value: string): BatchAxis;
@@ -41,6 +46,8 @@ export interface ForwardOptions {
   readonly loss: LossSpec;
   readonly target: TargetForm;
   readonly batch: number;
+  /** Floats per example that may be kept from checkpoint to checkpoint beyond what is small; none unless told. */
+  readonly keptFloats?: number | undefined;
   /** Where parameters do not all weigh the same. */
   readonly scaling?: Scaling | undefined;
 }
@@ -99,6 +106,8 @@ export function buildForward(options: ForwardOptions): Forward {
   const rewritten = builder.build();
   const data = dataValues(rewritten, dataInputs);
   const carriers = carriersOf(rewritten, counted, data);
+  const weights = new Set(options.weights);
+  const invariant = invariantValues(rewritten, new Set(dataInputs), weights);
   const sites = findSites({
     graph: rewritten,
     carriers,
@@ -124,7 +133,9 @@ export function buildForward(options: ForwardOptions): Forward {
     target: options.target,
     type,
   });
-  return { builder, graph, sites, loss, batch, floatsPerExample, carriers, type, batchAxis };
+  const { keptFloats = 0 } = options;
+  const values = { carriers, invariant, keptFloats };
+  return { builder, graph, sites, loss, batch, floatsPerExample, ...values, type, batchAxis };
 }
 
 /** Moves the checkpoint's weights from the initializers to the graph inputs, and the batch size into the inputs' shapes. */

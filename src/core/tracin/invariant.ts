@@ -1,11 +1,13 @@
-import type { Graph } from "../graph/graph.ts";
+import type { Graph, Node } from "../graph/graph.ts";
 import { pruneGraph } from "../graph/prune.ts";
 import { type Shape, sizeOf } from "../graph/tensor.ts";
 
-/** A value that may be worth keeping: small, and dear to compute. */
+/** A value that may be worth keeping. */
 export interface Keepable {
   readonly value: string;
   readonly shape: Shape;
+  /** Worth keeping whatever its size. */
+  readonly isDear?: boolean;
 }
 
 /** Values that depend on the given inputs and on initializers that are not weights, and on nothing else. */
@@ -36,7 +38,7 @@ export function invariantValues(
  *
  * @param invariant values that no weight changes
  * @param keepable where the graph may be cut
- * @param mostFloats largest value that is kept
+ * @param mostFloats largest value that is kept, unless it is dear
  * @returns the graph that computes the kept values, and the rest of the graph, whose inputs they are; undefined when
  *   there is nothing to keep
  */
@@ -48,21 +50,38 @@ export function splitInvariant(
 ): { readonly once: Graph; readonly rest: Graph } | undefined {
   const inputs = new Set(graph.inputs.map(({ name }) => name));
   const kept = keepable
-    .filter(({ value, shape }) => invariant.has(value) && sizeOf(shape) <= mostFloats)
-    .filter(({ value }) => !inputs.has(value) && !graph.initializers.has(value))
-    .map(({ value, shape }) => ({ name: value, dtype: "float32" as const, shape }));
+    .filter(({ value }) => invariant.has(value))
+    .filter(({ shape, isDear = false }) => isDear || sizeOf(shape) <= mostFloats)
+    .filter(({ value }) => !inputs.has(value) && !graph.initializers.has(value));
   if (kept.length === 0) {
     return undefined;
   }
-  const names = new Set(kept.map(({ name }) => name));
-  const once = pruneGraph({ ...graph, outputs: kept });
+  // Values are named anew: graphs with other kinds of weights have other nodes, but keep the same.
+  const names = new Map(kept.map(({ value }, index) => [value, `tracin.kept.${index}`]));
+  const infos = kept.map(({ value, shape }) => ({
+    name: names.get(value) as string,
+    dtype: "float32" as const,
+    shape,
+  }));
+  const copies = [...names].map(
+    ([value, name]): Node => ({
+      op: "Identity",
+      name,
+      inputs: [value],
+      outputs: [name],
+      attributes: {},
+    }),
+  );
+  const once = pruneGraph({ ...graph, nodes: [...graph.nodes, ...copies], outputs: infos });
   const used = new Set(once.nodes.flatMap((node) => node.inputs));
   return {
     once: { ...once, inputs: once.inputs.filter(({ name }) => used.has(name)) },
     rest: pruneGraph({
       ...graph,
-      inputs: [...graph.inputs, ...kept],
-      nodes: graph.nodes.filter((node) => !node.outputs.some((output) => names.has(output))),
+      inputs: [...graph.inputs, ...infos],
+      nodes: graph.nodes
+        .filter((node) => !node.outputs.some((output) => names.has(output)))
+        .map((node) => ({ ...node, inputs: node.inputs.map((name) => names.get(name) ?? name) })),
     }),
   };
 }

@@ -75,7 +75,7 @@ function readable(
 function slicedPatches(builder: GraphBuilder, x: string, window: WindowGeometry): string[] {
   const { kernel, strides, dilations, before, reach, size, out } = window;
   const after = reach.map((count) => Math.max(0, count));
-  const isPadded = [...before, ...after].some((count) => count > 0);
+  const isPadded = [...before, ...after].some((count) => count !== 0);
   const padded = isPadded
     ? builder.op("Pad", [x, builder.ints([0, 0, ...before, 0, 0, ...after]), builder.scalar(0)], {
         mode: "constant",

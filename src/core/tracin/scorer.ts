@@ -16,8 +16,10 @@ import { checkIndependence } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
 import { targetMaskInput } from "./loss/loss.ts";
 import { scaleFeeds, scalingOf } from "./parameter-weights.ts";
+
 import { type Profile, profiled } from "./profile.ts";
-import { type ModelOptions, ProgramCache } from "./programs.ts";
+import { type ModelOptions, ProgramCache, planBatch } from "./programs.ts";
+
 import { batchOf, type Feeds, feedsOf, targetForm } from "./questions.ts";
 import { floats, repeatRows } from "./rows.ts";
 import type { Scaling } from "./scaling.ts";
@@ -54,6 +56,8 @@ const largestBatch = 1024;
 const largestQueryBlock = 64;
 /** Fewest examples per chunk; work is shared in whole chunks. */
 const smallestChunk = 256;
+/** Part of the memory limit for what is kept of a chunk from checkpoint to checkpoint beyond what is small. */
+const keptShare = 16;
 
 /**
  * Computes TracInCP scores, self-influence, losses and predictions of a project's training examples.
@@ -109,6 +113,7 @@ export class Scorer {
       weights: [...project.parameters, ...project.buffers],
       loss: project.loss,
       target,
+      keptFloats: options.memoryLimit / keptShare / 4 / smallestChunk,
     };
     const choose = options.chooseForms ?? chooseForms;
     const programs = new ProgramCache(options.engine, referenceEngine(), model, choose);
@@ -321,7 +326,12 @@ export class Scorer {
       (total, input) => total + sizeOf(this.probed.typeAt(input.name, 1).shape),
       0,
     );
-    const perExample = 4 * (inputFloats + checkpoints.length * (queries + 3));
+    const keptFloats = (plan.split?.once.outputs ?? []).reduce(
+      (total, { shape }) => total + shape.reduce<number>((n, size) => n * Number(size), 1),
+      0,
+    );
+    const perExample =
+      4 * (inputFloats + keptFloats / planBatch + checkpoints.length * (queries + 3));
     return batch * Math.max(1, Math.floor(this.options.memoryLimit / 4 / perExample / batch));
   }
 

@@ -44,6 +44,7 @@ const positional = [
   "tied-embedding",
   "tied-linear",
   "pools",
+  "pooled-convolutions",
 ];
 
 describe("all forms give the same numbers", () => {
@@ -72,7 +73,7 @@ describe("all forms give the same numbers", () => {
     expect(used.size).toBeGreaterThan(1);
   });
 
-  test.each(["conv2d", "batch-norm", "merged"])(
+  test.each(["conv2d", "batch-norm", "merged", "pooled-convolutions"])(
     "constant weights and inputs, batches of 3: %s",
     async (name) => {
       const golden = await openSynthetic(name);
