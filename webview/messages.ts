@@ -11,6 +11,7 @@ import type {
   RowsReply,
   RowsRequest,
 } from "../src/protocol/lists.ts";
+import type { PairReply, PairRequest } from "../src/protocol/pair.ts";
 import * as panel from "../src/protocol/panel.ts";
 import type { Decision, ReviewItem } from "../src/protocol/reviews.ts";
 import type { ExplainedLabel } from "../src/protocol/runs.ts";
@@ -74,6 +75,11 @@ export async function undoReview(): Promise<panel.PanelReply<void>> {
 /** Asks for a page of a ranked list; never rejects: what fails comes back as `ok: false`. */
 export function getRows(request: Omit<RowsRequest, "root">): Promise<panel.PanelReply<RowsReply>> {
   return answered(messenger.sendRequest(panel.getRows, HOST_EXTENSION, request));
+}
+
+/** Asks where the score of a row comes from; never rejects. */
+export function getPair(request: Omit<PairRequest, "root">): Promise<panel.PanelReply<PairReply>> {
+  return answered(messenger.sendRequest(panel.getPair, HOST_EXTENSION, request));
 }
 
 /** Asks what a typed filter is and which columns it may name; never rejects. */

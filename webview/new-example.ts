@@ -156,8 +156,8 @@ export class NewExampleElement extends LitElement {
         border-color: var(--vscode-inputValidation-errorBorder, var(--vscode-errorForeground));
       }
       .problem {
-        margin: 0;
-        color: var(--vscode-errorForeground);
+        padding-inline-start: 6px;
+        border-inline-start: 2px solid var(--vscode-errorForeground);
         overflow-wrap: anywhere;
       }
       .actions {

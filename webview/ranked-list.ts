@@ -42,6 +42,11 @@ export class RankedList extends LitElement implements WindowedList {
   @property({ attribute: false }) checkpoints: readonly string[] = [];
   @property({ attribute: false }) expanded: ReadonlySet<number> = new Set();
 
+  /** The run and query that scores are about, where they can be taken apart. */
+  @property({ attribute: false }) about:
+    | { readonly runId: string; readonly query: number }
+    | undefined;
+
   @property({ attribute: false }) reviews: ReviewIndex = noReviews;
   /** Label names by number key. */
   @property({ attribute: false }) labels: readonly string[] | undefined;
@@ -154,6 +159,7 @@ export class RankedList extends LitElement implements WindowedList {
         @click=${this.onClick}
         @focusin=${this.onFocus}
         @toggle-row=${this.onToggle}
+        @row-resized=${() => this.requestUpdate()}
       >
         ${
           this.layout === "wide"
@@ -216,6 +222,7 @@ export class RankedList extends LitElement implements WindowedList {
       .active=${index === this.active}
       .review=${this.view === "suspects" ? this.reviews.of(cache?.row(index)) : undefined}
       .checkpoints=${this.checkpoints}
+      .scored=${this.about}
     ></tracin-row>`;
   }
 

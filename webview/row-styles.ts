@@ -282,4 +282,10 @@ export const rowStyles = css`
   .numbers .sum {
     margin-top: 4px;
   }
+  /* On the background of the active row the theme's muted colour has too little contrast. */
+  :host([active]) .muted,
+  :host([active]) .field-name,
+  :host([active]) dt {
+    color: inherit;
+  }
 `;

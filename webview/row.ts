@@ -17,6 +17,7 @@ import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 import { otherOrders, suspectBar, suspectNumber } from "./suspect-numbers.ts";
 import "./thumbnail.ts";
+import "./where.ts";
 
 /** A decision in a word. */
 export function decisionText(decision: Decision): string {
@@ -51,6 +52,10 @@ export class RowElement extends LitElement {
   /** What was decided about it. */
   @property({ attribute: false }) review: PanelReview | undefined;
   @property({ attribute: false }) checkpoints: readonly string[] = [];
+  /** The run and query that the row's score is about; undefined where it has none that could be taken apart. */
+  @property({ attribute: false }) scored:
+    | { readonly runId: string; readonly query: number }
+    | undefined;
 
   private get focusable(): number {
     return this.active ? 0 : -1;
@@ -176,6 +181,11 @@ export class RowElement extends LitElement {
         preview.kind === "image"
           ? html`<tracin-thumbnail class="large" .preview=${preview} alt=${place.image ?? ""}></tracin-thumbnail>`
           : previewWhole(preview)
+      }
+      ${
+        signed && this.scored
+          ? html`<tracin-where .pair=${{ ...this.scored, index: row.index }} .preview=${preview}></tracin-where>`
+          : null
       }
       <div class="actions">
         <button class="plain link" tabindex=${this.focusable} @click=${() => reveal(place, "row")}>

@@ -200,6 +200,7 @@ export class RunView extends LitElement {
           .reviews=${this.reviews}
           .labels=${this.labels}
           .scored=${run.kind !== "suspects"}
+          .about=${run.kind === "explain" ? { runId: run.id, query } : undefined}
           .filtered=${!isEmpty(filter)}
           .sort=${sort}
           .cache=${this.lists.of(key, this.listOf(run.id, view))}

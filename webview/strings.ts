@@ -96,6 +96,25 @@ export const strings = {
     place: "It stands in no dataset; the run keeps it.",
   },
 
+  where: {
+    loading: "Taking the score apart…",
+    title: "Where in the example",
+    titleHint:
+      "The part of the first layer in the score, place by place: green raised the score, red lowered it. Colours are relative to the strongest place of this example.",
+    sum: (layer: string, total: string) =>
+      `Parts of ${layer} in the score, over all checkpoints; together ${total}`,
+    product: (error: string, input: string) =>
+      `Last layer: error similarity ${error} × input similarity ${input}`,
+    productHint: (error: string, input: string, layer: string) =>
+      `Cosines of the errors and of the inputs of ${layer} at the last checkpoint. Its product of gradients there is ${error} × ${input}.`,
+    noProduct: "There is no dense layer with one input per example, so no error × input.",
+    gridAlt: (place: string, part: string) =>
+      `Heat map of the score over the image; the strongest place is at the ${place} with ${part}`,
+    vertical: ["top", "middle", "bottom"],
+    horizontal: ["left", "centre", "right"],
+    noImage: "The example has no image to show them on.",
+  },
+
   run: {
     checkpoints: (count: number) =>
       count === 1 ? "1 checkpoint" : `${formatCount(count)} checkpoints`,

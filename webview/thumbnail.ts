@@ -66,6 +66,7 @@ export class Thumbnail extends LitElement {
       return null;
     }
     return html`<img
+      part="img"
       class=${this.pixelated ? "pixelated" : ""}
       src=${this.url}
       alt=${this.alt}

@@ -17,6 +17,7 @@ import { profiled, profiledEngine } from "../core/tracin/profile.ts";
 import { Scorer } from "../core/tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
 import { type ChunkExchange, Helpers } from "./helper.ts";
+import { closePair } from "./pair.ts";
 import { type ComputeSettings, engineFor, memoryPerProcess, processesFor } from "./settings.ts";
 
 /** A project with a scorer, and how they were opened. */
@@ -128,6 +129,7 @@ export async function attachScorer(
 /** Ends what {@link attachScorer} has started; the project stays open. */
 export async function closeScorer({ scorer, helpers }: ScorerInUse): Promise<void> {
   helpers.close();
+  await closePair(scorer);
   await scorer.close();
 }
 

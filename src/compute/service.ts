@@ -1,3 +1,4 @@
+import { findCheckpoints } from "../core/checkpoints/discover.ts";
 import { parseConfig } from "../core/config/load.ts";
 import { datasetOf, type Project } from "../core/config/project.ts";
 import { writeConfig } from "../core/config/write.ts";
@@ -23,6 +24,7 @@ import { buildIndex, buildProgress } from "./index-build.ts";
 import { planIndex } from "./index-plan.ts";
 import { type JobOptions, type Question, runJob, withMessage } from "./job.ts";
 import { rankNeighbours, showNeighbours } from "./neighbours.ts";
+import { pairOf } from "./pair.ts";
 import { decide, find, noteExcluded, reviewsOf, undoReview } from "./reviews.ts";
 import { marksOf, OpenRuns, pageOf, rankingOf } from "./runs.ts";
 import type { ScorerInUse } from "./scoring.ts";
@@ -153,6 +155,15 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
       );
     },
     ...testSetHandlers(workspaces, runs),
+    pair: async (request, { signal }) => {
+      const { root, runId } = request;
+      const record = await readRecord(root, runId);
+      const files = await findCheckpoints(root, record.checkpointFiles).catch(() => []);
+      const changes = await fingerprints.changes(root, record, files);
+      return workspaces.useScorer(root, (opened) =>
+        pairOf(opened, record, request, changes, signal),
+      );
+    },
     checkFilter: async ({ root, runId, query, text }, { signal }) => {
       const { record, table } = await ranked(root, runId);
       const { kind, problem } = await table.check(

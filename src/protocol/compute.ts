@@ -16,6 +16,7 @@ import type {
   RowsReply,
   RowsRequest,
 } from "./lists.ts";
+import type { PairReply, PairRequest } from "./pair.ts";
 import type { LayerEstimate, ProjectSummary, SetupProposal } from "./project.ts";
 import type {
   ApplyPlan,
@@ -89,6 +90,8 @@ export interface ComputeApi {
     readonly runId: string;
     readonly text: string;
   }): FilterCheck;
+  /** Where in a training example its score comes from, and the factors of its product at the last layer. */
+  pair(params: PairRequest): PairReply;
   /** Reads a typed filter without using it. */
   checkFilter(params: FilterCheckRequest): FilterCheck;
   /** How the numbers of a column are distributed in a list; its own ranges do not narrow it. */

@@ -11,6 +11,7 @@ import type {
   RowsReply,
   RowsRequest,
 } from "./lists.ts";
+import type { PairReply, PairRequest } from "./pair.ts";
 import type { Decision, Review, ReviewItem } from "./reviews.ts";
 import type { ExplainedLabel, RunSummary } from "./runs.ts";
 import type { TestRowsReply, TestRowsRequest, TestSlice } from "./test-set.ts";
@@ -35,6 +36,10 @@ export const stateChanged: NotificationType<PanelState> = { method: "stateChange
 /** Panel -> host: a page of a ranked list of the shown run. */
 export const getRows: RequestType<Omit<RowsRequest, "root">, PanelReply<RowsReply>> = {
   method: "getRows",
+};
+/** Panel -> host: take the score of a row apart. */
+export const getPair: RequestType<Omit<PairRequest, "root">, PanelReply<PairReply>> = {
+  method: "getPair",
 };
 /** Panel -> host: read a typed filter. */
 export const checkFilter: RequestType<Omit<FilterCheckRequest, "root">, PanelReply<FilterCheck>> = {

@@ -27,6 +27,7 @@ import {
   explainLabel,
   getHistogram,
   getNeighbours,
+  getPair,
   getRows,
   type PanelCommand,
   reveal,
@@ -253,6 +254,13 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
           signal,
         );
       }),
+    );
+    this.own(
+      messenger.onRequest(getPair, (request) =>
+        reply(async () =>
+          this.compute.request("pair", { ...request, root: rootOf(request.runId) }),
+        ),
+      ),
     );
     this.own(
       messenger.onRequest(checkFilter, (request, page) => {

@@ -475,6 +475,56 @@ const tests = {
     assert.equal(await heads.count(), 12);
   },
 
+  "an expanded row shows where its score comes from, in words too, and the next row follows":
+    async (page) => {
+      await showRun(page, "digits", "explain");
+      await rows(page).first().focus();
+      await page.keyboard.press("ArrowRight");
+      const map = page.getByRole("img", { name: /^Heat map of the score/ });
+      await map.waitFor();
+      assert.match(
+        await map.getAttribute("aria-label"),
+        /at the (top|middle|bottom) \w+ with [+-]/,
+      );
+      const [asked] = await sent(page, "getPair");
+      assert.deepEqual(Object.keys(asked.params).sort(), ["index", "query", "runId"]);
+      // The strongest place is painted in the colour of its sign.
+      const [red, green, , alpha] = await page
+        .locator("tracin-heat-map canvas")
+        .evaluate((canvas) => {
+          const { data } = canvas.getContext("2d").getImageData(10, 8, 1, 1);
+          return [...data];
+        });
+      assert.ok(green > red && alpha > 150, `painted ${red}, ${green}, alpha ${alpha}`);
+      await page.waitForTimeout(200);
+      const first = await rows(page).first().boundingBox();
+      const second = await rows(page).nth(1).boundingBox();
+      assert.ok(Math.abs(first.y + first.height - second.y) <= 1, "no gap and no overlap");
+      await page.getByText("error similarity 0.610 × input similarity 0.350").waitFor();
+      await showRun(page, "mail", "explain");
+      await rows(page).first().focus();
+      await page.keyboard.press("ArrowRight");
+      await page.locator("tracin-where .heat").first().waitFor();
+      assert.match(
+        await page.locator("tracin-where .heat").first().getAttribute("title"),
+        /: [+-]/,
+      );
+      await showRun(page, "tags", "explain");
+      await rows(page).first().focus();
+      await page.keyboard.press("ArrowRight");
+      await page.getByText("No layer reads an image").waitFor();
+      await page.getByText("no dense layer with one input").waitFor();
+      await showRun(page, "digits", "suspects");
+      await rows(page).first().focus();
+      await page.keyboard.press("ArrowRight");
+      await page.waitForTimeout(150);
+      assert.equal(
+        await page.locator("tracin-where").count(),
+        0,
+        "a run without query has no parts",
+      );
+    },
+
   "a failed page says so and can be asked for again": async (page) => {
     await page.evaluate(() => {
       window.harness.failRows({ message: "The scores cannot be read.", remedy: "Run again." });

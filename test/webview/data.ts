@@ -12,6 +12,7 @@ import type {
   RowsRequest,
   TableColumn,
 } from "../../src/protocol/lists.ts";
+import type { PairReply, PairRequest, WhereParts } from "../../src/protocol/pair.ts";
 import type { CheckpointSummary } from "../../src/protocol/project.ts";
 import type { PositionsReading, QueryCard, Reading, RunSummary } from "../../src/protocol/runs.ts";
 
@@ -68,6 +69,45 @@ export const labelsOf: Readonly<Record<Sample, readonly string[] | undefined>> =
   house: undefined,
   tags: ["O", "B-PER", "I-PER", "B-LOC", "B-ORG"],
 };
+
+/** Where the score of a row comes from. */
+export function makePair({ runId, index }: PairRequest): PairReply {
+  const part = (at: number) => (random(index, at, 21) - 0.45) * 0.02;
+  const sample = runId.split("/")[0] as Sample;
+  const whereOf = (): WhereParts => {
+    switch (sample) {
+      case "digits": {
+        const parts = Float32Array.from({ length: 28 * 28 }, (_, at) => {
+          const distance = Math.hypot((at % 28) - 10, Math.floor(at / 28) - 8) / 6;
+          return Math.exp(-distance * distance) * 0.02 + (random(at, index) - 0.5) * 0.004;
+        });
+        return { kind: "grid", width: 28, height: 28, parts };
+      }
+      case "mail": {
+        const words = (mails[index % mails.length] ?? "").split(/(?= )/);
+        return { kind: "tokens", tokens: words.map((name, at) => ({ name, part: part(at) })) };
+      }
+      case "iris": {
+        const names = formOf.iris.columns;
+        return { kind: "columns", columns: names.map((name, at) => ({ name, part: part(at) })) };
+      }
+      default:
+        return {
+          kind: "none",
+          reason: "No layer reads an image, a text or the columns of a row directly.",
+        };
+    }
+  };
+  return {
+    where: whereOf(),
+    layer: "conv1.weight",
+    total: 0.0613,
+    last:
+      sample === "tags"
+        ? undefined
+        : { layer: "fc.weight", error: 0.12, errorCosine: 0.61, input: 8.4, inputCosine: 0.35 },
+  };
+}
 
 /** What an example of a sample consists of. */
 export const formOf: Readonly<Record<Sample, ExampleForm>> = {

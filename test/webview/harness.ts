@@ -12,6 +12,7 @@ import {
   makeCheck,
   makeHistogram,
   makeNeighbours,
+  makePair,
   makeRows,
   makeRun,
   type Sample,
@@ -50,6 +51,7 @@ const answers: Readonly<Record<string, (params: never) => unknown>> = {
   getHistogram: makeHistogram,
   getNeighbours: makeNeighbours,
   getTestRows: makeTestRows,
+  getPair: makePair,
 };
 
 function receive(message: Message): void {

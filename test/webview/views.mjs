@@ -24,6 +24,8 @@ const views = {
   "digits-indexed": (h) => h.showRun("digits", "explain", { indexed: true }),
   expanded: (h) => h.showRun("digits", "explain"),
   compose: (h) => h.showRun("iris", "explain"),
+  "expanded-mail": (h) => h.showRun("mail", "explain"),
+  "expanded-iris": (h) => h.showRun("iris", "explain"),
   filter: (h) => h.showRun("mail", "explain"),
   mail: (h) => h.showRun("mail", "explain"),
   iris: (h) => h.showRun("iris", "explain"),
@@ -85,7 +87,7 @@ export async function openView(panel, name, { width, height = 720, theme = "dark
     await row.getByText("Against").waitFor();
     await page.waitForTimeout(200);
   }
-  if (name === "expanded") {
+  if (name.startsWith("expanded")) {
     const row = page.locator("tracin-row").first();
     await row.getByRole("button", { name: "Show the whole example" }).click();
     await page.waitForTimeout(200);

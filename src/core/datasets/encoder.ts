@@ -34,6 +34,14 @@ export interface Encoder {
   readonly labels: readonly string[] | undefined;
   /** Name of a class or output, a token in quotes; its number where it has none. */
   className(index: number): string;
+  /** What a token of an input stands for, in quotes; undefined where tokens have no names. */
+  tokenName?(input: string, id: number): string | undefined;
+  /** The id that fills up the tokens of an input; undefined for other inputs. */
+  paddingOf?(input: string): number | undefined;
+  /** The columns that an input is made of, with the number of values of each; undefined for other inputs. */
+  columnsOf?(
+    input: string,
+  ): readonly { readonly name: string; readonly width: number }[] | undefined;
   /** What is known of the prediction of an example. */
   readonly reading: Reading;
   /** Encodes examples [start, end) of a dataset. Throws kind `data` naming file, line and column. */

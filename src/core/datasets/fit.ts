@@ -185,6 +185,18 @@ class FittedEncoder implements Encoder {
     return tokens?.tokenName?.(index) ?? labelName(this.labels, index);
   }
 
+  tokenName(input: string, id: number): string | undefined {
+    return this.features.get(input)?.tokenName?.(id);
+  }
+
+  paddingOf(input: string): number | undefined {
+    return this.features.get(input)?.padding;
+  }
+
+  columnsOf(input: string) {
+    return this.features.get(input)?.columns;
+  }
+
   encode(dataset: Dataset, start: number, end: number): Promise<EncodedBatch> {
     return this.encodeBatch(Batch.range(dataset, start, end));
   }

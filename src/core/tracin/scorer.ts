@@ -147,6 +147,11 @@ export class Scorer {
     return this.querySide.resolve(selection, signal);
   }
 
+  /** The queries as the graph takes them, with what is explained of each as its target. */
+  async queryFeeds(selection: readonly QuerySelection[], signal?: AbortSignal): Promise<Feeds> {
+    return (await this.querySide.resolve(selection, signal)).feeds;
+  }
+
   /**
    * Scores chunks of the training examples on the queries; with no queries, self-influence and losses alone.
    * Chunks are final when they are handed on: each holds the parts of all checkpoints.

@@ -109,6 +109,7 @@ export function columnsFeature(state: State): Feature {
   return {
     shape: [width],
     noun: "columns",
+    columns: state.columns.map(({ name }, index) => ({ name, width: widths[index] ?? 0 })),
     async encode(batch) {
       const values = new Float64Array(batch.size * width);
       let offset = 0;

@@ -17,7 +17,11 @@ export interface Feature {
   /** How the feature is called in messages: `images give [3, 32, 32]`. */
   readonly noun: string;
   encode(batch: Batch): Promise<FeatureValues>;
+  /** For token features, the id that fills up the length. */
+  readonly padding?: number;
   /** For text features, a token as a person reads it; undefined for an id that the tokenizer does not know. */
+  /** The columns of a row that it reads, with the number of values that each makes, in their order. */
+  readonly columns?: readonly { readonly name: string; readonly width: number }[];
   readonly tokenName?: (id: number) => string | undefined;
 }
 

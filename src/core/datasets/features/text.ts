@@ -118,6 +118,7 @@ export async function textFeature(state: State, root: string): Promise<Feature> 
     shape: [length],
     noun: "texts",
     tokenName: tokenizer.name,
+    padding: pad,
     async encode(batch) {
       const values = new Int32Array(batch.size * length).fill(pad);
       const mask = new Uint8Array(batch.size * length);

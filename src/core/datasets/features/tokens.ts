@@ -38,6 +38,7 @@ export function tokensFeature(state: State): Feature {
   return {
     shape: [length],
     noun: "tokens",
+    padding: pad,
     async encode(batch) {
       const values = new Int32Array(batch.size * length).fill(pad);
       const mask = new Uint8Array(batch.size * length);

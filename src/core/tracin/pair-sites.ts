@@ -1,0 +1,215 @@
+import type { Graph } from "../graph/graph.ts";
+import { sizeOf } from "../graph/tensor.ts";
+import type { CompiledGroup } from "./compile.ts";
+import { type Outer, positionsFirst, type SiteFactors } from "./factors.ts";
+import type { Forward } from "./forward.ts";
+import { invariantValues } from "./invariant.ts";
+import type { ModelOptions } from "./programs.ts";
+import type { Site } from "./sites.ts";
+
+/** Names of the outputs of a graph that is made for one pair of examples; [1, positions, features] each. */
+export const pairOutputs = {
+  firstInput: "tracin.firstInput",
+  firstDelta: "tracin.firstDelta",
+  lastInput: "tracin.lastInput",
+  lastDelta: "tracin.lastDelta",
+} as const;
+
+/** How the places of an example lie: tokens of a model input, positions in two dimensions, or elements of an input. */
+type Places =
+  | { readonly kind: "tokens"; readonly input: string }
+  | { readonly kind: "grid"; readonly height: number; readonly width: number }
+  /** Elements of a model input of some shape, without the batch axis. */
+  | { readonly kind: "elements"; readonly input: string; readonly shape: readonly number[] };
+
+/** The first layer, as it is split. */
+export interface PairTap {
+  readonly parameter: string;
+  readonly places: Places;
+  readonly factors: SiteFactors;
+  /** Whether its inputs are row numbers or values. */
+  readonly input: "ids" | "values";
+  readonly positions: number;
+  readonly features: number;
+  readonly outputs: number;
+}
+
+/** The layers that are looked at for one pair. */
+export interface PairSites {
+  readonly first: PairTap | undefined;
+  /** Why there is no `first`. */
+  readonly reason: string | undefined;
+  readonly last: { readonly parameter: string; readonly factors: Outer } | undefined;
+}
+
+type Group = Omit<CompiledGroup, "form">;
+
+/** Finds the layer that reads the model's input, and the last dense layer with one position. */
+export function pairSites(
+  forward: Forward,
+  groups: readonly Group[],
+  model: ModelOptions,
+): PairSites {
+  const last = groups.findLast(
+    ({ group, factors }) =>
+      group.kind === "single" &&
+      group.site.kind === "dense" &&
+      factors.kind === "outer" &&
+      factors.u.positions === 1,
+  );
+  return {
+    ...firstSite(forward, groups, model),
+    last:
+      last?.factors.kind === "outer"
+        ? { parameter: parameterOf(last), factors: last.factors }
+        : undefined,
+  };
+}
+
+function firstSite(
+  forward: Forward,
+  groups: readonly Group[],
+  model: ModelOptions,
+): Pick<PairSites, "first" | "reason"> {
+  if (model.scaling !== undefined) {
+    const reason = "Parameters do not all weigh the same here (rates of groups, or step sizes).";
+    return { first: undefined, reason };
+  }
+  const graph: Graph = {
+    ...model.probed.graph,
+    nodes: forward.builder.nodes,
+    initializers: forward.builder.initializers,
+  };
+  const weights = new Set(model.weights);
+  const inputs = new Set(model.probed.graph.inputs.map(({ name }) => name));
+  const ofData = invariantValues(graph, inputs, weights);
+  const ofNothing = invariantValues(graph, new Set(), weights);
+  const reads = (value: string) => ofData.has(value) && !ofNothing.has(value);
+  for (const entry of groups) {
+    const { group, factors } = entry;
+    const site = group.kind === "single" ? group.site : undefined;
+    const value = site && inputOf(site);
+    if (site === undefined || value === undefined || !reads(value)) {
+      continue;
+    }
+    const places = placesOf(forward, site, factors, graph, inputs);
+    const isOuter = factors.kind === "outer" && factors.groups === 1;
+    if (places !== undefined && (isOuter || factors.kind === "rows")) {
+      return { first: tapOfSite(parameterOf(entry), places, factors), reason: undefined };
+    }
+  }
+  const reason = "No layer reads an image, a text or the columns of a row directly.";
+  return { first: undefined, reason };
+}
+
+function tapOfSite(
+  parameter: string,
+  places: Places,
+  factors: Extract<SiteFactors, { kind: "outer" | "rows" }>,
+): PairTap {
+  const { positions, features: outputs } = factors.delta;
+  return factors.kind === "rows"
+    ? { parameter, places, factors, input: "ids", positions, features: 1, outputs }
+    : {
+        parameter,
+        places,
+        factors,
+        input: "values",
+        positions,
+        features: factors.u.features,
+        outputs,
+      };
+}
+
+function inputOf(site: Site): string | undefined {
+  return site.kind === "embedding"
+    ? site.ids
+    : site.kind === "dense" || (site.kind === "convolution" && !site.transposed)
+      ? site.x
+      : undefined;
+}
+
+function placesOf(
+  forward: Forward,
+  site: Site,
+  factors: SiteFactors,
+  graph: Graph,
+  inputs: ReadonlySet<string>,
+): Places | undefined {
+  if (site.kind === "embedding") {
+    const input = sourceOf(site.ids, graph, inputs);
+    return input === undefined ? undefined : { kind: "tokens", input };
+  }
+  if (site.kind === "convolution") {
+    const [images, , height, width, ...more] = forward.type(site.y).shape;
+    const isImage = images === 1 && height !== undefined && width !== undefined;
+    return isImage && more.length === 0 ? { kind: "grid", height, width } : undefined;
+  }
+  if (site.kind !== "dense" || factors.kind !== "outer" || factors.u.positions !== 1) {
+    return undefined;
+  }
+  const input = sourceOf(site.x, graph, inputs);
+  const shape = input === undefined ? [] : forward.type(input).shape.slice(1);
+  return input !== undefined && sizeOf(shape) === factors.u.features
+    ? { kind: "elements", input, shape }
+    : undefined;
+}
+
+/** Operators that leave the elements where they are. */
+const keepingOrder = new Set([
+  "Flatten",
+  "Reshape",
+  "Identity",
+  "Squeeze",
+  "Unsqueeze",
+  "Cast",
+  "Dropout",
+]);
+
+/** The model input whose elements a value holds, in their order. */
+function sourceOf(value: string, graph: Graph, inputs: ReadonlySet<string>): string | undefined {
+  if (inputs.has(value)) {
+    return value;
+  }
+  const node = graph.nodes.find(({ outputs }) => outputs.includes(value));
+  const from = node && keepingOrder.has(node.op) ? node.inputs[0] : undefined;
+  return from === undefined ? undefined : sourceOf(from, graph, inputs);
+}
+
+function parameterOf({ group }: Group): string {
+  return group.parameters.join(", ");
+}
+
+/** Declares the factors of the layers as outputs of the graph. */
+export function tapPair(forward: Forward, { first, last }: PairSites): void {
+  const { builder } = forward;
+  const emit = (
+    value: string,
+    name: string,
+    shape: readonly number[],
+    dtype: "float32" | "int64",
+  ) => {
+    builder.add({ op: "Identity", name, inputs: [value], outputs: [name], attributes: {} });
+    builder.output({ name, dtype, shape });
+  };
+  const emitOuter = ({ u, delta }: Outer, inputName: string, deltaName: string) => {
+    emit(positionsFirst(builder, u), inputName, [1, u.positions, u.features], "float32");
+    emit(
+      positionsFirst(builder, delta),
+      deltaName,
+      [1, delta.positions, delta.features],
+      "float32",
+    );
+  };
+  if (first?.factors.kind === "rows") {
+    const { ids, delta } = first.factors;
+    const name = pairOutputs.firstDelta;
+    emit(ids, pairOutputs.firstInput, [1, delta.positions], "int64");
+    emit(positionsFirst(builder, delta), name, [1, delta.positions, delta.features], "float32");
+  } else if (first?.factors.kind === "outer") {
+    emitOuter(first.factors, pairOutputs.firstInput, pairOutputs.firstDelta);
+  }
+  if (last !== undefined) {
+    emitOuter(last.factors, pairOutputs.lastInput, pairOutputs.lastDelta);
+  }
+}

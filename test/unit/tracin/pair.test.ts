@@ -1,0 +1,80 @@
+import { join } from "node:path";
+import { describe, expect, it } from "vitest";
+import { createEngine } from "../../../src/core/engines/choose.ts";
+import { referenceEngine } from "../../../src/core/engines/reference/engine.ts";
+import { chunksOf } from "../../../src/core/tracin/chunks.ts";
+import { PairScorer } from "../../../src/core/tracin/pair.ts";
+import { Scorer } from "../../../src/core/tracin/scorer.ts";
+import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
+import { openSampleGolden, openSynthetic, readSafetensors } from "./golden.ts";
+
+const golden = readSafetensors(join(import.meta.dirname, "../golden/places.safetensors"));
+const engine = createEngine("onnxruntime");
+const memoryLimit = 400 * 2 ** 20;
+
+/** What the golden's rows stand for, as the layer's places. */
+const cases = [
+  ["digits-cnn", "conv1.weight", { kind: "grid", height: 28, width: 28 }],
+  ["digits-mlp", "fc1.weight", { kind: "elements", input: "image", shape: [1, 28, 28] }],
+  ["iris", "layers.0.weight", { kind: "elements", input: "measurements", shape: [4] }],
+  ["spam", "embedding.weight", { kind: "tokens", input: "input_ids" }],
+] as const;
+
+describe.each(cases)("%s", (name, parameter, places) => {
+  it("splits the part of the first layer as PyTorch does, and the parts sum to the layer's score", async () => {
+    const { project, selection, train } = await openSampleGolden(`sample-${name}`);
+    const scorer = await Scorer.open(project, { engine, memoryLimit, layers: "all" });
+    const layer = await Scorer.open(project, { engine, memoryLimit, layers: [parameter] });
+    const pair = new PairScorer(project, engine, referenceEngine(), scorer.model);
+    const expected = golden.get(`${name}/parts`);
+    const factors = golden.get(`${name}/factors`);
+    const width = expected.shape[2] ?? 0;
+    for (const query of [0, 1]) {
+      const asked = selection.slice(query, query + 1);
+      const feeds = await scorer.queryFeeds(asked);
+      for (const row of [0, 1, 2]) {
+        const index = train[row] ?? -1;
+        const { first, last } = await pair.split(feeds, index);
+        expect(first).toMatchObject({ parameter, places });
+        const at = query * 3 + row;
+        const parts = Array.from(expected.data.subarray(at * width, (at + 1) * width), Number);
+        // Float32 against float64, relative to the largest part of the example.
+        const largest = Math.max(...parts.map(Math.abs));
+        const differences = parts.map((part, place) =>
+          Math.abs(part - (first?.parts[place] ?? Number.NaN)),
+        );
+        expect(first?.parts).toHaveLength(width);
+        expect(Math.max(...differences)).toBeLessThan(2e-5 * largest);
+        const [error, input] = [factors.data[2 * at], factors.data[2 * at + 1]].map(Number);
+        expect(last?.error).toBeCloseTo(error ?? 0, 5);
+        expect((last?.input ?? 0) / (input ?? 1)).toBeCloseTo(1, 4);
+        // The same number by another way: the score of this layer alone, in its own form.
+        const chunks: ScoreChunk[] = [];
+        await layer.score(
+          asked,
+          chunksOf({ start: index, end: index + 1 }, 1),
+          (chunk) => void chunks.push(chunk),
+        );
+        const score = Array.from(chunks[0]?.scoreParts ?? [0]).reduce((sum, part) => sum + part, 0);
+        const sum = first?.parts.reduce((total, part) => total + part, 0) ?? Number.NaN;
+        const absolute = parts.reduce((total, part) => total + Math.abs(part), 0);
+        expect(Math.abs(sum - score)).toBeLessThan(2e-5 * absolute);
+      }
+    }
+    await pair.dispose();
+    await scorer.close();
+    await layer.close();
+    await project.close();
+  });
+});
+
+it("says why there is no split where no layer reads the input directly", async () => {
+  const { project, selection } = await openSynthetic("weight-norm");
+  const scorer = await Scorer.open(project, { engine, memoryLimit, layers: "all" });
+  const pair = new PairScorer(project, engine, referenceEngine(), scorer.model);
+  const { first, reason } = await pair.split(await scorer.queryFeeds(selection.slice(0, 1)), 0);
+  expect(first).toBeUndefined();
+  expect(reason).toMatch(/No layer reads an image, a text or the columns of a row directly/);
+  await pair.dispose();
+  await scorer.close();
+});
