@@ -89,7 +89,7 @@ if (values.programs === undefined) {
 }
 
 if (values.bench) {
-  const entryPoints = ["test/bench/bench.ts", "test/bench/editor.ts"];
+  const entryPoints = ["bench", "editor", "index-pass"].map((name) => `test/bench/${name}.ts`);
   bundles.push({ ...node, entryPoints, outdir: "dist/bench" });
   bundles.push(...program("test/bench/score.ts", "dist/bench/score.js"));
 }

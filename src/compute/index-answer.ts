@@ -1,11 +1,13 @@
 import { referenceEngine } from "../core/engines/reference/engine.ts";
-import { answerFromIndex, type IndexAnswer } from "../core/index/answer.ts";
+import { answerFromIndex, type IndexAnswer, type OpenIndex } from "../core/index/answer.ts";
 import type { IndexManifest } from "../core/index/manifest.ts";
 import { IndexPrograms } from "../core/index/programs.ts";
+import { IndexReader } from "../core/index/reader.ts";
 import { kindOf } from "../core/index/settings.ts";
 import { indexState } from "../core/index/state.ts";
 import type { Fingerprints } from "../core/store/inputs.ts";
 import type { RunRecord } from "../core/store/record.ts";
+import type { Scorer } from "../core/tracin/scorer.ts";
 import { type ScorerInUse, type ScoringTask, scoreAll } from "./scoring.ts";
 
 /** The index of a project, if there is one that answers its questions as they are now. */
@@ -57,21 +59,41 @@ export async function scoreFromIndex(
   manifest: IndexManifest,
   task: ScoringTask,
 ): Promise<IndexAnswer> {
+  const { project, scorer, settings } = opened;
+  return answerFromIndex({
+    ...task,
+    project,
+    scorer,
+    index: await openIndex(opened, manifest),
+    scoreRows: (rows) => scoreRows(opened, task, rows),
+    memoryLimit: settings.memoryLimit / 4,
+  });
+}
+
+/** The index that each scorer was asked with last, with its programs and, where they fit, its numbers in memory. */
+const openIndices = new WeakMap<Scorer, OpenIndex>();
+
+async function openIndex(opened: ScorerInUse, manifest: IndexManifest): Promise<OpenIndex> {
   const { project, scorer, settings, choice } = opened;
-  const programs = new IndexPrograms(choice.engine, referenceEngine(), scorer.model);
-  try {
-    return await answerFromIndex({
-      ...task,
-      project,
-      scorer,
-      index: { manifest, programs, layout: await programs.layout(kindOf(manifest.settings)) },
-      scoreRows: (rows) => scoreRows(opened, task, rows),
-      memoryLimit: settings.memoryLimit / 4,
-      threads: settings.processes,
-    });
-  } finally {
-    await programs.dispose();
+  const known = openIndices.get(scorer);
+  if (known?.manifest.created === manifest.created) {
+    return known;
   }
+  await known?.programs.dispose();
+  const programs = new IndexPrograms(choice.engine, referenceEngine(), scorer.model);
+  const layout = await programs.layout(kindOf(manifest.settings));
+  const reader = new IndexReader({
+    root: project.root,
+    manifest,
+    layout,
+    programs,
+    checkpoints: project.checkpoints,
+    threads: settings.processes,
+    memoryLimit: settings.memoryLimit / 4,
+  });
+  const index = { manifest, layout, programs, reader };
+  openIndices.set(scorer, index);
+  return index;
 }
 
 /** The exact parts of chosen examples, [C, rows, queries]. */

@@ -12,7 +12,9 @@ import { parseArgs } from "node:util";
 import { writePart } from "./document.ts";
 import { provenance } from "./machine.ts";
 import { matrixProductPeak } from "./measure.ts";
+import { compressionPart } from "./parts/compression.ts";
 import { enginesPart } from "./parts/engines.ts";
+import { indexPart } from "./parts/gradient-index.ts";
 import { lastPart } from "./parts/last.ts";
 import type { Part } from "./parts/part.ts";
 import { queriesPart, scalingPart } from "./parts/scaling.ts";
@@ -27,6 +29,8 @@ const parts: readonly Part[] = [
   enginesPart,
   scalingPart,
   queriesPart,
+  indexPart,
+  compressionPart,
 ];
 
 async function main(): Promise<void> {

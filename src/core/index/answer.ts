@@ -8,7 +8,7 @@ import type { IndexBlock, IndexManifest } from "./manifest.ts";
 import type { IndexLayout, IndexPrograms } from "./programs.ts";
 import { groupScales, type IndexQueries, prepareQueries } from "./queries.ts";
 import { randomSample } from "./random.ts";
-import { IndexReader } from "./reader.ts";
+import type { IndexReader } from "./reader.ts";
 
 /** Examples whose exact scores tell how well the estimates order them, and the top of them that is looked for. */
 const sampled = { examples: 1000, top: 100 } as const;
@@ -20,6 +20,8 @@ export interface OpenIndex {
   readonly manifest: IndexManifest;
   readonly layout: IndexLayout;
   readonly programs: IndexPrograms;
+  /** Of the project's checkpoints. */
+  readonly reader: IndexReader;
 }
 
 export interface IndexQuestion {
@@ -37,8 +39,6 @@ export interface IndexQuestion {
   readonly signal?: AbortSignal | undefined;
   /** Bytes for scores between the pass and the answer. */
   readonly memoryLimit: number;
-  /** Threads inside a product. */
-  readonly threads: number;
 }
 
 /** How the scores of an answer were found. */
@@ -67,13 +67,8 @@ export interface IndexAnswer {
 export async function answerFromIndex(question: IndexQuestion): Promise<IndexAnswer> {
   const { selection, project, index, signal } = question;
   const queries = question.aggregate ? Math.min(1, selection.length) : selection.length;
-  const reader = new IndexReader({
-    root: project.root,
-    ...index,
-    checkpoints: project.checkpoints,
-    threads: question.threads,
-  });
-  const emitter = new ChunkEmitter(question, reader, queries);
+  const { reader } = index;
+  const emitter = new ChunkEmitter(question, queries);
   if (queries === 0) {
     for (const block of index.manifest.blocks) {
       throwIfAborted(signal);
@@ -216,7 +211,6 @@ class Candidates {
 class ChunkEmitter {
   constructor(
     private readonly question: IndexQuestion,
-    private readonly reader: IndexReader,
     private readonly queries: number,
   ) {}
 
@@ -230,7 +224,7 @@ class ChunkEmitter {
     let predictions: Float32Array = new Float32Array(0);
     for (const [place, checkpoint] of checkpoints.entries()) {
       const scales = groupScales(index.manifest.groups, checkpoint);
-      const readings = await this.reader.readings(block, place);
+      const readings = await index.reader.readings(block, place);
       for (let row = 0; row < size; row++) {
         let sum = 0;
         for (const [group, scale] of scales.entries()) {

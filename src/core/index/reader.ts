@@ -37,6 +37,8 @@ export interface ReaderOptions {
   readonly checkpoints: readonly ProjectCheckpoint[];
   /** Threads inside a product. */
   readonly threads: number;
+  /** Bytes for stored numbers that stay in memory after the first pass, where all of them fit. */
+  readonly memoryLimit?: number | undefined;
 }
 
 export interface PassOptions {
@@ -68,6 +70,9 @@ export class IndexReader {
   /** What is kept of each example, as shards store it. */
   private readonly tensors: readonly ShardTensor[];
   private readonly sliceRows: number;
+  /** All slices, once a pass has read them and where they fit into memory. */
+  private held: readonly Slice[] | undefined;
+  private readonly holds: boolean;
 
   constructor(private readonly options: ReaderOptions) {
     const { manifest, layout, checkpoints, root } = options;
@@ -86,7 +91,11 @@ export class IndexReader {
       (total, { dtype, shape }) => total + bytesPerElement[dtype] * sizeOf(shape),
       0,
     );
-    this.sliceRows = Math.max(1, Math.min(manifest.blockRows, Math.floor(sliceBytes / rowBytes)));
+    const bytes = manifest.examples * checkpoints.length * rowBytes;
+    this.holds = bytes <= (options.memoryLimit ?? 0);
+    // What stays in memory is best multiplied in large pieces; what is read, while it is in the processor's cache.
+    const fitting = this.holds ? manifest.blockRows : Math.floor(sliceBytes / rowBytes);
+    this.sliceRows = Math.max(1, Math.min(manifest.blockRows, fitting));
   }
 
   /**
@@ -168,7 +177,12 @@ export class IndexReader {
 
   /** The stored numbers of all examples, in order. What is yielded holds until the one after the next is asked for. */
   private async *slices(): AsyncGenerator<Slice, void> {
+    if (this.held !== undefined) {
+      yield* this.held;
+      return;
+    }
     const { manifest, checkpoints } = this.options;
+    const read: Slice[] = [];
     const buffers = [0, 1].map(() => this.tensors.map((tensor) => this.buffer(tensor)));
     let turn = 0;
     for (const block of manifest.blocks) {
@@ -180,17 +194,24 @@ export class IndexReader {
             const rows = Math.min(this.sliceRows, block.size - row);
             const feeds = new Map<string, Tensor>();
             for (const [index, tensor] of this.tensors.entries()) {
-              const bytes = buffers[turn % 2]?.[index] ?? new Uint8Array(0);
+              const bytes = this.holds
+                ? this.buffer(tensor)
+                : (buffers[turn % 2]?.[index] ?? new Uint8Array(0));
               feeds.set(tensor.name, await readRows(shard, tensor, row, rows, bytes));
             }
             turn++;
-            yield { block, checkpoint, row, rows, feeds, scales };
+            const slice = { block, checkpoint, row, rows, feeds, scales };
+            if (this.holds) {
+              read.push(slice);
+            }
+            yield slice;
           }
         } finally {
           await shard.source.close();
         }
       }
     }
+    this.held = this.holds ? read : undefined;
   }
 
   private open(block: IndexBlock, checkpoint: number): Promise<OpenShard> {
