@@ -4,6 +4,7 @@ import type { EncoderState } from "../core/datasets/encoder.ts";
 import { type EngineSetting, likelyEngine } from "../core/engines/choose.ts";
 import type { EngineName } from "../core/engines/engine.ts";
 import { TracInError } from "../core/errors.ts";
+import type { BlockJob, FinishedBlock } from "../core/index/blocks.ts";
 import type { ExampleRange } from "../core/tracin/chunks.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import type { ProfileSnapshot } from "../core/tracin/profile.ts";
@@ -39,6 +40,8 @@ export interface HelperApi {
   open(project: HelperProject): void;
   /** Scores chunks until the caller has no more of them. */
   score(job: HelperJob): void;
+  /** Computes blocks of an index until the caller has no more of them. */
+  build(job: BlockJob): void;
   /** Where the time went; sessions are closed for it, so nothing should be under way. */
   profile(nothing: null): ProfileSnapshot;
 }
@@ -49,14 +52,28 @@ export interface HelperCallerApi {
   next(nothing: null): ExampleRange | null;
   /** Takes a finished chunk; answered when there is room for another one. */
   deliver(chunk: ScoreChunk): void;
+  /** Takes note of a finished block of an index; what belongs to it is on the disk. */
+  deliverBlock(block: FinishedBlock): void;
+}
+
+/** How the caller serves a helper. */
+interface Exchange {
+  next(): ExampleRange | undefined;
+  onProgress(progress: ScoreProgress): void;
 }
 
 /** How the caller serves a helper that scores. */
-export interface ChunkExchange {
-  next(): ExampleRange | undefined;
+export interface ChunkExchange extends Exchange {
   deliver(chunk: ScoreChunk): Promise<void>;
-  onProgress(progress: ScoreProgress): void;
 }
+
+/** How the caller serves a helper that computes blocks of an index. */
+export interface BlockExchange extends Exchange {
+  deliverBlock(block: FinishedBlock): void;
+}
+
+/** What a helper is given before its first job. */
+const nothing: Exchange = { next: () => undefined, onProgress: () => undefined };
 
 /** A process that scores chunks beside this one, until it is closed. */
 export class Helper {
@@ -65,7 +82,7 @@ export class Helper {
   private opened: Promise<void> = Promise.resolve();
   private readonly died: Promise<never>;
   private isClosed = false;
-  private exchange: ChunkExchange | undefined;
+  private exchange: Exchange & Partial<ChunkExchange & BlockExchange> = nothing;
   /** What the last job still does; a helper scores one at a time. */
   private last: Promise<unknown> = Promise.resolve();
 
@@ -83,8 +100,9 @@ export class Helper {
     const connection = connectTo(this.child);
     this.client = createClient<HelperApi, ScoreProgress>(connection);
     serve<HelperCallerApi, never>(connection, {
-      next: () => this.exchange?.next() ?? null,
-      deliver: async (chunk) => this.exchange?.deliver(chunk),
+      next: () => this.exchange.next() ?? null,
+      deliver: async (chunk) => this.exchange.deliver?.(chunk),
+      deliverBlock: (block) => this.exchange.deliverBlock?.(block),
     });
     this.died = new Promise<never>((_, reject) => {
       this.child.once("error", (error) => reject(endedError(error.message, error)));
@@ -108,7 +126,24 @@ export class Helper {
    * Scores chunks of a job until the exchange has no more. Aborting ends the process at once.
    * Throws kind `engine` when the process dies, and whatever fails in it.
    */
-  async score(job: HelperJob, exchange: ChunkExchange, signal: AbortSignal): Promise<void> {
+  score(job: HelperJob, exchange: ChunkExchange, signal: AbortSignal): Promise<void> {
+    const { onProgress } = exchange;
+    const start = () => this.client.request("score", job, { onProgress });
+    return this.work(start, exchange, signal);
+  }
+
+  /** Computes blocks of an index until the exchange has no more; otherwise as {@link score}. */
+  build(job: BlockJob, exchange: BlockExchange, signal: AbortSignal): Promise<void> {
+    const { onProgress } = exchange;
+    const start = () => this.client.request("build", job, { onProgress });
+    return this.work(start, exchange, signal);
+  }
+
+  private async work(
+    start: () => Promise<void>,
+    exchange: Exchange,
+    signal: AbortSignal,
+  ): Promise<void> {
     const kill = () => this.close();
     signal.addEventListener("abort", kill, { once: true });
     try {
@@ -116,7 +151,7 @@ export class Helper {
       await this.opened;
       signal.throwIfAborted();
       this.exchange = exchange;
-      const work = this.client.request("score", job, { onProgress: exchange.onProgress });
+      const work = start();
       this.last = work;
       await this.settle(work);
     } catch (error) {

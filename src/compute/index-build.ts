@@ -1,7 +1,7 @@
 import { version } from "../../package.json";
 import { TracInError } from "../core/errors.ts";
 import { BlockBuilder, type FinishedBlock } from "../core/index/blocks.ts";
-import { finishBuild, startBuild } from "../core/index/build.ts";
+import { finishBuild, type IndexBuild, startBuild } from "../core/index/build.ts";
 import type { IndexManifest } from "../core/index/manifest.ts";
 import type { IndexSettings } from "../core/index/settings.ts";
 import { indexInputs } from "../core/index/state.ts";
@@ -36,10 +36,8 @@ export async function buildIndex(
   opened: ScorerInUse,
   options: IndexBuildOptions,
 ): Promise<BuiltIndex> {
-  const { project, scorer, choice, settings } = opened;
+  const { project, scorer, choice } = opened;
   const { signal, fingerprints } = options;
-  const report = (done: number, total: number) =>
-    options.onProgress?.({ phase: "scoring", done, total });
   const list = await indexInputs(project, opened.config);
   const before = await fingerprints.take(project.root, list, signal);
   const build = await startBuild({
@@ -50,26 +48,9 @@ export async function buildIndex(
     blockRows: options.blockRows,
     signal,
   });
-  const { ranges, job, programs, finished } = build;
+  const { programs } = build;
   try {
-    const total = (ranges.at(-1)?.end ?? 0) * project.checkpoints.length;
-    let done = 0;
-    report(done, total);
-    const builder = await BlockBuilder.open(
-      project,
-      programs,
-      job,
-      finished,
-      memoryPerProcess(settings) / 2,
-    );
-    const blocks: FinishedBlock[] = [];
-    for (const { start, end } of ranges) {
-      const onProgress = (more: number) => {
-        done += more;
-        report(done, total);
-      };
-      blocks.push(await builder.build(start, end, { onProgress, signal }));
-    }
+    const blocks = await shareBlocks(opened, build, options);
     const after = await fingerprints.take(project.root, list, signal);
     if (JSON.stringify(after) !== JSON.stringify(before)) {
       throw new TracInError(
@@ -92,6 +73,74 @@ export async function buildIndex(
     };
   } finally {
     await programs.dispose();
+  }
+}
+
+/**
+ * Computes the blocks in this process and in helpers, which take one after the other from one list and write what belongs
+ * to them themselves.
+ */
+async function shareBlocks(
+  { project, helpers, settings }: ScorerInUse,
+  { ranges, job, programs, finished }: IndexBuild,
+  options: IndexBuildOptions,
+): Promise<readonly FinishedBlock[]> {
+  const failed = new AbortController();
+  const signal = AbortSignal.any([options.signal, failed.signal]);
+  const fail = (error: unknown) => failed.abort(error);
+  const waiting = [...ranges];
+  const next = () => (signal.aborted ? undefined : waiting.shift());
+  const blocks: FinishedBlock[] = [];
+  let finish = (): void => undefined;
+  const all = new Promise<void>((resolve, reject) => {
+    finish = resolve;
+    signal.addEventListener("abort", () => reject(signal.reason), { once: true });
+  });
+  all.catch(() => undefined);
+  const deliverBlock = (block: FinishedBlock) => {
+    blocks.push(block);
+    if (blocks.length === ranges.length) {
+      finish();
+    }
+  };
+  const total = (ranges.at(-1)?.end ?? 0) * project.checkpoints.length;
+  const done = [0];
+  const report = (worker: number, count: number) => {
+    done[worker] = count;
+    const sum = done.reduce((a, b) => a + b, 0);
+    options.onProgress?.({ phase: "scoring", done: sum, total });
+  };
+  report(0, 0);
+  const missing = ranges.length * project.checkpoints.length - finished.size;
+  const count = Math.min(settings.processes, ranges.length, missing) - 1;
+  helpers.take(Math.max(0, count)).forEach((helper, index) => {
+    const onProgress = (progress: ScoreProgress) => report(index + 1, progress.done);
+    helper
+      .build(job, { next, deliverBlock, onProgress }, signal)
+      .catch((error: unknown) => blocks.length < ranges.length && fail(error));
+  });
+  try {
+    const limit = memoryPerProcess(settings) / 2;
+    const builder = await BlockBuilder.open(project, programs, job, finished, limit);
+    let own = 0;
+    const onProgress = (more: number) => {
+      own += more;
+      report(0, own);
+    };
+    for (let range = next(); range !== undefined; range = next()) {
+      deliverBlock(await builder.build(range.start, range.end, { onProgress, signal }));
+    }
+    if (ranges.length > 0) {
+      await all;
+    }
+    return blocks;
+  } catch (error) {
+    fail(error);
+    throw options.signal.aborted
+      ? new TracInError("cancelled", "Cancelled.")
+      : TracInError.from(failed.signal.reason);
+  } finally {
+    helpers.rest();
   }
 }
 

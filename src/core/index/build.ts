@@ -131,6 +131,8 @@ export async function finishBuild(
 /** Removes shards of other settings, checkpoints and examples. */
 async function removeOthers(root: string, manifest: IndexManifest): Promise<void> {
   const folder = shardsFolder(root);
+  // A helper that was ended before this build may have been alive when it began.
+  await clearPartials(folder);
   const ours = filesOf(manifest.blocks);
   for (const name of await readdir(folder)) {
     if (name.endsWith(".safetensors") && !ours.has(name)) {

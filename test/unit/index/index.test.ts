@@ -1,6 +1,7 @@
+import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { scoreFromIndex } from "../../../src/compute/index-answer.ts";
 import { buildIndex } from "../../../src/compute/index-build.ts";
@@ -12,6 +13,7 @@ import { indexState } from "../../../src/core/index/state.ts";
 import { Fingerprints } from "../../../src/core/store/inputs.ts";
 import type { QuerySelection, ScoreChunk } from "../../../src/core/tracin/scores.ts";
 import { copySample } from "../sample.ts";
+import { buildPrograms } from "../support/programs.ts";
 
 let root: string;
 beforeEach(async () => {
@@ -216,15 +218,16 @@ describe("an index of sketches", () => {
   });
 });
 
+/** Digests of all files of the index. */
 async function contents(): Promise<Record<string, string>> {
   const folder = shardsFolder(root);
   const entries = await Promise.all(
-    (await readdir(folder)).map(async (name) => [
-      name,
-      (await readFile(join(folder, name))).toString("base64"),
-    ]),
+    (await readdir(folder)).map(async (name) => {
+      const bytes = await readFile(join(folder, name));
+      return [name, createHash("sha256").update(bytes).digest("hex")] as const;
+    }),
   );
-  return Object.fromEntries(entries) as Record<string, string>;
+  return Object.fromEntries(entries);
 }
 
 describe("a second build", () => {
@@ -242,6 +245,38 @@ describe("a second build", () => {
       expect((await build(opened, settings, 32)).computed).toBe(1);
       expect(await contents()).toEqual(before);
     });
+  });
+
+  it("gives the same files whether helpers share the work or not, and stops when it is told", async () => {
+    await copySample("spam", root);
+    await withScorer((opened) => build(opened, settings, 64));
+    const alone = await contents();
+    await rm(join(root, ".tracin"), { recursive: true });
+    const programs = await buildPrograms();
+    try {
+      const shardProgram = join(dirname(programs.compute), "shard.js");
+      const opened = await openScorer({
+        root,
+        config: "tracin.json",
+        settings: computeSettings({ processes: 2, memoryLimit: 800, shardProgram }),
+      });
+      const stop = new AbortController();
+      const onProgress = ({ done, total }: { done: number; total: number }) => {
+        if (done > total / 3) {
+          stop.abort();
+        }
+      };
+      const options = { settings, blockRows: 64, fingerprints: fingerprints() };
+      await expect(
+        buildIndex(opened, { ...options, onProgress, signal: stop.signal }),
+      ).rejects.toMatchObject({ kind: "cancelled" });
+      const left = await buildIndex(opened, { ...options, signal });
+      expect(left.computed).toBeLessThan(left.shards);
+      await opened.close();
+      expect(await contents()).toEqual(alone);
+    } finally {
+      await programs.dispose();
+    }
   });
 
   it("extends an index when rows and checkpoints come, and ends as if it were built at once", async () => {
