@@ -88,7 +88,6 @@ async function openIndex(opened: ScorerInUse, manifest: IndexManifest): Promise<
     layout,
     programs,
     checkpoints: project.checkpoints,
-    threads: settings.processes,
     memoryLimit: settings.memoryLimit / 4,
   });
   const index = { manifest, layout, programs, reader };

@@ -5,12 +5,11 @@
  *     node index-pass.js stream FOLDER --queries N  one pass over the files
  *     node index-pass.js read FOLDER                reads the same bytes in order by the same calls, and nothing else
  *     node index-pass.js memory FOLDER --queries N  passes over the numbers in memory
- *     node index-pass.js product --rows N --queries N
- *                                                   a plain product of matrices of that shape by the engine, all threads
+ *     node index-pass.js product --rows N --queries N --threads N
+ *                                                   a plain product of matrices of that shape by the engine
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { open, readdir } from "node:fs/promises";
-import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { ProjectCheckpoint } from "../../src/core/config/project.ts";
@@ -27,7 +26,6 @@ import { normal, uniform } from "./random.ts";
 
 const width = 2048;
 const blockRows = 2048;
-const threads = availableParallelism();
 /** Bytes of a read of the plain reading: as many as a slice of the pass has. */
 const readBytes = 2 * 2 ** 20;
 const rounds = 3;
@@ -38,6 +36,7 @@ async function main(): Promise<void> {
     options: {
       rows: { type: "string", default: "1000000" },
       queries: { type: "string", default: "1" },
+      threads: { type: "string", default: "1" },
     },
   });
   const [mode = "", folder = "."] = positionals;
@@ -47,7 +46,7 @@ async function main(): Promise<void> {
     stream: () => stream(folder, queries, 0),
     memory: () => stream(folder, queries, Number.MAX_SAFE_INTEGER),
     read: () => read(folder),
-    product: () => product(rows, queries),
+    product: () => product(rows, queries, Number(values.threads)),
   };
   const run = modes[mode];
   if (run === undefined) {
@@ -96,7 +95,6 @@ async function stream(root: string, queries: number, memoryLimit: number): Promi
     layout: { ...layout, sketch } as unknown as IndexLayout,
     programs,
     checkpoints: [{ file: "c", weight: 1 } as ProjectCheckpoint],
-    threads,
     memoryLimit,
   });
   const query = float32([width, queries], new Float32Array(width * queries).fill(0.5));
@@ -141,7 +139,7 @@ async function read(root: string): Promise<unknown> {
 }
 
 /** One product over all rows: [rows, width] x [width, queries], in pieces of less than 2 GiB. */
-async function product(rows: number, queries: number): Promise<unknown> {
+async function product(rows: number, queries: number, threads: number): Promise<unknown> {
   const most = 250_000;
   const pieces = Array.from({ length: Math.ceil(rows / most) }, (_, piece) =>
     Math.min(most, rows - piece * most),

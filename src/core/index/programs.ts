@@ -153,29 +153,20 @@ export class IndexPrograms {
   }
 
   /** Scores [rows, queries] of stored examples on the queries' parts. */
-  async storedScores(
-    rows: number,
-    queries: number,
-    aggregate: boolean,
-    threads: number,
-  ): Promise<Program> {
+  async storedScores(rows: number, queries: number, aggregate: boolean): Promise<Program> {
     const { stored } = await this.layout({ type: "factors" });
     const name = `stored scores ${rows} ${queries} ${aggregate}`;
-    return this.cached(
-      name,
-      async () => {
-        const builder = new GraphBuilder();
-        const question = { queries, aggregate };
-        const scores = stored.map((group, index) =>
-          emitStoredScores(builder, index, group, rows, question),
-        );
-        const [first = ""] = scores;
-        const sum = scores.length === 1 ? first : builder.op("Sum", scores);
-        emitOutput(builder, sum, scoresOutput, [rows, queries]);
-        return builder.build();
-      },
-      threads,
-    );
+    return this.cached(name, async () => {
+      const builder = new GraphBuilder();
+      const question = { queries, aggregate };
+      const scores = stored.map((group, index) =>
+        emitStoredScores(builder, index, group, rows, question),
+      );
+      const [first = ""] = scores;
+      const sum = scores.length === 1 ? first : builder.op("Sum", scores);
+      emitOutput(builder, sum, scoresOutput, [rows, queries]);
+      return builder.build();
+    });
   }
 
   /** Products [rows, queries] of stored sketches of a type with those of the queries, [width, queries]. */
@@ -184,26 +175,21 @@ export class IndexPrograms {
     rows: number,
     width: number,
     queries: number,
-    threads: number,
   ): Promise<Program> {
     const name = `sketch scores ${dtype} ${rows} ${width} ${queries}`;
-    return this.cached(
-      name,
-      async () => {
-        const builder = new GraphBuilder();
-        const sketch = builder.input({ name: indexOutputs.sketch, dtype, shape: [rows, width] });
-        const query = builder.input({
-          name: queryInput,
-          dtype: "float32",
-          shape: [width, queries],
-        });
-        const wide = dtype === "float32" ? sketch : builder.op("Cast", [sketch], { to: 1 });
-        const products = builder.matmul(wide, query);
-        emitOutput(builder, products, scoresOutput, [rows, queries]);
-        return builder.build();
-      },
-      threads,
-    );
+    return this.cached(name, async () => {
+      const builder = new GraphBuilder();
+      const sketch = builder.input({ name: indexOutputs.sketch, dtype, shape: [rows, width] });
+      const query = builder.input({
+        name: queryInput,
+        dtype: "float32",
+        shape: [width, queries],
+      });
+      const wide = dtype === "float32" ? sketch : builder.op("Cast", [sketch], { to: 1 });
+      const products = builder.matmul(wide, query);
+      emitOutput(builder, products, scoresOutput, [rows, queries]);
+      return builder.build();
+    });
   }
 
   async dispose(): Promise<void> {
@@ -229,13 +215,12 @@ export class IndexPrograms {
   private cached(
     name: string,
     graph: () => Promise<ReturnType<GraphBuilder["build"]>>,
-    threads = 1,
   ): Promise<Program> {
     const known = this.programs.get(name);
     if (known !== undefined) {
       return known;
     }
-    const program = graph().then((compiled) => this.engine.compile(compiled, { threads }));
+    const program = graph().then((compiled) => this.engine.compile(compiled));
     this.programs.set(name, program);
     program.catch(() => this.programs.delete(name));
     return program;

@@ -35,8 +35,6 @@ export interface ReaderOptions {
   readonly programs: IndexPrograms;
   /** The project's checkpoints, each of them in the index. */
   readonly checkpoints: readonly ProjectCheckpoint[];
-  /** Threads inside a product. */
-  readonly threads: number;
   /** Bytes for stored numbers that stay in memory after the first pass, where all of them fit. */
   readonly memoryLimit?: number | undefined;
 }
@@ -168,11 +166,11 @@ export class IndexReader {
   }
 
   private program(rows: number, { count, aggregate }: PassOptions) {
-    const { programs, manifest, layout, threads } = this.options;
+    const { programs, manifest, layout } = this.options;
     const { settings } = manifest;
     return settings.type === "sketch"
-      ? programs.sketchScores(settings.numbers, rows, layout.sketch?.width ?? 0, count, threads)
-      : programs.storedScores(rows, count, aggregate, threads);
+      ? programs.sketchScores(settings.numbers, rows, layout.sketch?.width ?? 0, count)
+      : programs.storedScores(rows, count, aggregate);
   }
 
   /** The stored numbers of all examples, in order. What is yielded holds until the one after the next is asked for. */

@@ -1,13 +1,32 @@
 import { createHash } from "node:crypto";
-import { mkdtemp, readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import {
+  copyFile,
+  mkdtemp,
+  readdir,
+  readFile,
+  rename,
+  rm,
+  stat,
+  truncate,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { scoreFromIndex } from "../../../src/compute/index-answer.ts";
 import { buildIndex } from "../../../src/compute/index-build.ts";
-import { type OpenScorer, openScorer, scoreAll } from "../../../src/compute/scoring.ts";
+import {
+  attachScorer,
+  closeScorer,
+  type OpenScorer,
+  openScorer,
+  type ScorerInUse,
+  scoreAll,
+} from "../../../src/compute/scoring.ts";
 import { computeSettings } from "../../../src/compute/settings.ts";
-import { shardsFolder } from "../../../src/core/index/manifest.ts";
+import { TracInError } from "../../../src/core/errors.ts";
+import { type IndexManifest, shardsFolder } from "../../../src/core/index/manifest.ts";
 import { defaultSettings, type IndexSettings } from "../../../src/core/index/settings.ts";
 import { indexState } from "../../../src/core/index/state.ts";
 import { Fingerprints } from "../../../src/core/store/inputs.ts";
@@ -40,7 +59,7 @@ async function withScorer<Result>(
   }
 }
 
-function build(opened: OpenScorer, settings: IndexSettings, blockRows?: number) {
+function build(opened: ScorerInUse, settings: IndexSettings, blockRows?: number) {
   return buildIndex(opened, { settings, blockRows, fingerprints: fingerprints(), signal });
 }
 
@@ -88,7 +107,7 @@ function collector(checkpoints: number) {
 }
 
 async function exactScores(
-  opened: OpenScorer,
+  opened: ScorerInUse,
   selection: readonly QuerySelection[],
   aggregate = false,
 ) {
@@ -98,7 +117,7 @@ async function exactScores(
 }
 
 async function indexScores(
-  opened: OpenScorer,
+  opened: ScorerInUse,
   selection: readonly QuerySelection[],
   aggregate = false,
 ) {
@@ -204,6 +223,65 @@ describe("an index of sketches", () => {
       expect(worst(found.margins, exact.margins)).toBeLessThan(2e-5);
       expect(worst(found.predictions, exact.predictions)).toBeLessThan(2e-5);
     }, config);
+  });
+
+  it.each(["float16", "int8"] as const)("loses next to nothing in %s", async (numbers) => {
+    await copySample("spam", root);
+    await withScorer(async (opened) => {
+      await build(opened, { type: "sketch", size: 2048, numbers, seed: 1 });
+      const exact = await exactScores(opened, questions(2));
+      const { scores, facts } = await indexScores(opened, questions(2));
+      for (let query = 0; query < 2; query++) {
+        expect(facts.agreement?.spearman[query]).toBeGreaterThan(0.99);
+        expect(facts.agreement?.recall[query]).toBeGreaterThanOrEqual(0.95);
+        // No estimate is off by more than five standard deviations of the sketch's own error allow.
+        const own = column(exact.scores, query);
+        expect(worst(column(scores, query), own)).toBeLessThan(0.1);
+      }
+    });
+  });
+
+  it("sums queries to one, and asks the numbers in memory the second time", async () => {
+    await copySample("spam", root);
+    await withScorer(async (opened) => {
+      await build(opened, defaultSettings, 128);
+      const exact = await exactScores(opened, questions(20), true);
+      const first = await indexScores(opened, questions(20), true);
+      const again = await indexScores(opened, questions(20), true);
+      expect(first.facts.agreement?.spearman[0]).toBeGreaterThan(0.99);
+      expect(worst(column(first.scores, 0), column(exact.scores, 0))).toBeLessThan(0.1);
+      // Larger pieces may be summed in another order.
+      expect(worst(column(again.scores, 0), column(first.scores, 0))).toBeLessThan(1e-5);
+    });
+  });
+
+  it("weighs parameters by their own rates when it is asked", async () => {
+    await copySample("spam", root);
+    await withScorer(async (opened) => {
+      for (const kept of [defaultSettings, { type: "factors" } as const]) {
+        await build(opened, kept);
+        const { project, scorer } = opened;
+        const parameterRates = new Map(
+          scorer.parameters.map((name, index) => [name, index % 2 === 0 ? 0.1 : 0.002]),
+        );
+        const checkpoints = project.checkpoints.map((checkpoint) => ({
+          ...checkpoint,
+          learningRate: 0.1,
+          weight: 0.1,
+          parameterRates,
+        }));
+        const other = await attachScorer({ ...project, checkpoints }, opened);
+        const exact = await exactScores(other, questions(2));
+        const found = await indexScores(other, questions(2));
+        const chosen = (all: readonly number[]) =>
+          found.facts.exact ? all : found.facts.exactRows.map((row) => all[row] ?? Number.NaN);
+        const [ours, known] = [column(found.scores, 1), column(exact.scores, 1)];
+        expect(worst(chosen(ours), chosen(known))).toBeLessThan(2e-5);
+        expect(found.facts.agreement?.spearman[1]).toBeGreaterThan(0.99);
+        expect(worst(found.self, exact.self)).toBeLessThan(2e-5);
+        await closeScorer(other);
+      }
+    });
   });
 
   it("keeps the whole gradient of a small model, so that all scores are exact", async () => {
@@ -349,6 +427,74 @@ describe("a second build", () => {
     await withScorer(async (opened) => {
       const state = await indexState(opened.project, opened.scorer.parameters, fingerprints());
       expect(state.kind).toBe("valid");
+    });
+  });
+});
+
+describe("a damaged index", () => {
+  const settings = { ...defaultSettings, size: 64 } as const;
+  const manifestFile = () => join(root, ".tracin/index/index.json");
+
+  async function damaged(change: (manifest: IndexManifest) => unknown): Promise<unknown> {
+    await copySample("iris", root);
+    return withScorer(async (opened) => {
+      const { manifest } = await build(opened, settings, 64);
+      await change(manifest);
+      return indexScores(opened, questions(1)).catch((error: unknown) => error);
+    });
+  }
+
+  const shard = ({ blocks }: IndexManifest) =>
+    join(shardsFolder(root), `${blocks[1]?.shards[0]}.safetensors`);
+
+  it.each([
+    ["a shard that ends early", (manifest: IndexManifest) => truncate(shard(manifest), 900)],
+    ["a shard that is empty", (manifest: IndexManifest) => truncate(shard(manifest), 0)],
+    ["a shard that is gone", (manifest: IndexManifest) => rm(shard(manifest))],
+  ])("names %s", async (_, change) => {
+    const error = await damaged(change);
+    expect(error).toBeInstanceOf(TracInError);
+    expect(error).toMatchObject({ kind: "store" });
+    expect((error as TracInError).place.file).toMatch(
+      /^\.tracin\/index\/shards\/[0-9a-f]{40}\.safetensors$/,
+    );
+  });
+
+  it("does not take the numbers of another index for its own", async () => {
+    const error = await damaged(({ blocks }) =>
+      copyFile(
+        join(shardsFolder(root), `${blocks[0]?.rows}.safetensors`),
+        join(shardsFolder(root), `${blocks[1]?.shards[0]}.safetensors`),
+      ),
+    );
+    expect(error).toMatchObject({
+      kind: "store",
+      message: expect.stringContaining("no such tensor"),
+    });
+  });
+
+  it.each([
+    ["is no JSON", () => "{"],
+    [
+      "names files elsewhere",
+      (text: string) => text.replace(/"rows":"[0-9a-f]{4}/, '"rows":"../x'),
+    ],
+    ["has a gap", (text: string) => text.replace('"start":64', '"start":65')],
+    [
+      "has more examples than blocks",
+      (text: string) => text.replace(/"examples":\d+/, '"examples":9999'),
+    ],
+  ])("says that the manifest %s, and is built again from its shards", async (_, change) => {
+    await copySample("iris", root);
+    await withScorer(async (opened) => {
+      await build(opened, settings, 64);
+      await writeFile(manifestFile(), change(await readFile(manifestFile(), "utf8")));
+      const state = indexState(opened.project, opened.scorer.parameters, fingerprints());
+      await expect(state).rejects.toMatchObject({
+        kind: "store",
+        place: { file: ".tracin/index/index.json" },
+      });
+      expect((await build(opened, settings, 64)).computed).toBe(0);
     });
   });
 });
