@@ -44,9 +44,9 @@ export function isCondition(text: string, columns: readonly string[]): boolean {
 
 /** Condition that a row holds every word somewhere in what is shown of it, whatever its case. */
 export function wordsCondition(text: string): string | undefined {
-  const words = text.toLowerCase().match(/"[^"]+"|\S+/g) ?? [];
+  const words = text.match(/"[^"]+"|\S+/g) ?? [];
   const conditions = words.map(
-    (word) => `contains(words, ${quote(/^".+"$/.test(word) ? word.slice(1, -1) : word)})`,
+    (word) => `contains(words, lower(${quote(/^".+"$/.test(word) ? word.slice(1, -1) : word)}))`,
   );
   return conditions.length === 0 ? undefined : conditions.join(" AND ");
 }

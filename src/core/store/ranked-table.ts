@@ -241,7 +241,7 @@ export class RankedTable {
   private matching(query: number, text: string): Promise<Uint8Array> {
     if (!this.isCondition(query, text)) {
       return this.matches.get(`words ${text}`, () =>
-        this.rows.matching(wordsCondition(text) ?? "true", "texts"),
+        this.rows.matching(wordsCondition(text) ?? "true", "words"),
       );
     }
     return this.matches.get(`condition ${this.scoresOf(query)} ${text}`, async () => {

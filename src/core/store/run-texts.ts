@@ -1,19 +1,17 @@
 import type { DuckDBConnection } from "@duckdb/node-api";
 import { TracInError } from "../errors.ts";
 import { type Database, storeError } from "./duckdb.ts";
-import { number } from "./rows.ts";
 import type { RunRows } from "./run-rows.ts";
 
-/** Examples whose texts are read at a time, and whose columns are. */
+/** Examples whose texts are read at a time. */
 const textBlock = 4096;
-const columnBlock = 16 * textBlock;
 /** Rows of a chunk of DuckDB. */
 const chunkRows = 2048;
 
 /** Reads the texts of the training examples [start, end). */
 export type ReadTexts = (start: number, end: number) => Promise<readonly string[]>;
 
-/** The texts of the examples in memory: `text` as it is, and `words`, that and the columns with texts, in small letters. */
+/** The texts of the examples in memory: `texts` as they are, and `words`, these and the columns with texts, in small letters. */
 export class RunTexts {
   private loading: Promise<void> | undefined;
   private isClosed = false;
@@ -56,61 +54,45 @@ export class RunTexts {
   }
 
   private async copy(read: ReadTexts): Promise<void> {
-    const { database } = this;
-    const connection = await database.connect();
+    const connection = await this.database.connect();
     try {
+      await connection.run("CREATE OR REPLACE TABLE texts (example INTEGER, text VARCHAR)");
+      await this.append(connection, read);
       await connection.run(
-        "CREATE OR REPLACE TABLE texts (example INTEGER, text VARCHAR, words VARCHAR)",
+        `CREATE OR REPLACE TABLE words AS
+         SELECT example, lower(concat_ws(chr(10), target, predicted, suggested, file, image, text)) AS words
+         FROM texts JOIN ${this.rows.file} USING (example)`,
       );
-      const appender = await connection.createAppender("texts");
-      const { DuckDBDataChunk, INTEGER, VARCHAR } = database.module;
-      let size = 0;
-      let shown: ReadonlyMap<number, string> = new Map();
-      try {
-        for (let start = 0; start < this.examples && !this.isClosed; start += textBlock) {
-          if (start % columnBlock === 0) {
-            shown = await this.columnTexts(connection, start, start + columnBlock);
-          }
-          const texts = await read(start, Math.min(this.examples, start + textBlock));
-          size += texts.reduce((sum, text) => sum + text.length, 0);
-          if (size > this.most) {
-            throw new TracInError(
-              "store",
-              "The training data holds too much text to search.",
-              {},
-              "Use a condition on other columns, such as target = 'spam'.",
-            );
-          }
-          for (let from = 0; from < texts.length; from += chunkRows) {
-            const block = texts.slice(from, from + chunkRows);
-            const first = start + from;
-            const chunk = DuckDBDataChunk.create([INTEGER, VARCHAR, VARCHAR], block.length);
-            chunk.setColumns([
-              block.map((_, row) => first + row),
-              block,
-              block.map((text, row) => `${shown.get(first + row) ?? ""}\n${text}`.toLowerCase()),
-            ]);
-            appender.appendDataChunk(chunk);
-          }
-        }
-      } finally {
-        appender.closeSync();
-      }
     } finally {
       connection.closeSync();
     }
   }
 
-  /** What the columns say of the examples [start, end), by example. */
-  private async columnTexts(
-    connection: DuckDBConnection,
-    start: number,
-    end: number,
-  ): Promise<ReadonlyMap<number, string>> {
-    const found = await connection.runAndReadAll(
-      `SELECT example, concat_ws(chr(10), target, predicted, suggested, file, image)
-       FROM ${this.rows.file} WHERE example >= ${start} AND example < ${end}`,
-    );
-    return new Map(found.getRowsJS().map(([example, words]) => [number(example), String(words)]));
+  private async append(connection: DuckDBConnection, read: ReadTexts): Promise<void> {
+    const { DuckDBDataChunk, INTEGER, VARCHAR } = this.database.module;
+    const appender = await connection.createAppender("texts");
+    let size = 0;
+    try {
+      for (let start = 0; start < this.examples && !this.isClosed; start += textBlock) {
+        const texts = await read(start, Math.min(this.examples, start + textBlock));
+        size += texts.reduce((sum, text) => sum + text.length, 0);
+        if (size > this.most) {
+          throw new TracInError(
+            "store",
+            "The training data holds too much text to search.",
+            {},
+            "Use a condition on other columns, such as target = 'spam'.",
+          );
+        }
+        for (let from = 0; from < texts.length; from += chunkRows) {
+          const block = texts.slice(from, from + chunkRows);
+          const chunk = DuckDBDataChunk.create([INTEGER, VARCHAR], block.length);
+          chunk.setColumns([block.map((_, row) => start + from + row), block]);
+          appender.appendDataChunk(chunk);
+        }
+      }
+    } finally {
+      appender.closeSync();
+    }
   }
 }
