@@ -7,9 +7,9 @@ import {
   type GridPlace,
   mostOnRequest,
   moveInGrid,
-  sliceKey,
 } from "./confusion-model.ts";
 import { formatCount } from "./format.ts";
+import { sliceKey } from "./slice.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 

@@ -1,5 +1,5 @@
 import { scaleSqrt } from "d3-scale";
-import type { TestOutcome, TestSlice } from "../src/protocol/test-set.ts";
+import type { TestOutcome } from "../src/protocol/test-set.ts";
 
 type LabelOutcome = Extract<TestOutcome, { kind: "labels" }>;
 
@@ -66,26 +66,6 @@ export function confusionOf({ labels, cells }: LabelOutcome, all: boolean): Conf
       return target === predicted ? scales.hits(count) : scales.mistakes(count);
     },
   };
-}
-
-/** The same text for slices of the same examples. */
-export function sliceKey(slice: TestSlice): string {
-  switch (slice.kind) {
-    case "all":
-    case "errors":
-      return slice.kind;
-    case "labels":
-      return JSON.stringify([slice.kind, slice.target ?? null, slice.predicted ?? null]);
-    case "label":
-      return JSON.stringify([
-        slice.kind,
-        slice.label,
-        slice.target ?? null,
-        slice.predicted ?? null,
-      ]);
-    case "filter":
-      return JSON.stringify([slice.kind, slice.text?.trim() ?? "", slice.ranges ?? []]);
-  }
 }
 
 /** Where a key leads from a place in a grid whose headers are row -1 and column -1; undefined for other keys. */

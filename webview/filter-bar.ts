@@ -9,6 +9,7 @@ import type {
   TableColumn,
 } from "../src/protocol/lists.ts";
 import { type Completions, complete, completionsAt, withRange } from "./filter-model.ts";
+import { problemAt, problemStyles } from "./filter-problem.ts";
 import { filterStyles } from "./filter-styles.ts";
 import { formatNumber } from "./format.ts";
 import "./histogram.ts";
@@ -101,7 +102,7 @@ export class FilterBar extends LitElement {
         </div>
         ${this.renderSort()} ${this.renderHistogramChoice()}
       </div>
-      ${problem ? this.renderProblem(problem) : null} ${this.renderRanges()}
+      ${problem ? problemAt(typed, problem) : null} ${this.renderRanges()}
       ${
         this.histogram !== "" && this.list
           ? html`<tracin-histogram
@@ -112,14 +113,6 @@ export class FilterBar extends LitElement {
           : null
       }
     `;
-  }
-
-  private renderProblem({ message, from, to }: NonNullable<FilterCheck["problem"]>) {
-    const { typed } = this;
-    return html`<div class="problem small" id="problem" role="alert">
-      <code>${typed.slice(0, from)}<mark>${typed.slice(from, to)}</mark>${typed.slice(to)}</code>
-      <div>${message}</div>
-    </div>`;
   }
 
   private renderSort() {
@@ -287,5 +280,5 @@ export class FilterBar extends LitElement {
     this.dispatchEvent(new CustomEvent(name, { detail, bubbles: true, composed: true }));
   }
 
-  static override styles = [baseStyles, filterStyles];
+  static override styles = [baseStyles, filterStyles, problemStyles];
 }

@@ -75,19 +75,6 @@ export const filterStyles = css`
     outline: 1px solid var(--vscode-contrastActiveBorder, transparent);
     outline-offset: -1px;
   }
-  .problem {
-    overflow-wrap: anywhere;
-  }
-  .problem code {
-    font-family: var(--vscode-editor-font-family, monospace);
-    white-space: pre-wrap;
-  }
-  .problem mark {
-    background: none;
-    color: inherit;
-    text-decoration: underline wavy var(--vscode-errorForeground);
-    text-underline-offset: 2px;
-  }
   select {
     max-width: 150px;
     height: 26px;

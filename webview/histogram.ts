@@ -1,6 +1,7 @@
 import { html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import type { Histogram, ListRequest, NumberRange } from "../src/protocol/lists.ts";
+import type { PanelReply } from "../src/protocol/panel.ts";
 import { rangeOfBins } from "./filter-model.ts";
 import { filterStyles } from "./filter-styles.ts";
 import { formatCount, formatNumber } from "./format.ts";
@@ -10,10 +11,20 @@ import { baseStyles } from "./styles.ts";
 
 const bins = 24;
 
+/** Another source of a histogram than a ranked list. */
+export interface HistogramSource {
+  /** Names all that the numbers depend on besides the column. */
+  readonly key: string;
+  readonly ranges: readonly NumberRange[];
+  ask(column: string, bins: number): Promise<PanelReply<Histogram>>;
+}
+
 /** The distribution of a number in a list. A bar, or several that are dragged over, becomes a range of the filter. */
 @customElement("tracin-histogram")
 export class HistogramElement extends LitElement {
   @property({ attribute: false }) list: Omit<ListRequest, "root"> | undefined;
+  /** Asked instead of the list. */
+  @property({ attribute: false }) source: HistogramSource | undefined;
   @property() column = "";
 
   @state() private found: Histogram | undefined;
@@ -23,11 +34,12 @@ export class HistogramElement extends LitElement {
   private asked = "";
 
   protected override willUpdate(_changed: PropertyValues<this>): void {
-    const { list, column } = this;
-    const key = JSON.stringify([list, column]);
-    if (list !== undefined && key !== this.asked) {
+    const { list, source, column } = this;
+    const key = JSON.stringify([list, source?.key, column]);
+    const ask = source?.ask ?? (list && (() => getHistogram({ ...list, column, bins })));
+    if (ask !== undefined && key !== this.asked) {
       this.asked = key;
-      void getHistogram({ ...list, column, bins }).then((reply) => {
+      void ask(column, bins).then((reply) => {
         if (this.asked === key && (reply.ok || reply.superseded !== true)) {
           this.found = reply.ok ? reply.value : undefined;
           this.failure = reply.ok ? undefined : reply.message;
@@ -37,7 +49,8 @@ export class HistogramElement extends LitElement {
   }
 
   private get range(): NumberRange | undefined {
-    return this.list?.filter?.ranges?.find(({ column }) => column === this.column);
+    const ranges = this.source?.ranges ?? this.list?.filter?.ranges;
+    return ranges?.find(({ column }) => column === this.column);
   }
 
   protected override render() {

@@ -15,7 +15,12 @@ import type { PairReply, PairRequest } from "../src/protocol/pair.ts";
 import * as panel from "../src/protocol/panel.ts";
 import type { Decision, ReviewItem } from "../src/protocol/reviews.ts";
 import type { ExplainedLabel } from "../src/protocol/runs.ts";
-import type { TestRowsReply, TestRowsRequest, TestSlice } from "../src/protocol/test-set.ts";
+import type {
+  TestListRequest,
+  TestRowsReply,
+  TestRowsRequest,
+  TestSlice,
+} from "../src/protocol/test-set.ts";
 import { strings } from "./strings.ts";
 import { parseViewState, type ViewState } from "./view-state.ts";
 
@@ -109,6 +114,21 @@ export function getTestRows(
   request: Omit<TestRowsRequest, "root">,
 ): Promise<panel.PanelReply<TestRowsReply>> {
   return answered(messenger.sendRequest(panel.getTestRows, HOST_EXTENSION, request));
+}
+
+/** Asks for the distribution of a column among test examples; never rejects. */
+export function getTestHistogram(
+  request: Omit<TestListRequest, "root"> & { readonly column: string; readonly bins: number },
+): Promise<panel.PanelReply<Histogram>> {
+  return answered(messenger.sendRequest(panel.getTestHistogram, HOST_EXTENSION, request));
+}
+
+/** Asks what is wrong with a condition on test examples; never rejects. */
+export function checkTestFilter(
+  runId: string,
+  text: string,
+): Promise<panel.PanelReply<FilterCheck>> {
+  return answered(messenger.sendRequest(panel.checkTestFilter, HOST_EXTENSION, { runId, text }));
 }
 
 /** Explains a slice of the run's test set. */

@@ -5,8 +5,8 @@ import type {
   TestOutcome,
   TestSlice,
 } from "../src/protocol/test-set.ts";
-import { sliceKey } from "./confusion-model.ts";
 import { formatCount, formatNumber } from "./format.ts";
+import { sliceKey } from "./slice.ts";
 import { strings } from "./strings.ts";
 
 /** Labels and outputs that are listed. */

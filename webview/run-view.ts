@@ -4,6 +4,7 @@ import { keyed } from "lit/directives/keyed.js";
 import type { ExampleForm } from "../src/protocol/examples.ts";
 import type { ListRequest, RankedView, RowFilter, RowSort } from "../src/protocol/lists.ts";
 import type { RunSummary } from "../src/protocol/runs.ts";
+import type { TestSlice } from "../src/protocol/test-set.ts";
 import { carryOut } from "./carry-out.ts";
 import "./filter-bar.ts";
 import { isEmpty } from "./filter-model.ts";
@@ -117,6 +118,10 @@ export class RunView extends LitElement {
               ? html`<tracin-test-set
                   runId=${run.id}
                   .testSet=${run.testSet}
+                  .slice=${this.shown.slice ?? run.testSet.slice}
+                  .losses=${this.shown.losses}
+                  @slice-changed=${(event: CustomEvent<TestSlice>) => this.change({ slice: event.detail })}
+                  @toggle-losses=${() => this.change({ losses: !this.shown.losses })}
                   .checkpoints=${run.checkpoints.map((checkpoint) => baseName(checkpoint.file))}
                 ></tracin-test-set>`
               : html`<h2>${run.title}</h2>`

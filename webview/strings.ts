@@ -207,6 +207,7 @@ export const strings = {
     slices: "Examples to explain",
     all: "All",
     errors: "Wrong",
+    lossHistogram: "Histogram of losses",
     condition: "Condition on the test examples",
     conditionTitle:
       "Words, or an SQL condition on example, target, predicted, predicted_probability, loss, wrong, text and more; press Enter",

@@ -1,12 +1,12 @@
 import { css, html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import type { TestRow, TestSlice } from "../src/protocol/test-set.ts";
-import { sliceKey } from "./confusion-model.ts";
 import { formatCount, formatNumber, formatProbability } from "./format.ts";
 import { warningIcon } from "./icons.ts";
 import { explainTest, getTestRows, reveal } from "./messages.ts";
 import { pathLabel, placeStyles, placeText } from "./place.ts";
 import { previewLine, previewStyles } from "./preview.ts";
+import { sliceKey } from "./slice.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 import "./thumbnail.ts";

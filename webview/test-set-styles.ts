@@ -14,9 +14,12 @@ export const testSetStyles = css`
     align-content: start;
     min-width: 0;
   }
+  .half > p {
+    max-width: 44ch;
+  }
   @media (min-width: 700px) {
     section {
-      grid-template-columns: minmax(0, auto) minmax(280px, 1fr);
+      grid-template-columns: fit-content(56%) minmax(280px, 1fr);
       column-gap: 28px;
     }
     h2 {
@@ -77,26 +80,6 @@ export const testSetStyles = css`
   }
   button.chip[aria-pressed="true"] > .muted {
     color: inherit;
-  }
-  input {
-    flex: 1 1 140px;
-    min-width: 0;
-    max-width: 420px;
-    padding: 1px 6px;
-    border: 1px solid
-      var(--vscode-input-border, var(--vscode-descriptionForeground));
-    background: var(--vscode-input-background);
-    color: var(--vscode-input-foreground);
-    font: inherit;
-  }
-  input::placeholder {
-    color: var(--vscode-input-placeholderForeground);
-    opacity: 1;
-  }
-  input:focus-visible {
-    border-color: var(--vscode-focusBorder);
-    outline: 1px solid var(--vscode-focusBorder);
-    outline-offset: -1px;
   }
   .chosen {
     overflow-wrap: anywhere;

@@ -1,15 +1,20 @@
 import { html, LitElement, type PropertyValues, type TemplateResult } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
+import type { NumberRange } from "../src/protocol/lists.ts";
 import type { TestOutcome, TestSetSummary, TestSlice } from "../src/protocol/test-set.ts";
 import { checkpointLine, checkpointLineStyles } from "./checkpoint-line.ts";
 import "./confusion-matrix.ts";
-import { sliceKey } from "./confusion-model.ts";
 import { formatCount, formatNumber, formatShare } from "./format.ts";
-import { explainSlice } from "./messages.ts";
+import { conditionOf, sliceKey, withRange } from "./slice.ts";
+import "./histogram.ts";
+import type { HistogramSource } from "./histogram.ts";
+import { chevron } from "./icons.ts";
+import { explainSlice, getTestHistogram } from "./messages.ts";
 import { outcomeStyles, outcomeTable } from "./outcome-table.ts";
 import { pathLabel, placeStyles } from "./place.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
+import "./test-condition.ts";
 import { countOf } from "./test-rows.ts";
 import { testSetStyles } from "./test-set-styles.ts";
 
@@ -20,15 +25,18 @@ export class TestSetElement extends LitElement {
   @property({ attribute: false }) testSet: TestSetSummary | undefined;
   @property({ attribute: false }) checkpoints: readonly string[] = [];
 
-  @state() private chosen: TestSlice = { kind: "all" };
+  @property({ attribute: false }) slice: TestSlice = { kind: "all" };
+  /** Whether the losses are shown as a histogram. */
+  @property({ type: Boolean }) losses = false;
+
   @state() private count: number | undefined;
-  private shownRun = "";
+  private counted = "";
 
   protected override willUpdate(_changed: PropertyValues<this>): void {
-    if (this.testSet && this.shownRun !== this.runId) {
-      this.shownRun = this.runId;
-      this.chosen = this.testSet.slice;
-      this.count = this.testSet.chosen;
+    const key = `${this.runId} ${sliceKey(this.slice)}`;
+    if (key !== this.counted) {
+      this.counted = key;
+      this.count = undefined;
     }
   }
 
@@ -52,7 +60,7 @@ export class TestSetElement extends LitElement {
       <tracin-test-rows
         runId=${this.runId}
         set=${dataset}
-        .slice=${this.chosen}
+        .slice=${this.slice}
         @rows-counted=${(event: CustomEvent<number>) => {
           this.count = event.detail;
         }}
@@ -64,11 +72,11 @@ export class TestSetElement extends LitElement {
 
   private renderOutcome(outcome: TestOutcome): TemplateResult | null {
     if (outcome.kind !== "labels") {
-      return outcomeTable(outcome, this.chosen, (slice) => this.choose(slice));
+      return outcomeTable(outcome, this.slice, (slice) => this.choose(slice));
     }
     return outcome.counted === 0
       ? null
-      : html`<tracin-confusion .outcome=${outcome} .chosen=${this.chosen}></tracin-confusion>`;
+      : html`<tracin-confusion .outcome=${outcome} .chosen=${this.slice}></tracin-confusion>`;
   }
 
   private renderFacts({ outcome, losses }: TestSetSummary): TemplateResult {
@@ -100,8 +108,7 @@ export class TestSetElement extends LitElement {
 
   private renderSlices({ outcome, examples }: TestSetSummary): TemplateResult {
     const words = strings.testSet;
-    const { chosen } = this;
-    const text = chosen.kind === "filter" ? (chosen.text ?? "") : "";
+    const chosen = this.slice;
     const wrong =
       outcome.kind === "labels" || outcome.kind === "multiLabel"
         ? outcome.counted - (outcome.right.at(-1) ?? 0)
@@ -116,36 +123,61 @@ export class TestSetElement extends LitElement {
     return html`<div class="slices" role="group" aria-label=${words.slices}>
       ${chip({ kind: "all" }, words.all, examples)}
       ${hasErrors ? chip({ kind: "errors" }, words.errors, wrong) : null}
-      <input
-        type="text"
-        spellcheck="false"
-        aria-label=${words.condition}
-        title=${words.conditionTitle}
-        placeholder=${words.conditionPlaceholder}
-        .value=${text}
-        @change=${this.onCondition}
-      />
+      <button
+        class="plain link small"
+        aria-expanded=${this.losses}
+        @click=${() => this.dispatchEvent(new CustomEvent("toggle-losses"))}
+      >${chevron(this.losses)}${words.lossHistogram}</button>
     </div>
+    <tracin-test-condition
+      runId=${this.runId}
+      .text=${chosen.kind === "filter" ? (chosen.text ?? "") : ""}
+      @condition=${(event: CustomEvent<string>) => this.onCondition(event.detail)}
+    ></tracin-test-condition>
+    ${this.losses ? this.renderLosses() : null}
     <p class="chosen small" role="status">${this.describe()}</p>`;
+  }
+
+  private renderLosses(): TemplateResult {
+    const { runId, slice } = this;
+    const text = conditionOf(slice);
+    const within: TestSlice = text === "" ? { kind: "all" } : { kind: "filter", text };
+    const source: HistogramSource = {
+      key: `${runId} ${text}`,
+      ranges: slice.kind === "filter" ? (slice.ranges ?? []) : [],
+      ask: (column, bins) => getTestHistogram({ runId, slice: within, column, bins }),
+    };
+    return html`<tracin-histogram
+      column="loss"
+      .source=${source}
+      @range-picked=${(event: CustomEvent<{ range: NumberRange | undefined }>) =>
+        this.choose(withRange(slice, event.detail.range))}
+    ></tracin-histogram>`;
+  }
+
+  /** A condition takes the place of the slice; a range of losses stays. */
+  private onCondition(text: string): void {
+    const [range] = this.slice.kind === "filter" ? (this.slice.ranges ?? []) : [];
+    this.choose(withRange(text === "" ? { kind: "all" } : { kind: "filter", text }, range));
   }
 
   private renderAction({ slice }: TestSetSummary): TemplateResult | null {
     const words = strings.testSet;
     const { count } = this;
-    if (sliceKey(slice) === sliceKey(this.chosen)) {
+    if (sliceKey(slice) === sliceKey(this.slice)) {
       return html`<p class="muted small">${words.below}</p>`;
     }
     return html`<vscode-button
       ?disabled=${count === undefined || count === 0}
       title=${words.explainTheseTitle}
-      @click=${() => explainSlice(this.runId, this.chosen)}
+      @click=${() => explainSlice(this.runId, this.slice)}
     >${count === undefined ? words.explainSlice : words.explainThese(count, formatCount(count))}</vscode-button>`;
   }
 
   /** The chosen examples in words, with their number. */
   private describe(): string {
     const words = strings.testSet;
-    const { chosen, count } = this;
+    const { slice: chosen, count } = this;
     const what = () => {
       switch (chosen.kind) {
         case "all":
@@ -157,7 +189,12 @@ export class TestSetElement extends LitElement {
         case "label":
           return words.labelSlice(chosen.label, chosen.target, chosen.predicted);
         case "filter":
-          return words.where(chosen.text ?? "");
+          return [
+            ...(chosen.text ? [words.where(chosen.text)] : []),
+            ...(chosen.ranges ?? []).map(({ column, from, to }) =>
+              strings.filter.range(column, formatNumber(from), formatNumber(to)),
+            ),
+          ].join(", ");
       }
     };
     return count === undefined ? what() : `${what()}: ${countOf(count)}`;
@@ -169,15 +206,11 @@ export class TestSetElement extends LitElement {
       .join(", ");
   }
 
-  private onCondition({ target }: Event): void {
-    const text = target instanceof HTMLInputElement ? target.value.trim() : "";
-    this.choose(text === "" ? { kind: "all" } : { kind: "filter", text });
-  }
-
   private choose(slice: TestSlice): void {
-    if (sliceKey(slice) !== sliceKey(this.chosen)) {
-      this.chosen = slice;
-      this.count = undefined;
+    if (sliceKey(slice) !== sliceKey(this.slice)) {
+      this.dispatchEvent(
+        new CustomEvent("slice-changed", { detail: slice, bubbles: true, composed: true }),
+      );
     }
   }
 

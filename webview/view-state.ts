@@ -1,6 +1,8 @@
 import type { RankedView, RowFilter, RowSort, SuspectOrder } from "../src/protocol/lists.ts";
 import type { RunSummary } from "../src/protocol/runs.ts";
+import type { TestSlice } from "../src/protocol/test-set.ts";
 import { isEmpty, parseFilter, parseSort } from "./filter-model.ts";
+import { parseSlice } from "./slice.ts";
 
 /** Expanded rows that are remembered per list; more are forgotten, oldest first. */
 const maxExpanded = 200;
@@ -17,6 +19,10 @@ export interface ViewState {
   /** What narrows the lists, and an order other than their own. */
   readonly filter: RowFilter;
   readonly sort: RowSort | undefined;
+  /** What is chosen of a test set; as the run was made unless told. */
+  readonly slice: TestSlice | undefined;
+  /** Whether the losses of the test set are shown as a histogram. */
+  readonly losses: boolean;
   /** Column whose histogram is shown; empty for none. */
   readonly histogram: string;
   /** Whether the card shows all labels and the checkpoints. */
@@ -39,6 +45,8 @@ export const initialViewState: ViewState = {
   query: 0,
   filter: {},
   sort: undefined,
+  slice: undefined,
+  losses: false,
   histogram: "",
   allLabels: false,
   details: false,
@@ -73,6 +81,7 @@ export function parseViewState(saved: unknown): ViewState {
     return initialViewState;
   }
   const { runId, view, order, query, filter, sort, histogram } = saved;
+  const { slice, losses } = saved;
   const { allLabels, details, composing, scroll, expanded } = saved;
   return {
     runId: typeof runId === "string" ? runId : undefined,
@@ -81,6 +90,8 @@ export function parseViewState(saved: unknown): ViewState {
     query: isCount(query) ? query : 0,
     filter: parseFilter(filter),
     sort: parseSort(sort),
+    slice: parseSlice(slice),
+    losses: losses === true,
     histogram: typeof histogram === "string" ? histogram : "",
     allLabels: allLabels === true,
     details: details === true,
@@ -100,7 +111,15 @@ export function stateForRun(
   const kept =
     state.runId === runId
       ? state
-      : { ...state, query: 0, filter: {}, sort: undefined, scroll: {}, expanded: {} };
+      : {
+          ...state,
+          query: 0,
+          filter: {},
+          sort: undefined,
+          slice: undefined,
+          scroll: {},
+          expanded: {},
+        };
   // The lists of a test set begin with what hurts it.
   const isNewTestSet = state.runId !== runId && views[0] === "opponents";
   const isThere = views.includes(kept.view) && !isNewTestSet;

@@ -14,7 +14,7 @@ import type {
 import type { PairReply, PairRequest } from "./pair.ts";
 import type { Decision, Review, ReviewItem } from "./reviews.ts";
 import type { ExplainedLabel, RunSummary } from "./runs.ts";
-import type { TestRowsReply, TestRowsRequest, TestSlice } from "./test-set.ts";
+import type { TestListRequest, TestRowsReply, TestRowsRequest, TestSlice } from "./test-set.ts";
 
 /** Everything that the Influence panel shows is a function of this and the pages that it asks for. */
 export type PanelState =
@@ -75,6 +75,16 @@ export const explainGiven: RequestType<
 export const getTestRows: RequestType<Omit<TestRowsRequest, "root">, PanelReply<TestRowsReply>> = {
   method: "getTestRows",
 };
+/** Panel -> host: the distribution of a column among test examples of the shown run. */
+export const getTestHistogram: RequestType<
+  Omit<TestListRequest, "root"> & { readonly column: string; readonly bins: number },
+  PanelReply<Histogram>
+> = { method: "getTestHistogram" };
+/** Panel -> host: read a typed condition on test examples. */
+export const checkTestFilter: RequestType<
+  { readonly runId: string; readonly text: string },
+  PanelReply<FilterCheck>
+> = { method: "checkTestFilter" };
 /** Panel -> host: explain another slice of the shown test set, or the same one again. */
 export const explainSlice: NotificationType<{
   readonly runId: string;

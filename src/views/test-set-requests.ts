@@ -4,7 +4,13 @@ import { TracInError } from "../core/errors.ts";
 import type { Compute } from "../project/compute.ts";
 import { showError } from "../project/messages.ts";
 import type { Session } from "../project/session.ts";
-import { explainSlice, explainTest, getTestRows } from "../protocol/panel.ts";
+import {
+  checkTestFilter,
+  explainSlice,
+  explainTest,
+  getTestHistogram,
+  getTestRows,
+} from "../protocol/panel.ts";
 import type { TestSetSummary, TestSlice } from "../protocol/test-set.ts";
 import { reply } from "./reply.ts";
 
@@ -46,6 +52,16 @@ export function serveTestSet(
     messenger.onRequest(getTestRows, (request) =>
       reply(async () =>
         compute.request("testRows", { ...request, root: shown(request.runId).root }),
+      ),
+    ),
+    messenger.onRequest(getTestHistogram, (request) =>
+      reply(async () =>
+        compute.request("testHistogram", { ...request, root: shown(request.runId).root }),
+      ),
+    ),
+    messenger.onRequest(checkTestFilter, (request) =>
+      reply(async () =>
+        compute.request("checkTestFilter", { ...request, root: shown(request.runId).root }),
       ),
     ),
     messenger.onNotification(explainSlice, ({ runId, slice }) =>

@@ -447,6 +447,41 @@ const tests = {
     assert.equal(await page.getByRole("button", { name: "Wrong" }).count(), 0);
   },
 
+  "a wrong condition stands there with its place; bars of the losses choose a range; the choice comes back":
+    async (page) => {
+      await page.evaluate(() => window.harness.showTestSet("labels"));
+      const box = page.getByRole("textbox", { name: "Condition on the test examples" });
+      await box.fill("label = 1");
+      await box.press("Enter");
+      await page.getByRole("alert").waitFor();
+      assert.equal(
+        await page.locator("tracin-test-condition .problem mark").textContent(),
+        "label",
+      );
+      assert.equal(await box.getAttribute("aria-invalid"), "true");
+      await page.getByText("All: 200 examples").waitFor();
+      await page.getByRole("button", { name: /^Wrong/ }).click();
+      await page.getByRole("button", { name: "Histogram of losses" }).click();
+      const bars = page.locator("tracin-test-set [data-bin]");
+      await bars.nth(8).hover();
+      await page.mouse.down();
+      await bars.nth(23).hover();
+      await page.mouse.up();
+      await page.getByText("Where wrong = 1, loss 2.00 to 6.00: 11 examples").waitFor();
+      const { slice } = (await sent(page, "getTestRows")).at(-1).params;
+      assert.deepEqual(slice, {
+        kind: "filter",
+        text: "wrong = 1",
+        ranges: [{ column: "loss", from: 2, to: 6 }],
+      });
+      assert.deepEqual(await page.evaluate(() => window.harness.getSaved().slice), slice);
+      // Another state of the panel and back: the same run, the same choice.
+      await page.evaluate(() => window.harness.show({ kind: "empty", hasConfig: true }));
+      await page.evaluate(() => window.harness.showTestSet("labels"));
+      await page.getByText("Where wrong = 1, loss 2.00 to 6.00: 11 examples").waitFor();
+      assert.equal(await box.inputValue(), "wrong = 1");
+    },
+
   "a label of several is a slice; a stale test set is explained again": async (page) => {
     await page.evaluate(() => window.harness.showTestSet("multiLabel", { stale: true }));
     await page.getByRole("button", { name: "urgent missed: 5" }).click();

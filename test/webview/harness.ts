@@ -17,7 +17,7 @@ import {
   makeRun,
   type Sample,
 } from "./data.ts";
-import { makeTestRows, makeTestSet, type TestKind } from "./test-set-data.ts";
+import { makeTestHistogram, makeTestRows, makeTestSet, type TestKind } from "./test-set-data.ts";
 import { fontVariables, type ThemeName, themes } from "./themes.ts";
 
 interface Message {
@@ -52,6 +52,8 @@ const answers: Readonly<Record<string, (params: never) => unknown>> = {
   getNeighbours: makeNeighbours,
   getTestRows: makeTestRows,
   getPair: makePair,
+  getTestHistogram: makeTestHistogram,
+  checkTestFilter: makeCheck,
 };
 
 function receive(message: Message): void {

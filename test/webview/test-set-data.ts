@@ -1,4 +1,5 @@
 /** Generated test sets for the harness. */
+import type { Histogram } from "../../src/protocol/lists.ts";
 import type {
   TestOutcome,
   TestRowsReply,
@@ -171,5 +172,14 @@ export function makeTestRows({
         losses: [2, 3, 4, 4.2, 4.49 / (1 + 0.1 * rank)],
       };
     }),
+  };
+}
+
+/** Losses from 0 to 6, most of them small. */
+export function makeTestHistogram({ bins }: { readonly bins: number }): Histogram {
+  return {
+    from: 0,
+    to: 6,
+    counts: Array.from({ length: bins }, (_, bin) => Math.round(120 * Math.exp(-bin / 3))),
   };
 }

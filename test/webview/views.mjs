@@ -87,6 +87,12 @@ export async function openView(panel, name, { width, height = 720, theme = "dark
     await row.getByText("Against").waitFor();
     await page.waitForTimeout(200);
   }
+  if (name === "test-set-empty") {
+    await page.getByRole("button", { name: "Histogram of losses" }).click();
+    await page.getByRole("textbox", { name: "Condition on the test examples" }).fill("label = 1");
+    await page.keyboard.press("Enter");
+    await page.getByRole("alert").waitFor();
+  }
   if (name.startsWith("expanded")) {
     const row = page.locator("tracin-row").first();
     await row.getByRole("button", { name: "Show the whole example" }).click();

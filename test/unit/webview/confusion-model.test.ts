@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import { confusionOf, moveInGrid, sliceKey } from "../../../webview/confusion-model.ts";
+import { confusionOf, moveInGrid } from "../../../webview/confusion-model.ts";
+import { conditionOf, parseSlice, sliceKey, withRange } from "../../../webview/slice.ts";
 
 const outcome = {
   kind: "labels",
@@ -85,5 +86,45 @@ describe("the key of a slice", () => {
       sliceKey({ kind: "label", label: "a", target: false }),
     ];
     expect(new Set(others).size).toBe(others.length);
+  });
+});
+
+describe("a slice within a range", () => {
+  const range = { column: "loss", from: 1, to: 2 };
+
+  it.each([
+    [{ kind: "all" }, ""],
+    [{ kind: "errors" }, "wrong = 1"],
+    [{ kind: "labels", target: "it's", predicted: "b" }, "target = 'it''s' and predicted = 'b'"],
+    [
+      { kind: "label", label: "a|b", target: true, predicted: false },
+      "contains(target_labels, '|a¦b|') and not contains(predicted_labels, '|a¦b|')",
+    ],
+    [{ kind: "filter", text: " loss > 1 ", ranges: [range] }, "loss > 1"],
+  ] as const)("becomes a condition: %j", (slice, text) => {
+    expect(conditionOf(slice)).toBe(text);
+    const kept = text === "" ? {} : { text };
+    expect(withRange(slice, range)).toEqual({ kind: "filter", ...kept, ranges: [range] });
+    expect(withRange(slice, undefined)).toEqual(
+      text === "" ? { kind: "all" } : { kind: "filter", text },
+    );
+  });
+});
+
+describe("a saved slice", () => {
+  it("is read again, and nothing else is", () => {
+    const slices = [
+      { kind: "errors" },
+      { kind: "labels", target: "a", predicted: "b" },
+      { kind: "label", label: "a", target: true, predicted: false },
+      { kind: "filter", text: "x", ranges: [{ column: "loss", from: 0, to: 1 }] },
+    ];
+    for (const slice of slices) {
+      expect(parseSlice(JSON.parse(JSON.stringify(slice)))).toEqual(slice);
+    }
+    for (const wrong of [undefined, null, 1, {}, { kind: "other" }, { kind: "label" }]) {
+      expect(parseSlice(wrong)).toBeUndefined();
+    }
+    expect(parseSlice({ kind: "labels", target: 1 })).toEqual({ kind: "labels" });
   });
 });
