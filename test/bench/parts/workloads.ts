@@ -33,45 +33,45 @@ export const workloads = {
   resnet18: {
     architecture: "resnet18",
     title: "ResNet-18, 32 x 32",
-    examples: 128,
+    examples: 48,
     checkpoints: 2,
     queries: 10,
   },
   encoder4: {
     architecture: "encoder4",
     title: "encoder, 4 layers of 128, 64 tokens",
-    examples: 512,
+    examples: 256,
     checkpoints: 3,
     queries: 10,
   },
   encoder6: {
     architecture: "encoder6",
     title: "encoder, 6 layers of 256, 128 tokens",
-    examples: 128,
+    examples: 48,
     checkpoints: 2,
     queries: 10,
   },
   lstm: {
     architecture: "lstm",
     title: "LSTM of 128, 50 steps",
-    examples: 1024,
+    examples: 512,
     checkpoints: 3,
     queries: 10,
   },
 } as const satisfies Readonly<Record<ModelName, ModelWorkload>>;
 
 /** Its gradients of all examples of a batch are one flat tensor, made once for every parameter: large models take minutes. */
-const slow: PeerTask = { peer: "dattri", limit: 32, threads: "2", batches: "8", seconds: 40 };
+const slow: PeerTask = { peer: "dattri", limit: 32, threads: "2", batches: "8", seconds: 30 };
 
 const peersOf: Readonly<Record<ModelName, readonly PeerTask[]>> = {
   mlp: [{ peer: "captum" }, { peer: "dattri" }, { peer: "torch" }],
   cnn: [{ peer: "captum" }, { peer: "dattri" }, { peer: "torch" }],
-  resnet18: [{ peer: "captum", limit: 16, threads: "2" }, slow],
-  encoder4: [{ peer: "captum", limit: 64, threads: "2" }, slow],
-  encoder6: [{ peer: "captum", limit: 16, threads: "2" }, slow],
+  resnet18: [{ peer: "captum", limit: 8, threads: "2" }, slow],
+  encoder4: [{ peer: "captum", limit: 32, threads: "2" }, slow],
+  encoder6: [{ peer: "captum", limit: 8, threads: "2" }, slow],
   lstm: [
-    { peer: "captum", limit: 128 },
-    { ...slow, limit: 128 },
+    { peer: "captum", limit: 32, threads: "2" },
+    { ...slow, limit: 64 },
   ],
 };
 
