@@ -18,7 +18,13 @@ import { Scorer } from "../core/tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
 import { type ChunkExchange, Helpers } from "./helper.ts";
 import { closePair } from "./pair.ts";
-import { type ComputeSettings, engineFor, memoryPerProcess, processesFor } from "./settings.ts";
+import {
+  type ComputeSettings,
+  dataMemory,
+  engineFor,
+  memoryPerProcess,
+  processesFor,
+} from "./settings.ts";
 
 /** A project with a scorer, and how they were opened. */
 export interface ScorerInUse {
@@ -60,7 +66,7 @@ export async function openScorer(options: OpenScorerOptions): Promise<OpenScorer
           helpers.take(1);
         }
       });
-    const project = await openProject(root, { config, onModel });
+    const project = await openProject(root, { config, onModel, memoryLimit: dataMemory(settings) });
     try {
       const opened = await attachScorer(project, options, helpers);
       return {

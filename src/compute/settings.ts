@@ -65,6 +65,14 @@ export function memoryPerProcess(settings: ComputeSettings): number {
   return Math.max(working, settings.memoryLimit / settings.processes - baseline);
 }
 
+/** The share of a process's memory that readers of data may hold. */
+export const dataShare = 0.25;
+
+/** Bytes that the readers of a process's data may hold together. */
+export function dataMemory(settings: ComputeSettings): number {
+  return memoryPerProcess(settings) * dataShare;
+}
+
 /**
  * Processes that fit into the memory limit when each of them holds the weights of a checkpoint, and once more while
  * it reads them; at least one.

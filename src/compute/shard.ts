@@ -13,6 +13,7 @@ import { Scorer } from "../core/tracin/scorer.ts";
 import type { ScoreProgress } from "../core/tracin/scores.ts";
 import { connectTo, createClient, serve } from "../protocol/rpc.ts";
 import type { HelperApi, HelperCallerApi } from "./helper.ts";
+import { dataShare } from "./settings.ts";
 
 process.once("disconnect", () => process.exit());
 // Ctrl-C in a terminal reaches this process too; its parent decides what happens.
@@ -48,7 +49,11 @@ serve<HelperApi, ScoreProgress>(connection, {
     profile = isProfiled ? new Profile() : undefined;
     const engine = profile ? profiledEngine(createEngine(name), profile) : createEngine(name);
     opened = profiled(profile, "opening", async () => {
-      const project = await openProject(root, { config, encoder });
+      const project = await openProject(root, {
+        config,
+        encoder,
+        memoryLimit: memoryLimit * dataShare,
+      });
       const scorer = await Scorer.open(project, { engine, memoryLimit, layers, profile });
       return { project, scorer, engine, memoryLimit };
     });

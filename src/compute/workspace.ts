@@ -6,7 +6,7 @@ import { openProject } from "../core/config/open.ts";
 import type { Project } from "../core/config/project.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import { attachScorer, closeScorer, type ScorerInUse } from "./scoring.ts";
-import type { ComputeSettings } from "./settings.ts";
+import { type ComputeSettings, dataMemory } from "./settings.ts";
 
 interface Entry {
   readonly project: Project;
@@ -107,7 +107,7 @@ export class Workspaces {
       }
       return this.current(root);
     }
-    const opening = open(root);
+    const opening = open(root, dataMemory(this.settings));
     this.entries.set(root, opening);
     try {
       const entry = await opening;
@@ -122,8 +122,8 @@ export class Workspaces {
   }
 }
 
-async function open(root: string): Promise<Entry> {
-  const project = await openProject(root);
+async function open(root: string, memoryLimit: number): Promise<Entry> {
+  const project = await openProject(root, { memoryLimit });
   return { project, stamp: await stampOf(project), scorer: undefined, users: 0, isStale: false };
 }
 

@@ -79,6 +79,19 @@ pq.write_table(
 pq.write_table(pa.table({"png": encoded, "label": [i % 2 for i in range(40)]}), OUT / "blobs.parquet")
 expected["pictures"] = base64.b64encode(pictures.tobytes()).decode()
 
+# As Hugging Face datasets stores labels: their names stand beside the schema.
+features = {
+    "label": {"names": ["cat", "dog", "owl"], "_type": "ClassLabel"},
+    "tags": {"feature": {"names": ["O", "B", "I"], "_type": "ClassLabel"}, "_type": "List"},
+    "text": {"dtype": "string", "_type": "Value"},
+}
+named = pa.table({"text": [f"t{i}" for i in range(6)], "label": [i % 2 for i in range(6)], "tags": [[i % 3, 0] for i in range(6)]})
+pq.write_table(named.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})}), OUT / "named.parquet")
+# Images that differ in a pixel alone, without a path: the same size in bytes.
+alike = [png(np.full((2, 2), value, np.uint8)) for value in (10, 20, 10)]
+assert len({len(data) for data in alike}) == 1
+pq.write_table(pa.table({"image": [{"bytes": data, "path": None} for data in alike], "label": [0, 1, 1]}), OUT / "alike.parquet")
+
 # NPZ ------------------------------------------------------------------------------------------------------
 
 x_train = rng.integers(0, 256, (9, 6, 5), np.uint8)

@@ -89,7 +89,7 @@ export function resolveLoss(config: Pick<Config, "loss" | "data">, model: Model)
   if (misplaced !== undefined && type !== "output") {
     throw new TracInError("config", misplaced.message, { file: "tracin.json" }, misplaced.remedy);
   }
-  const { masks = {}, ...settled } = ofModel;
+  const { masks = {}, meanOfLast, ...settled } = ofModel;
   const kept = ofModel.type === type ? settled : { classAxis: ofModel.classAxis };
   const settings: LossSettings = { ...kept, ...own };
   const known = <K extends Key>(key: K): LossSettings[K] | undefined =>
@@ -99,6 +99,7 @@ export function resolveLoss(config: Pick<Config, "loss" | "data">, model: Model)
   return defined({
     type,
     reduction: known("reduction") ?? "sum",
+    meanOfLast: ofModel.type === type && own.reduction === undefined ? meanOfLast : undefined,
     output,
     classAxis: known("classAxis"),
     ignoreIndex: keysOf[type].includes("ignoreIndex")
@@ -165,9 +166,10 @@ export function lossText(loss: LossSpec, reading: Reading): string {
       ? ` that count (label ${loss.ignoreIndex} and padding do not)`
       : "";
   const over = reading === "positions" ? `positions${counted}` : "outputs";
-  const { weights, posWeight, labelSmoothing, delta, mask } = loss;
+  const { weights, posWeight, labelSmoothing, delta, mask, meanOfLast } = loss;
   return [
     `${loss.type} of "${loss.output}", ${loss.reduction} over an example's ${over}`,
+    ...(meanOfLast === undefined ? [] : ["of means over the last axis"]),
     ...(mask === undefined ? [] : ["without what the model's mask leaves out"]),
     ...(loss.shift ? ["each position predicts the next one"] : []),
     ...(weights === undefined ? [] : [`class weights ${weights.join(", ")}`]),

@@ -20,6 +20,8 @@ export interface OpenOptions {
   readonly encoder?: EncoderState;
   /** Datasets to open besides the training data; all unless told. */
   readonly datasets?: readonly string[];
+  /** Bytes that readers of data may hold together, where they hold more than what they are asked for (Parquet). */
+  readonly memoryLimit?: number;
   /** Told configuration and model before checkpoints and data are read. */
   readonly onModel?: (config: Config, model: Model) => void;
 }
@@ -44,7 +46,7 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
       'Check "frozen" and "checkpoints".',
     );
   }
-  const datasets = await openDatasets(folder, config, options.datasets);
+  const datasets = await openDatasets(folder, config, options);
   try {
     return {
       root: folder,
@@ -77,13 +79,14 @@ async function openModel(root: string, file: string): Promise<Model> {
 async function openDatasets(
   root: string,
   config: Config,
-  names: readonly string[] | undefined,
+  { datasets: names, memoryLimit }: OpenOptions,
 ): Promise<ReadonlyMap<string, Dataset>> {
   const datasets = new Map<string, Dataset>();
+  const share = memoryLimit && memoryLimit / Object.keys(config.data).length;
   try {
     for (const [name, source] of Object.entries(config.data)) {
       if (names === undefined || name === "train" || names.includes(name)) {
-        datasets.set(name, await openDataset(name, source, root));
+        datasets.set(name, await openDataset(name, source, root, share));
       }
     }
     if (datasets.get("train")?.length === 0) {

@@ -36,6 +36,8 @@ export interface LossSpec {
   readonly type: LossName;
   /** Over one example's own outputs, or positions that count. */
   readonly reduction: "sum" | "mean";
+  /** With `sum`: of the means over the output's last axis, in a Keras model that was compiled so. */
+  readonly meanOfLast?: true;
   /** Model output that holds logits (cross-entropies), predictions, or the loss itself. */
   readonly output: string;
   /** Axis of the classes in it; negative from the end. Undefined: the axis that the targets lack. */

@@ -9,7 +9,7 @@ const batch = 4096;
  * Content hashes of the examples [start, end): 16 hexadecimal digits of SHA-256 over everything but the target, so that an
  * example is known again after it moved, was quoted differently, or got another label.
  *
- * Tables and manifests: the other fields (all fields where there is nothing else). Arrays: the other arrays. Image folders:
+ * Tables and manifests: the other fields (all fields where there is nothing else), images in them by their bytes. Arrays: the other arrays. Image folders:
  * name and size of the image, because its folder is its label.
  */
 export async function contentHashes(
@@ -44,7 +44,7 @@ export async function contentHashes(
     const rows = await dataset.cells(start, end);
     return rows.map((row) => digest(positions.map((position) => row[position] ?? "").join("\0")));
   }
-  const examples = await dataset.read(start, end);
+  const examples = await (dataset.contents?.(start, end) ?? dataset.read(start, end));
   return examples.map(({ fields }) =>
     digest(JSON.stringify(columns.map((column) => fields[column] ?? null))),
   );

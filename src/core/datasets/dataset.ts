@@ -78,6 +78,10 @@ export interface Dataset {
     start: number,
     end: number,
   ): Promise<{ shape: readonly number[]; data: Float32Array }>;
+  /** Names of a column's labels by their index, where the file says them. */
+  labelNames?(column: string): readonly string[] | undefined;
+  /** Fields of the examples [start, end) for telling them apart, where `read` shows less than they hold (images). */
+  contents?(start: number, end: number): Promise<readonly Example[]>;
   /** The example at a line of the data file (counted from 0) or for an image file; undefined when there is none. */
   at(place: { readonly line: number } | { readonly image: string }): number | undefined;
   close(): Promise<void>;

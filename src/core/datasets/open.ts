@@ -21,14 +21,16 @@ import { ParquetDataset } from "./readers/parquet/dataset.ts";
  *
  * @param name key of the entry: `train`, `test`, ...
  * @param root absolute folder that holds `tracin.json`; every path is relative to it and stays inside
+ * @param memoryLimit bytes that a reader may hold beyond what it is asked for
  * @throws TracInError kind `data` naming file and line for whatever cannot be read, or a missing column
  */
 export async function openDataset(
   name: string,
   source: SourceConfig,
   root: string,
+  memoryLimit?: number,
 ): Promise<Dataset> {
-  const dataset = await openSource(name, source, resolve(root));
+  const dataset = await openSource(name, source, resolve(root), memoryLimit);
   try {
     for (const column of dataset.target) {
       requireColumn(dataset, column);
@@ -40,7 +42,12 @@ export async function openDataset(
   }
 }
 
-async function openSource(name: string, source: SourceConfig, root: string): Promise<Dataset> {
+async function openSource(
+  name: string,
+  source: SourceConfig,
+  root: string,
+  memoryLimit: number | undefined,
+): Promise<Dataset> {
   if ("csv" in source) {
     const path = await resolveExisting(root, source.csv);
     return CsvDataset.open(name, path, targetColumns(source.target), source.delimiter);
@@ -53,13 +60,10 @@ async function openSource(name: string, source: SourceConfig, root: string): Pro
     );
   }
   if ("parquet" in source) {
-    return ParquetDataset.open(
-      name,
-      root,
-      sourceFiles(source),
-      targetColumns(source.target),
-      source.image,
-    );
+    return ParquetDataset.open(name, root, sourceFiles(source), targetColumns(source.target), {
+      image: source.image,
+      memoryLimit,
+    });
   }
   if ("npy" in source || "npz" in source || "idx" in source) {
     return ArraysDataset.open(name, await arrayFields(source, root), targetColumns(source.target));

@@ -28,6 +28,8 @@ export interface ModelLoss extends LossSettings {
    * for every loss of that output.
    */
   readonly masks?: Readonly<Record<string, string>>;
+  /** With `sum`: of the means over the last axis of the output, as Keras sums the losses of positions. */
+  readonly meanOfLast?: true;
 }
 
 /** An imported model: the inference graph of the network, without a loss. */

@@ -5,7 +5,7 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { SourceConfig } from "../../../src/core/config/config.ts";
 import { detectWorkspace } from "../../../src/core/config/detect.ts";
-import { hasLines } from "../../../src/core/datasets/content.ts";
+import { contentHashes, hasLines } from "../../../src/core/datasets/content.ts";
 import { fitEncoder } from "../../../src/core/datasets/fit.ts";
 import { decodePng } from "../../../src/core/datasets/images/png.ts";
 import { openDataset } from "../../../src/core/datasets/open.ts";
@@ -116,6 +116,47 @@ describe("Parquet", () => {
     expect(await previewExample(dataset, 3)).toMatchObject({ kind: "image", mime: "image/png" });
     const [row] = await dataset.read(3, 4);
     expect(row?.fields[column]).toEqual(name ?? expect.stringMatching(/^\d+ bytes$/));
+  });
+
+  it("images that differ in a pixel differ in content, whatever their label", async () => {
+    const dataset = await open({ parquet: "alike.parquet", target: "label" });
+    const [first, second, third] = await contentHashes(dataset, 0, 3);
+    expect(second).not.toBe(first);
+    expect(third).toBe(first);
+  });
+
+  it("has the names of labels that Hugging Face datasets writes", async () => {
+    const dataset = await open({ parquet: "named.parquet", target: "label" });
+    expect(dataset.labelNames?.("label")).toEqual(["cat", "dog", "owl"]);
+    expect(dataset.labelNames?.("tags")).toEqual(["O", "B", "I"]);
+    expect(dataset.labelNames?.("text")).toBeUndefined();
+    expect((await open({ parquet: "table.parquet" })).labelNames?.("label")).toBeUndefined();
+  });
+
+  it.each([
+    ["as many as the model's outputs", 3, ["cat", "dog", "owl"]],
+    ["another number of outputs: the numbers are the labels", 5, ["0", "1", "2", "3", "4"]],
+  ])("labels are named by the file: %s", async (_, outputs, labels) => {
+    const train = await open({ parquet: "named.parquet", target: "label" });
+    const encoder = await fitEncoder({
+      features: { x: { columns: ["label"] } },
+      loss: { type: "softmax-cross-entropy" },
+      output: ["batch", outputs],
+      inputs: [{ name: "x", dtype: "float32", shape: [1] }],
+      train,
+      root: goldens,
+    });
+    expect(
+      encoder.labels ?? Array.from({ length: outputs }, (_, i) => encoder.className(i)),
+    ).toEqual(labels);
+    const { targets } = await encoder.encode(train, 0, 3);
+    expect([...(targets?.data ?? [])].map(Number)).toEqual([0, 1, 0]);
+  });
+
+  it("reads within the memory that it may hold, but no less than 128 MiB", async () => {
+    const source = { parquet: ["part-0.parquet", "part-1.parquet"], target: "label" };
+    const dataset = await closing(openDataset("train", source, goldens, 1 << 20));
+    expect((await dataset.read(0, 25)).length).toBe(25);
   });
 
   it("refuses columns without images, other columns in a second file, and names that stand for other files", async () => {

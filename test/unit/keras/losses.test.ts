@@ -1,6 +1,7 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import type { Config } from "../../../src/core/config/config.ts";
 import { resolveLoss } from "../../../src/core/config/loss.ts";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
 import type { Json, JsonObject } from "../../../src/core/formats/json.ts";
@@ -144,14 +145,14 @@ describe("the mask of an output", () => {
     expect(wrong).toThrow(expect.objectContaining({ remedy: "Its outputs are: y." }));
   });
 
-  test("leaves a compiled sum of means unnamed", () => {
+  test("knows a compiled sum of means, which another reduction replaces", () => {
     const summed = {
       loss: { class_name: "MeanSquaredError", config: { name: "mse", reduction: "sum" } },
     };
-    const { loss } = importKeras(
-      { model: config, compiled: summed, version: "3.0" },
-      "model.keras",
-    );
-    expect(loss).toEqual({ classAxis: -1, masks: { y: "y/mask", "y/logits": "y/mask" } });
+    const model = importKeras({ model: config, compiled: summed, version: "3.0" }, "model.keras");
+    const resolved = (loss?: Config["loss"]) => resolveLoss({ data: {}, loss }, model);
+    expect(resolved()).toMatchObject({ type: "mse", reduction: "sum", meanOfLast: true });
+    expect(resolved({ reduction: "sum" })).not.toHaveProperty("meanOfLast");
+    expect(resolved("mae")).not.toHaveProperty("meanOfLast");
   });
 });

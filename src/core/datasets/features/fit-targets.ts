@@ -6,7 +6,7 @@ import type { Dataset } from "../dataset.ts";
 import { Batch } from "./batch.ts";
 import type { Fit } from "./feature.ts";
 import { fitPositions } from "./fit-positions.ts";
-import { distinct, sortNames } from "./names.ts";
+import { distinct, isIndex, sortNames } from "./names.ts";
 import {
   addLabel,
   checkOutputs,
@@ -74,6 +74,17 @@ export async function fitTargets(
   }
 }
 
+/**
+ * Names that the file of the training data has for the indices in its target. Names that are other numbers than their indices would be taken for
+ * these, and a model with another number of classes was trained on others.
+ */
+function fileLabels(train: Dataset, outputs: number | undefined): readonly string[] | undefined {
+  const names = train.labelNames?.(onlyTarget(train)) ?? [];
+  const isClear = names.every((name, index) => !isIndex(name) || name === String(index));
+  const fits = outputs === undefined || outputs === names.length;
+  return names.length > 0 && isClear && distinct(names) && fits ? names : undefined;
+}
+
 /** Where the model computes its loss, the input that takes the target tells what it is. */
 function familyOf({ loss, features, inputs }: TargetOptions): TargetFamily {
   switch (loss.type) {
@@ -114,14 +125,14 @@ function fitInput(
 
 async function fitClass(train: Dataset, options: TargetOptions): Promise<Fit<TargetState>> {
   const outputs = classesOf(options.loss, options.output, []);
-  const given = options.labels;
   if (train.target.length > 1 || (await isOneHot(train))) {
     const numbered = async () =>
       Array.from({ length: (await firstNumbers(train)).width }, (_, index) => String(index));
-    const labels = given ?? (train.target.length > 1 ? train.target : await numbered());
+    const labels = options.labels ?? (train.target.length > 1 ? train.target : await numbered());
     return { finish: () => ({ kind: "oneHot", labels: checkOutputs(train, labels, outputs) }) };
   }
   const column = onlyTarget(train);
+  const given = options.labels ?? fileLabels(train, outputs);
   const { ignoreIndex } = options.loss;
   const name = ignoreIndex === undefined ? undefined : String(ignoreIndex);
   const ignore = name === undefined ? {} : { ignore: name };

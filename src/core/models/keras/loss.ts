@@ -37,7 +37,7 @@ const classesLast = { classAxis: -1 } as const;
  * not that of the output's own logits (probabilities that no Softmax or Sigmoid ends with, one that was taken for
  * logits), what it is the cross-entropy of becomes an output of its own, `NAME/logits`.
  *
- * Averages over the last axis and over positions are a `mean` over the outputs of one example. With several outputs that have a
+ * Averages over the last axis and over positions are a `mean` over the outputs of one example; their sum over positions is a `sum` with `meanOfLast`. With several outputs that have a
  * loss each, none of them is the loss of the training: nothing is said.
  */
 export function compiledLoss(
@@ -60,15 +60,12 @@ export function compiledLoss(
     // Keras 3 does not save it.
     return classesLast;
   }
-  if (isSum && type !== "softmax-cross-entropy" && outputs.get(output)?.mask !== undefined) {
-    // A sum over as many positions as each example has, of means over the last axis: neither a sum nor a mean of outputs.
-    return classesLast;
-  }
   const axis = numberAt(settings, "axis");
   return {
     type,
     output: logitsOf(builder, outputs, output, own),
-    reduction: isSum && type === "softmax-cross-entropy" ? "sum" : "mean",
+    reduction: isSum ? "sum" : "mean",
+    ...(isSum && type !== "softmax-cross-entropy" ? { meanOfLast: true } : {}),
     ...(type === "softmax-cross-entropy" ? { classAxis: axis ?? -1 } : classesLast),
     ...(smoothing > 0 ? { labelSmoothing: smoothing } : {}),
     ...(ignored === undefined ? {} : { ignoreIndex: ignored }),

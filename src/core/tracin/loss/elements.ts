@@ -57,7 +57,7 @@ export function allOf(
 
 /** Loss and gradient of the sum or mean over an example's outputs that count. */
 export function reduceOutputs(
-  { builder, loss, batch, target }: LossSource,
+  { builder, loss, shape, batch, target }: LossSource,
   parts: {
     readonly total: string;
     /** [batch, outputs] */
@@ -68,7 +68,10 @@ export function reduceOutputs(
 ): { readonly loss: string; readonly gradient: string } {
   const { total, gradient, mask, outputs } = parts;
   if (loss.reduction === "sum") {
-    return { loss: total, gradient };
+    const share = loss.meanOfLast === undefined ? 1 : 1 / (shape.at(-1) ?? 1);
+    return share === 1
+      ? { loss: total, gradient }
+      : { loss: scaled(builder, total, share), gradient: scaled(builder, gradient, share) };
   }
   if (mask === undefined || (!target.masked && loss.mask === undefined)) {
     return {

@@ -13,6 +13,11 @@ const imageBlock = 32;
 /** Encoded size of the largest image that is read, and of a block of them. */
 const maxImageBytes = 64 << 20;
 
+export interface ParquetOptions {
+  readonly image?: string | undefined;
+  readonly memoryLimit?: number | undefined;
+}
+
 interface ImageColumn {
   readonly name: string;
   readonly form: ImageForm;
@@ -43,7 +48,7 @@ export class ParquetDataset implements Dataset {
   }
 
   /**
-   * @param image column that holds image files; found by itself unless told
+   * @param options `image`: column that holds image files; found by itself unless told. `memoryLimit`: bytes for all files together
    * @throws kind `data` for damaged files, files whose columns differ, and a column that holds no images
    */
   static async open(
@@ -51,12 +56,17 @@ export class ParquetDataset implements Dataset {
     root: string,
     paths: readonly string[],
     target: readonly string[],
-    image?: string,
+    { image, memoryLimit }: ParquetOptions = {},
   ): Promise<ParquetDataset> {
     const files: ParquetFile[] = [];
     try {
       for (const path of paths) {
-        files.push(await ParquetFile.open(await resolveExisting(root, path)));
+        files.push(
+          await ParquetFile.open(
+            await resolveExisting(root, path),
+            memoryLimit && memoryLimit / paths.length,
+          ),
+        );
       }
       const starts: number[] = [];
       let length = 0;
@@ -102,6 +112,19 @@ export class ParquetDataset implements Dataset {
     return undefined;
   }
 
+  labelNames(column: string): readonly string[] | undefined {
+    return this.files[0]?.labelNames.get(column);
+  }
+
+  async contents(start: number, end: number): Promise<readonly Example[]> {
+    const { image } = this;
+    const expressions = this.columns.map((name) => {
+      const column = identifier(name);
+      return name === image?.name ? `sha256(${bytesOf(image)})` : column;
+    });
+    return this.examples(expressions, start, end);
+  }
+
   async read(start: number, end: number): Promise<readonly Example[]> {
     const expressions = this.columns.map((name) => {
       const column = identifier(name);
@@ -109,11 +132,19 @@ export class ParquetDataset implements Dataset {
         return column;
       }
       // Of an image the table shows its name, or its size.
-      const bytes = this.image.form === "struct" ? `${column}.bytes` : column;
+      const bytes = bytesOf(this.image);
       const size = `octet_length(${bytes}) || ' bytes'`;
       const hasPath = this.image.form === "struct" && this.hasPath(name);
       return hasPath ? `coalesce(${column}.path, ${size})` : size;
     });
+    return this.examples(expressions, start, end);
+  }
+
+  private async examples(
+    expressions: readonly string[],
+    start: number,
+    end: number,
+  ): Promise<readonly Example[]> {
     const rows = await this.rows(expressions, start, end);
     return rows.map(({ module, values }, offset) => {
       const fields: Record<string, FieldValue> = Object.create(null);
@@ -147,8 +178,7 @@ export class ParquetDataset implements Dataset {
   }
 
   private async readImages(image: ImageColumn, first: number): Promise<readonly Uint8Array[]> {
-    const column = identifier(image.name);
-    const bytes = image.form === "struct" ? `${column}.bytes` : column;
+    const bytes = bytesOf(image);
     const end = Math.min(this.length, first + imageBlock);
     const limited = `CASE WHEN octet_length(${bytes}) <= ${maxImageBytes} THEN ${bytes} END`;
     const rows = await this.rows([limited], first, end);
@@ -204,8 +234,7 @@ async function findImage(
     if (form === undefined || (named !== undefined && name !== named)) {
       continue;
     }
-    const column = identifier(name);
-    const bytes = form === "struct" ? `${column}.bytes` : column;
+    const bytes = bytesOf({ name, form });
     const [row] = await file.rows([`${bytes}[1:8]`], 0, Math.min(1, file.length));
     const value = row?.[0];
     const isImage =
@@ -228,6 +257,11 @@ function checkColumns(first: ParquetFile, file: ParquetFile): void {
       "All Parquet files of a dataset have the same columns and types.",
     );
   }
+}
+
+/** The encoded bytes of an image column as SQL. */
+function bytesOf({ name, form }: ImageColumn): string {
+  return form === "struct" ? `${identifier(name)}.bytes` : identifier(name);
 }
 
 /** A column name as SQL. */

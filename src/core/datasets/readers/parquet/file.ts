@@ -1,10 +1,11 @@
 import type { DuckDBType, DuckDBValue } from "@duckdb/node-api";
 import { TracInError } from "../../../errors.ts";
 import type { InsidePath } from "../../../paths.ts";
-import { Database, quote } from "../../../store/duckdb.ts";
+import { Database, type DuckDb, quote } from "../../../store/duckdb.ts";
 
-/** Bytes that DuckDB may hold for one file: a few decompressed pages of each column. */
-const memoryLimit = 512 << 20;
+/** Bytes that DuckDB may hold for one file, a few decompressed pages of each column: at most, and at least. */
+const mostMemory = 512 << 20;
+const leastMemory = 128 << 20;
 
 export interface ParquetColumn {
   readonly name: string;
@@ -26,10 +27,20 @@ export class ParquetFile {
     /** Rows that its footer promises. */
     readonly length: number,
     readonly columns: readonly ParquetColumn[],
+    /** Names of labels by column, as Hugging Face datasets writes them beside the schema. */
+    readonly labelNames: ReadonlyMap<string, readonly string[]>,
+    private readonly memory: number,
   ) {}
 
-  /** Reads the footer. Throws kind `data` when the file is no Parquet file, damaged or encrypted. */
-  static async open({ absolute, relative }: InsidePath): Promise<ParquetFile> {
+  /**
+   * Reads the footer. Throws kind `data` when the file is no Parquet file, damaged or encrypted.
+   * @param memoryLimit bytes that it may hold; at least 128 MiB, without which a common row group does not fit
+   */
+  static async open(
+    { absolute, relative }: InsidePath,
+    memoryLimit = mostMemory,
+  ): Promise<ParquetFile> {
+    const memory = Math.min(mostMemory, Math.max(leastMemory, memoryLimit));
     if (/[*?[\]]/.test(absolute)) {
       throw new TracInError(
         "data",
@@ -38,7 +49,7 @@ export class ParquetFile {
         "Rename the file or its folder.",
       );
     }
-    const database = await Database.open({ files: [absolute], memoryLimit });
+    const database = await Database.open({ files: [absolute], memoryLimit: memory });
     const from = `read_parquet(${quote(absolute)}, file_row_number = true, hive_partitioning = false)`;
     try {
       const shape = await database.connection.runAndReadAll(`SELECT * FROM ${from} LIMIT 0`);
@@ -52,10 +63,14 @@ export class ParquetFile {
       if (!Number.isSafeInteger(length) || length < 0) {
         throw new Error(`it claims ${length} rows`);
       }
-      return new ParquetFile(relative, database, from, length, columns);
+      const notes = await database.connection.runAndReadAll(
+        `SELECT value FROM parquet_kv_metadata(${quote(absolute)}) WHERE key = 'huggingface'::BLOB`,
+      );
+      const names = readLabelNames(database.module, notes.getRows()[0]?.[0]);
+      return new ParquetFile(relative, database, from, length, columns, names, memory);
     } catch (error) {
       database.close();
-      throw damaged(relative, error);
+      throw damaged(relative, error, memory);
     }
   }
 
@@ -92,12 +107,13 @@ export class ParquetFile {
     try {
       rows = (await this.database.connection.runAndReadAll(sql)).getRows();
     } catch (error) {
-      throw damaged(this.file, error, start);
+      throw damaged(this.file, error, this.memory, start);
     }
     if (rows.length !== end - start || rows.some(([row], at) => Number(row) !== start + at)) {
       throw damaged(
         this.file,
         new Error(`it gives ${rows.length} of the ${end - start} rows that it promises`),
+        this.memory,
         start,
       );
     }
@@ -107,7 +123,40 @@ export class ParquetFile {
 
 const rowNumber = "file_row_number";
 
-function damaged(file: string, error: unknown, row?: number): TracInError {
+/** `info.features` of Hugging Face datasets: columns of the type ClassLabel, alone or in a list, have names. Damage says nothing. */
+function readLabelNames(
+  module: DuckDb,
+  value: DuckDBValue | undefined,
+): ReadonlyMap<string, readonly string[]> {
+  const names = new Map<string, readonly string[]>();
+  let notes: unknown;
+  try {
+    notes =
+      value instanceof module.DuckDBBlobValue
+        ? JSON.parse(new TextDecoder().decode(value.bytes))
+        : undefined;
+  } catch {
+    return names;
+  }
+  const at = (value: unknown, key: string): unknown =>
+    typeof value === "object" && value !== null && Object.hasOwn(value, key)
+      ? (value as Readonly<Record<string, unknown>>)[key]
+      : undefined;
+  const features = at(at(notes, "info"), "features");
+  for (const column of Object.keys(Object(features))) {
+    const feature = at(features, column);
+    const label = [feature, at(feature, "feature")].find(
+      (each) => at(each, "_type") === "ClassLabel",
+    );
+    const listed = at(label, "names");
+    if (Array.isArray(listed) && listed.every((name): name is string => typeof name === "string")) {
+      names.set(column, listed);
+    }
+  }
+  return names;
+}
+
+function damaged(file: string, error: unknown, memory: number, row?: number): TracInError {
   if (error instanceof TracInError) {
     return error;
   }
@@ -116,10 +165,12 @@ function damaged(file: string, error: unknown, row?: number): TracInError {
   return new TracInError(
     "data",
     isMemory
-      ? "The rows of the Parquet file take more than 512 MiB at once."
+      ? `The rows of the Parquet file take more than ${Math.floor(memory / 2 ** 20)} MiB at once.`
       : `The Parquet file cannot be read: ${reason.slice(0, 300)}.`,
     { file, ...(row === undefined ? {} : { row }) },
-    isMemory ? "Write it again with smaller row groups." : "Copy it again, or write it anew.",
+    isMemory
+      ? "Write it again with smaller row groups, or raise the memory limit (tracin.memoryLimit, --memory-limit)."
+      : "Copy it again, or write it anew.",
     { cause: error },
   );
 }
