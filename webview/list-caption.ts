@@ -11,11 +11,13 @@ export function suspectsCaption(options: {
   readonly run: RunSummary;
   readonly order: SuspectOrder;
   readonly reviews: ReviewIndex;
+  /** Rows that are selected together. */
+  readonly selected: number;
   /** What came of the last action. */
   readonly said: string;
   readonly onOrder: (order: SuspectOrder) => void;
 }): TemplateResult {
-  const { run, order, reviews, said, onOrder } = options;
+  const { run, order, reviews, selected, said, onOrder } = options;
   const { list } = strings;
   const { orders } = run;
   const reason = noMarginReason(run);
@@ -38,6 +40,7 @@ export function suspectsCaption(options: {
     <tracin-review-bar
       .decided=${reviews.reviews.list.length}
       .total=${run.examples}
+      .selected=${selected}
       .undoable=${reviews.reviews.undoable}
       .said=${said}
     ></tracin-review-bar>

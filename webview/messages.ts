@@ -6,6 +6,7 @@ import type {
   FilterCheckRequest,
   Histogram,
   HistogramRequest,
+  ListRequest,
   Neighbours,
   RankedView,
   RowsReply,
@@ -13,7 +14,7 @@ import type {
 } from "../src/protocol/lists.ts";
 import type { PairReply, PairRequest } from "../src/protocol/pair.ts";
 import * as panel from "../src/protocol/panel.ts";
-import type { Decision, ReviewItem } from "../src/protocol/reviews.ts";
+import type { GivenDecision, ReviewItem, SuggestedItem } from "../src/protocol/reviews.ts";
 import type { ExplainedLabel } from "../src/protocol/runs.ts";
 import type {
   TestListRequest,
@@ -55,10 +56,13 @@ export function listenToView(listener: (view: RankedView) => void): void {
 /** Decides about training examples of a run; never rejects. */
 export async function decide(
   runId: string,
-  items: readonly Omit<ReviewItem, "dataset">[],
-  decision: Decision | { readonly kind: "pick" },
+  items: readonly Omit<SuggestedItem, "dataset">[],
+  decision: GivenDecision | { readonly kind: "pick" },
 ): Promise<
-  panel.PanelReply<{ readonly decision: Decision | undefined; readonly skipped: readonly string[] }>
+  panel.PanelReply<{
+    readonly decision: GivenDecision | undefined;
+    readonly skipped: readonly string[];
+  }>
 > {
   try {
     const request = { runId, items, decision };
@@ -66,6 +70,11 @@ export async function decide(
   } catch (error) {
     return { ok: false, message: messageOf(error), remedy: undefined };
   }
+}
+
+/** Lets the person decide about all examples of a list together; says what was done. Never rejects. */
+export function decideShown(list: Omit<ListRequest, "root">): Promise<panel.PanelReply<string>> {
+  return answered(messenger.sendRequest(panel.decideShown, HOST_EXTENSION, list));
 }
 
 /** Takes the latest decision back; never rejects. */

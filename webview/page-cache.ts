@@ -74,6 +74,25 @@ export class PageCache {
     this.#fetchWanted();
   }
 
+  /** Some rows of the list in their order, also those that are not in memory; what cannot be read is left out. */
+  async rowsAt(indices: Iterable<number>): Promise<readonly RankedRow[]> {
+    const { pageSize } = this.#options;
+    const fetched = new Map<number, readonly RankedRow[]>();
+    const rows: RankedRow[] = [];
+    for (const index of [...indices].sort((a, b) => a - b)) {
+      const page = Math.floor(index / pageSize);
+      if (!this.#pages.has(page) && !fetched.has(page)) {
+        const reply = await this.fetch(page * pageSize, pageSize);
+        fetched.set(page, reply.ok ? reply.value.rows : []);
+      }
+      const row = this.row(index) ?? fetched.get(page)?.[index % pageSize];
+      if (row) {
+        rows.push(row);
+      }
+    }
+    return rows;
+  }
+
   /** Forgets the failure and asks again. */
   retry(): void {
     this.failure = undefined;

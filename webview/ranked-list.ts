@@ -4,6 +4,7 @@ import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
 import type { RankedRow, RankedView, RowSort, SuspectOrder } from "../src/protocol/lists.ts";
 import type { Reading } from "../src/protocol/runs.ts";
+import { tableText } from "./copy-rows.ts";
 import { formatCount } from "./format.ts";
 import { listHeader } from "./list-header.ts";
 import { isRoomy, layoutOf, listedRows } from "./list-model.ts";
@@ -14,6 +15,7 @@ import type { PageCache } from "./page-cache.ts";
 import { actionOfKey, noReviews, type ReviewAction, type ReviewIndex } from "./review.ts";
 import "./row.ts";
 import { RowElement, type RowLayout } from "./row.ts";
+import { noSelection, type RowSelection, selectRange, toggleRow } from "./row-selection.ts";
 import { RowWindow, type WindowedList } from "./row-window.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
@@ -54,8 +56,11 @@ export class RankedList extends LitElement implements WindowedList {
   @state() private layout: RowLayout = "compact";
   @state() private width = 0;
   @state() active = 0;
+  @state() private selection: RowSelection = noSelection;
   /** A row that takes the focus as soon as it stands in the page. */
   private focusNext = false;
+  /** The active row before the mouse was pressed. */
+  private activeBefore = 0;
   private ready = false;
   private readonly window = new RowWindow(this);
   private readonly resize = new ResizeObserver(() => {
@@ -79,6 +84,7 @@ export class RankedList extends LitElement implements WindowedList {
     if (changed.has("cache")) {
       this.ready = false;
       this.active = 0;
+      this.selection = noSelection;
       this.window.reset();
     }
     // Rows that change places lose the focus: it is given back after the update.
@@ -152,12 +158,15 @@ export class RankedList extends LitElement implements WindowedList {
       <div
         class="grid ${kind} ${this.rowView === "suspects" ? "suspects" : ""} ${roomy}"
         role="treegrid"
+        aria-multiselectable="true"
         aria-label=${strings.views[this.view]}
         aria-rowcount=${cache.total}
         .style=${`--rank-width: ${(digits * 0.64).toFixed(2)}em`}
         @keydown=${this.onKey}
         @click=${this.onClick}
         @focusin=${this.onFocus}
+        @mousedown=${this.onMouseDown}
+        @copy=${this.onCopy}
         @toggle-row=${this.onToggle}
         @row-resized=${() => this.requestUpdate()}
       >
@@ -206,7 +215,8 @@ export class RankedList extends LitElement implements WindowedList {
       ?data-expanded=${open}
       aria-rowindex=${index + 1}
       aria-expanded=${open}
-      aria-selected=${index === this.active}
+      aria-selected=${this.isSelected(index)}
+      ?data-selected=${this.selection.rows.has(index)}
       tabindex=${index === this.active ? 0 : -1}
       .style=${`transform: translateY(${this.window.topOf(item)}px)`}
       .runId=${this.runId}
@@ -226,8 +236,39 @@ export class RankedList extends LitElement implements WindowedList {
     ></tracin-row>`;
   }
 
+  private isSelected(index: number): boolean {
+    const { rows } = this.selection;
+    return rows.size === 0 ? index === this.active : rows.has(index);
+  }
+
+  /** How many rows the person has selected; 0 while only the active one is meant. */
+  get selectedCount(): number {
+    return this.selection.rows.size;
+  }
+
+  /** The rows that an action is about: those selected, else the active one. */
+  async chosenRows(): Promise<readonly RankedRow[]> {
+    const { rows } = this.selection;
+    return (await this.cache?.rowsAt(rows.size === 0 ? [this.active] : rows)) ?? [];
+  }
+
+  /** Takes the selection back. */
+  clearSelection(): void {
+    this.select(noSelection);
+  }
+
+  private select(selection: RowSelection): void {
+    this.selection = selection;
+    this.tell("selection-changed", selection.rows.size);
+  }
+
   private onKey(event: KeyboardEvent): void {
     if (event.altKey || event.ctrlKey || event.metaKey) {
+      return;
+    }
+    if (event.key === "Escape" && this.selection.rows.size > 0) {
+      event.preventDefault();
+      this.clearSelection();
       return;
     }
     const height = (this.scroller?.clientHeight ?? 0) - this.coveredHeight;
@@ -235,6 +276,11 @@ export class RankedList extends LitElement implements WindowedList {
     const target = rowAfterKey(event.key, this.active, this.rowCount, page);
     if (target !== undefined) {
       event.preventDefault();
+      if (event.shiftKey) {
+        this.select(selectRange(this.selection, this.active, target));
+      } else if (this.selection.rows.size > 0) {
+        this.clearSelection();
+      }
       this.moveTo(target);
       return;
     }
@@ -260,11 +306,6 @@ export class RankedList extends LitElement implements WindowedList {
     }
   }
 
-  /** The row that keys and buttons are about. */
-  get activeRow(): RankedRow | undefined {
-    return this.cache?.row(this.active);
-  }
-
   /** Moves on: to the row below, or to the next one without a decision. Says whether there is one. */
   moveOn(to: "below" | "undecided"): boolean {
     const next =
@@ -284,6 +325,32 @@ export class RankedList extends LitElement implements WindowedList {
     this.requestUpdate();
   }
 
+  private onMouseDown(event: MouseEvent): void {
+    // The click makes its row the active one, and with Shift it would select the text between.
+    this.activeBefore = this.active;
+    if (event.shiftKey) {
+      event.preventDefault();
+    }
+  }
+
+  /** Ctrl+C, or Copy in the context menu: the chosen rows, unless a text is selected. */
+  private onCopy(event: ClipboardEvent): void {
+    if (getSelection()?.isCollapsed === false) {
+      return;
+    }
+    event.preventDefault();
+    const { rows } = this.selection;
+    const indices = rows.size === 0 ? [this.active] : [...rows].sort((a, b) => a - b);
+    const known = indices.map((index) => this.cache?.row(index));
+    if (known.every((row) => row !== undefined)) {
+      event.clipboardData?.setData("text/plain", tableText(known, this.rowView));
+    } else {
+      void this.chosenRows().then((all) =>
+        navigator.clipboard.writeText(tableText(all, this.rowView)),
+      );
+    }
+  }
+
   private onClick(event: MouseEvent): void {
     const path = event.composedPath();
     const row = path.find((node) => node instanceof RowElement);
@@ -294,6 +361,18 @@ export class RankedList extends LitElement implements WindowedList {
     );
     if (!row || onControl || getSelection()?.isCollapsed === false) {
       return;
+    }
+    const { index } = row;
+    if (event.shiftKey) {
+      this.select(selectRange(this.selection, this.activeBefore, index));
+      return;
+    }
+    if (event.ctrlKey || event.metaKey) {
+      this.select(toggleRow(this.selection, this.activeBefore, index));
+      return;
+    }
+    if (this.selection.rows.size > 0) {
+      this.clearSelection();
     }
     if (row.row) {
       reveal(row.row.place, "row");

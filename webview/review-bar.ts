@@ -4,7 +4,7 @@ import type { ReviewAction } from "./review.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 
-const actions = ["keep", "suggestion", "pick", "exclude", "undo", "next"] as const;
+const actions = ["keep", "suggestion", "pick", "exclude", "undo", "next", "all"] as const;
 
 /** Buttons for the active suspect, with their keys, and how far the review has come. */
 @customElement("tracin-review-bar")
@@ -12,6 +12,8 @@ export class ReviewBar extends LitElement {
   @property({ type: Number }) decided = 0;
   @property({ type: Number }) total = 0;
   @property({ type: Number }) undoable = 0;
+  /** Rows that are selected together; 0 for the active one alone. */
+  @property({ type: Number }) selected = 0;
   /** What was decided last, for screen readers. */
   @property() said = "";
 
@@ -25,6 +27,7 @@ export class ReviewBar extends LitElement {
             @click=${() => this.act({ kind })}
           >${review.actions[kind]} <kbd aria-hidden="true">${review.keys[kind]}</kbd></button>`,
         )}
+        ${this.selected > 0 ? html`<span class="selected">${review.selected(this.selected)}</span>` : null}
         <span class="progress muted">${review.progress(this.decided, this.total)}</span>
       </div>
       <div class="said muted small" role="status" aria-live="polite">${this.said}</div>`;

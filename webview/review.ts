@@ -2,18 +2,21 @@ import type { PanelReview, PanelReviews } from "../src/protocol/panel.ts";
 
 /** What a person can do with the active suspect. */
 export type ReviewAction =
-  | { readonly kind: "keep" | "suggestion" | "pick" | "exclude" | "undo" | "next" }
+  | { readonly kind: "keep" | "suggestion" | "pick" | "exclude" }
+  | { readonly kind: "undo" }
+  | { readonly kind: "next" }
+  | { readonly kind: "all" }
   | { readonly kind: "label"; readonly label: string };
 
-const keys: Readonly<Record<string, "keep" | "suggestion" | "pick" | "exclude" | "undo" | "next">> =
-  {
-    k: "keep",
-    r: "suggestion",
-    l: "pick",
-    x: "exclude",
-    u: "undo",
-    n: "next",
-  };
+const keys: Readonly<Record<string, Exclude<ReviewAction["kind"], "label">>> = {
+  k: "keep",
+  r: "suggestion",
+  l: "pick",
+  x: "exclude",
+  u: "undo",
+  n: "next",
+  a: "all",
+};
 
 /** What a key does: a letter, or the number of a label (1 for the first, 0 for the tenth). */
 export function actionOfKey(

@@ -27,6 +27,10 @@ export const rowStyles = css`
   :host([active]:focus) {
     background: var(--vscode-list-inactiveSelectionBackground);
   }
+  :host([data-selected]) {
+    background: var(--vscode-list-inactiveSelectionBackground);
+    box-shadow: inset 2px 0 0 var(--vscode-focusBorder);
+  }
   :host(:focus-visible) {
     outline: 1px solid var(--vscode-focusBorder);
     outline-offset: -1px;

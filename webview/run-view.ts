@@ -41,6 +41,7 @@ export class RunView extends LitElement {
   @state() private above = 0;
   @state() private revision = 0;
   @state() private said = "";
+  @state() private selected = 0;
   private readonly lists = new ListCaches(() => {
     this.revision++;
   });
@@ -145,6 +146,9 @@ export class RunView extends LitElement {
         @list-ready=${() => this.scrolling.goBack()}
         @sort-changed=${this.onSort}
         @review=${this.onReview}
+        @selection-changed=${(event: CustomEvent<number>) => {
+          this.selected = event.detail;
+        }}
       >
         ${this.renderTabs(run)}
       </div>
@@ -227,6 +231,7 @@ export class RunView extends LitElement {
           run,
           order: orderIn(run, order),
           reviews: this.reviews,
+          selected: this.selected,
           said: this.said,
           onOrder: (chosen) => this.change({ order: chosen }),
         })
@@ -288,7 +293,13 @@ export class RunView extends LitElement {
   private async review(action: ReviewAction): Promise<void> {
     const list = this.renderRoot.querySelector<RankedList>("tracin-ranked-list[view=suspects]");
     if (this.run) {
-      this.said = (await carryOut(action, list ?? undefined, this.run.id)) ?? this.said;
+      this.said =
+        (await carryOut(
+          action,
+          list ?? undefined,
+          this.run.id,
+          this.listOf(this.run.id, "suspects"),
+        )) ?? this.said;
     }
   }
 

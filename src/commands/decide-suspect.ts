@@ -1,5 +1,6 @@
 import { l10n, window } from "vscode";
 import type { Services } from "../project/services.ts";
+import { skipText } from "../project/skip-text.ts";
 import type { Decision, ReviewItem } from "../protocol/reviews.ts";
 
 /** Decides about a suspect, or takes the decision back: what quick fixes on data rows do. */
@@ -15,7 +16,11 @@ export async function decideSuspect(
   const [skipped] = await reviews.decide(root, [item], decision);
   if (skipped !== undefined) {
     void window.showInformationMessage(
-      l10n.t("Nothing was decided about the example {0}: {1}", skipped.index, skipped.reason),
+      l10n.t(
+        "Nothing was decided about the example {0}: {1}",
+        skipped.index,
+        skipText(skipped.reason),
+      ),
     );
   }
 }

@@ -16,11 +16,14 @@ import type { ComputeApi } from "../protocol/compute.ts";
 import type { Place } from "../protocol/examples.ts";
 import type {
   Decision,
+  GivenDecision,
   Review,
   ReviewItem,
   ReviewState,
   Reviews,
   ReviewsReply,
+  SkipReason,
+  SuggestedItem,
 } from "../protocol/reviews.ts";
 import { placeOf } from "./examples.ts";
 
@@ -56,7 +59,7 @@ export async function decide(
   const action = randomBytes(6).toString("hex");
   const time = new Date().toISOString();
   const lines: ReviewLine[] = [];
-  const skipped: (ReviewItem & { reason: string })[] = [];
+  const skipped: (ReviewItem & { reason: SkipReason })[] = [];
   await readExamples(project, items);
   const before =
     decision.kind === "undo"
@@ -66,8 +69,12 @@ export async function decide(
     const index = await find(project, item);
     const now = index === undefined ? undefined : await current(project, item.dataset, index);
     if (index === undefined || now === undefined) {
-      const reason = "It has changed since the run, or is no longer there.";
-      skipped.push({ ...item, reason });
+      skipped.push({ ...item, reason: "changed" });
+      continue;
+    }
+    const taken = decision.kind === "suggestion" ? suggestionOf(project, item) : decision;
+    if (taken === undefined) {
+      skipped.push({ ...item, reason: "noSuggestion" });
       continue;
     }
     if (before === undefined) {
@@ -81,9 +88,9 @@ export async function decide(
         ...(lineCount === 0 ? {} : { line: line + 1 }),
         ...(image === undefined ? {} : { image }),
         content: now.content,
-        decision: decision.kind === "undo" ? "keep" : decision.kind,
+        decision: taken.kind === "undo" ? "keep" : taken.kind,
         from: now.target,
-        ...(decision.kind === "relabel" ? { to: decision.to } : {}),
+        ...(taken.kind === "relabel" ? { to: taken.to } : {}),
       });
       continue;
     }
@@ -95,6 +102,16 @@ export async function decide(
   await appendReviews(project.root, lines);
   const reply = await describe(project, { ...log, lines: [...log.lines, ...lines] });
   return { ...reply, skipped };
+}
+
+/** The label that the model suggests, as a decision; undefined where it suggests none. */
+function suggestionOf(project: Project, { suggested }: SuggestedItem): Decision | undefined {
+  if (suggested === undefined) {
+    return undefined;
+  }
+  const decision: Decision = { kind: "relabel", to: suggested };
+  checkLabel(project, decision);
+  return decision;
 }
 
 /** Takes back the latest action as a whole. */
@@ -290,7 +307,7 @@ function knownOf(dataset: Dataset): Known {
   return known;
 }
 
-function checkLabel(project: Project, decision: Decision | { readonly kind: "undo" }): void {
+function checkLabel(project: Project, decision: GivenDecision | { readonly kind: "undo" }): void {
   if (decision.kind !== "relabel") {
     return;
   }

@@ -3,6 +3,7 @@ import { outputsText, positionsText } from "../core/store/readings.ts";
 import { queryCount, type RunQuery, readingOfRun } from "../core/store/record.ts";
 import type { ReadTexts } from "../core/store/run-texts.ts";
 import type { ListRequest, Mark, RankedRow, RowsReply, RowsRequest } from "../protocol/lists.ts";
+import type { SuggestedItem } from "../protocol/reviews.ts";
 import { toPlace } from "./summaries.ts";
 
 /** Readers that are kept open: a panel asks for page after page of the same run. */
@@ -106,6 +107,16 @@ function estimatedRows({ record }: RunReader): (example: number) => boolean {
   }
   const exact = new Set(record.index.exactRows);
   return (example) => !exact.has(example);
+}
+
+/** A row as a decision about it needs it. */
+export function suggestedItem({ index, content, suggested }: RunRow): SuggestedItem {
+  return {
+    dataset: "train",
+    index,
+    ...(content === undefined ? {} : { content }),
+    ...(suggested === undefined ? {} : { suggested: suggested.label }),
+  };
 }
 
 /** Marks of the first `limit` of each list of a run, and of its queries. */

@@ -26,7 +26,7 @@ import { type JobOptions, type Question, runJob, withMessage } from "./job.ts";
 import { rankNeighbours, showNeighbours } from "./neighbours.ts";
 import { pairOf } from "./pair.ts";
 import { decide, find, noteExcluded, reviewsOf, undoReview } from "./reviews.ts";
-import { marksOf, OpenRuns, pageOf, rankingOf } from "./runs.ts";
+import { marksOf, OpenRuns, pageOf, rankingOf, suggestedItem } from "./runs.ts";
 import type { ScorerInUse } from "./scoring.ts";
 import { type ComputeSettings, engineSetting } from "./settings.ts";
 import { Setup } from "./setup.ts";
@@ -185,6 +185,12 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     reviews: ({ root }) => workspaces.useProject(root, reviewsOf),
     decide: ({ root, ...params }) =>
       decisions.take(() => workspaces.useProject(root, (project) => decide(project, params))),
+    listed: async ({ root, runId, limit, ...list }, { signal }) => {
+      const { record, table } = await ranked(root, runId);
+      const ranking = rankingOf({ root, runId, ...list });
+      const page = await table.page(ranking, 0, limit, textsOf(workspaces, root, record), signal);
+      return { total: page.total, items: page.rows.map(suggestedItem) };
+    },
     neighbours: ({ root, example, limit }, { signal, report }) =>
       oneAtATime.take(() =>
         workspaces.useScorer(root, async (opened) => {

@@ -2,11 +2,12 @@ import { EventEmitter, Uri, window, workspace } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { ExampleRef } from "../protocol/examples.ts";
 import type {
-  Decision,
+  GivenDecision,
   Review,
   ReviewItem,
   Reviews as ReviewList,
   ReviewsReply,
+  SuggestedItem,
 } from "../protocol/reviews.ts";
 import type { Compute } from "./compute.ts";
 import { Owner } from "./disposable.ts";
@@ -93,8 +94,8 @@ export class Reviews extends Owner {
    */
   async decide(
     root: string,
-    items: readonly ReviewItem[],
-    decision: Decision | { readonly kind: "undo" },
+    items: readonly SuggestedItem[],
+    decision: GivenDecision | { readonly kind: "undo" },
   ): Promise<ReviewsReply["skipped"]> {
     const reply = await this.compute.request("decide", { root, items, decision });
     this.take(root, reply);

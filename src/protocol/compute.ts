@@ -11,6 +11,7 @@ import type {
   FilterCheckRequest,
   Histogram,
   HistogramRequest,
+  ListRequest,
   Mark,
   Neighbours,
   RowsReply,
@@ -21,10 +22,11 @@ import type { LayerEstimate, ProjectSummary, SetupProposal } from "./project.ts"
 import type {
   ApplyPlan,
   CleanedCopy,
-  Decision,
+  GivenDecision,
   ReviewItem,
   Reviews,
   ReviewsReply,
+  SuggestedItem,
 } from "./reviews.ts";
 import type { ExplainedLabel, RunSummary } from "./runs.ts";
 import type { TestListRequest, TestRowsReply, TestRowsRequest, TestSlice } from "./test-set.ts";
@@ -117,9 +119,14 @@ export interface ComputeApi {
   /** Takes one decision about some examples, or takes the one that stands back; undone together. */
   decide(params: {
     readonly root: string;
-    readonly items: readonly ReviewItem[];
-    readonly decision: Decision | { readonly kind: "undo" };
+    readonly items: readonly SuggestedItem[];
+    readonly decision: GivenDecision | { readonly kind: "undo" };
   }): ReviewsReply;
+  /** The first `limit` examples of a list, as decisions about them need them, and how many it has. */
+  listed(params: ListRequest & { readonly limit: number }): {
+    readonly total: number;
+    readonly items: readonly SuggestedItem[];
+  };
   /** Takes back the latest decision, of all examples that it was taken about. */
   undoReview(params: { readonly root: string }): ReviewsReply;
   /** How the open decisions would change the data. */

@@ -6,13 +6,14 @@ import type {
   FilterCheckRequest,
   Histogram,
   HistogramRequest,
+  ListRequest,
   Neighbours,
   RankedView,
   RowsReply,
   RowsRequest,
 } from "./lists.ts";
 import type { PairReply, PairRequest } from "./pair.ts";
-import type { Decision, Review, ReviewItem } from "./reviews.ts";
+import type { GivenDecision, Review, ReviewItem, SuggestedItem } from "./reviews.ts";
 import type { ExplainedLabel, RunSummary } from "./runs.ts";
 import type { TestListRequest, TestRowsReply, TestRowsRequest, TestSlice } from "./test-set.ts";
 
@@ -119,11 +120,18 @@ export const showView: NotificationType<{ readonly view: RankedView }> = { metho
 export const decide: RequestType<
   {
     readonly runId: string;
-    readonly items: readonly Omit<ReviewItem, "dataset">[];
-    readonly decision: Decision | { readonly kind: "pick" };
+    readonly items: readonly Omit<SuggestedItem, "dataset">[];
+    readonly decision: GivenDecision | { readonly kind: "pick" };
   },
-  PanelReply<{ readonly decision: Decision | undefined; readonly skipped: readonly string[] }>
+  PanelReply<{ readonly decision: GivenDecision | undefined; readonly skipped: readonly string[] }>
 > = { method: "decide" };
+/**
+ * Panel -> host: decide about all examples of a list that have no decision yet; the person chooses what, and sees how many
+ * they are. The answer says what was done.
+ */
+export const decideShown: RequestType<Omit<ListRequest, "root">, PanelReply<string>> = {
+  method: "decideShown",
+};
 /** Panel -> host: take the latest decision back. */
 export const undoReview: RequestType<void, PanelReply<void>> = { method: "undoReview" };
 /** Panel -> host: cancel what is being computed. */

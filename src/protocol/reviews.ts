@@ -8,10 +8,21 @@ export type Decision =
   | { readonly kind: "relabel"; readonly to: string }
   | { readonly kind: "exclude" };
 
+/** A decision as it is given: a label of one's own, or each example's own suggestion. */
+export type GivenDecision = Decision | { readonly kind: "suggestion" };
+
 /** An example to decide about; `content` as the row or mark has it, so that a row that has changed since is not mistaken for it. */
 export interface ReviewItem extends ExampleRef {
   readonly content?: string;
 }
+
+/** One with the label that the model suggests, if it does. */
+export interface SuggestedItem extends ReviewItem {
+  readonly suggested?: string;
+}
+
+/** Why an example was not decided about: it has changed since the run or is gone, or the model suggests no other label. */
+export type SkipReason = "changed" | "noSuggestion";
 
 /**
  * How a decision stands to the data as it is now: `open` waits to be applied, `done` has nothing to apply (kept) or is
@@ -43,7 +54,7 @@ export interface Reviews {
 
 /** What came of deciding: examples that were skipped, with the reason. */
 export interface ReviewsReply extends Reviews {
-  readonly skipped: readonly (ReviewItem & { readonly reason: string })[];
+  readonly skipped: readonly (ReviewItem & { readonly reason: SkipReason })[];
 }
 
 /** How the open decisions change the data; the editor does it, so that it can be undone. */

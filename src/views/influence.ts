@@ -16,6 +16,7 @@ import { Owner } from "../project/disposable.ts";
 import { showError } from "../project/messages.ts";
 import type { Reviews } from "../project/reviews.ts";
 import type { Session } from "../project/session.ts";
+import { skipText } from "../project/skip-text.ts";
 import { Superseding } from "../project/superseding.ts";
 import type { GivenExample } from "../protocol/examples.ts";
 import type { RankedView } from "../protocol/lists.ts";
@@ -23,6 +24,7 @@ import {
   cancel,
   checkFilter,
   decide,
+  decideShown,
   explainGiven,
   explainLabel,
   getHistogram,
@@ -37,6 +39,7 @@ import {
   undoReview,
 } from "../protocol/panel.ts";
 import type { Decision } from "../protocol/reviews.ts";
+import { decideShown as decideAboutShown } from "./decide-shown.ts";
 import { loadPanel } from "./panel-page.ts";
 import { Panels } from "./panels.ts";
 import { pickImage } from "./pick-image.ts";
@@ -227,8 +230,18 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
               items.map((item) => ({ ...item, dataset: "train" })),
               chosen,
             ));
-          return { decision: chosen, skipped: skipped?.map(({ reason }) => reason) ?? [] };
+          return {
+            decision: chosen,
+            skipped: skipped?.map(({ reason }) => skipText(reason)) ?? [],
+          };
         }),
+      ),
+    );
+    this.own(
+      messenger.onRequest(decideShown, (list) =>
+        reply(async () =>
+          decideAboutShown(this.compute, this.reviews, { ...list, root: rootOf(list.runId) }),
+        ),
       ),
     );
     this.own(

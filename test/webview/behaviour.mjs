@@ -157,6 +157,56 @@ const tests = {
     assert.equal(await progress.textContent(), "2 of 50 reviewed");
   },
 
+  "rows are selected with Shift and Ctrl, decided about together and copied": async (page) => {
+    await showRun(page, "digits", "suspects", { rows: 50 });
+    const selected = () => page.locator('tracin-row[aria-selected="true"]').count();
+    await rows(page).first().focus();
+    for (let press = 0; press < 2; press++) {
+      await page.keyboard.press("Shift+ArrowDown");
+      await page.waitForTimeout(60);
+    }
+    assert.equal(await selected(), 3);
+    const bar = page.locator("tracin-review-bar");
+    assert.equal(await bar.locator(".selected").textContent(), "3 selected");
+    await page.keyboard.press("k");
+    await page.waitForFunction(() => window.harness.sent.some((m) => m.method === "decide"));
+    assert.equal((await sent(page, "decide"))[0].params.items.length, 3);
+    assert.equal(await page.getByRole("status").last().textContent(), "3 rows: kept");
+    await page.keyboard.press("Escape");
+    assert.equal(await selected(), 1);
+    await rows(page)
+      .nth(4)
+      .click({ modifiers: ["Control"], position: { x: 5, y: 8 } });
+    assert.equal(await selected(), 2, "the active row and the clicked one");
+    assert.equal((await sent(page, "reveal")).length, 0, "a click that selects opens nothing");
+    const copied = await page
+      .locator("tracin-row")
+      .nth(4)
+      .evaluate((row) => {
+        const clipboardData = new DataTransfer();
+        const event = new ClipboardEvent("copy", { clipboardData, bubbles: true, composed: true });
+        row.dispatchEvent(event);
+        return clipboardData.getData("text/plain");
+      });
+    const [head, ...lines] = copied.replace(/\n$/, "").split("\n");
+    assert.match(
+      head,
+      /^rank\texample\ttarget\tpredicted\t.*margin\tcombined\tloss\tself_influence\tplace/,
+    );
+    assert.equal(lines.length, 2);
+    assert.ok(lines.every((line) => line.split("\t").length === head.split("\t").length));
+    await page.keyboard.press("r");
+    await page.waitForFunction(
+      () => window.harness.sent.filter((m) => m.method === "decide").length === 2,
+    );
+    const { decision, items } = (await sent(page, "decide"))[1].params;
+    assert.deepEqual(decision, { kind: "suggestion" });
+    assert.ok(items.every(({ suggested }) => suggested !== undefined));
+    await page.getByRole("button", { name: "All…" }).click();
+    await page.getByText("40 of 50 rows decided.").waitFor();
+    assert.equal((await sent(page, "decideShown"))[0].params.view, "suspects");
+  },
+
   "100,000 rows: few in the page, keys move through all, the focus stays": async (page) => {
     await showRun(page, "digits", "suspects", { rows: 100_000 });
     const grid = page.getByRole("treegrid");

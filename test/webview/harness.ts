@@ -4,7 +4,7 @@
  */
 
 import type { PanelReview, PanelState } from "../../src/protocol/panel.ts";
-import type { Decision } from "../../src/protocol/reviews.ts";
+import type { Decision, GivenDecision } from "../../src/protocol/reviews.ts";
 import type { TestSlice } from "../../src/protocol/test-set.ts";
 import {
   formOf,
@@ -79,15 +79,20 @@ function receive(message: Message): void {
     );
   } else if (message.method === "decide") {
     const { items, decision } = message.params as {
-      items: { index: number; content?: string }[];
-      decision: Decision;
+      items: { index: number; content?: string; suggested?: string }[];
+      decision: GivenDecision;
     };
-    for (const { index, content = "" } of items) {
+    for (const { index, content = "", suggested = "" } of items) {
+      const taken: Decision =
+        decision.kind === "suggestion" ? { kind: "relabel", to: suggested } : decision;
       reviews = [...reviews.filter((other) => other.index !== index)];
-      reviews.push({ index, content, decision, state: decision.kind === "keep" ? "done" : "open" });
+      const state = taken.kind === "keep" ? "done" : "open";
+      reviews.push({ index, content, decision: taken, state });
     }
     answer(message, { ok: true, value: { decision, skipped: [] } });
     publishReviews();
+  } else if (message.method === "decideShown") {
+    answer(message, { ok: true, value: "40 of 50 rows decided." });
   } else if (message.method === "explainGiven") {
     const { given } = message.params as { given: { row?: string } };
     answer(

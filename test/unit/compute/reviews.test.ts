@@ -64,9 +64,7 @@ it("keeps decisions at their examples when rows move, labels change and rows go"
       decision: { kind: "keep" },
     }),
   );
-  expect(reply.skipped.map(({ index, reason }) => [index, reason])).toEqual([
-    [3, "It has changed since the run, or is no longer there."],
-  ]);
+  expect(reply.skipped.map(({ index, reason }) => [index, reason])).toEqual([[3, "changed"]]);
   expect(await states()).toEqual(["9 keep done", "20 exclude done"]);
 });
 
@@ -86,6 +84,28 @@ it("undoes a bulk action as a whole, and one decision alone", async () => {
     expect(kinds(await undoReview(project))).toEqual(["1 keep"]);
     expect(kinds(await undoReview(project))).toEqual([]);
     expect(kinds(await undoReview(project))).toEqual([]);
+  });
+});
+
+it("relabels each example to its own suggestion, in one action", async () => {
+  await withProject(root, async (project) => {
+    const reply = await decide(project, {
+      items: [
+        { ...item(1), suggested: "virginica" },
+        { ...item(60), suggested: "versicolor" },
+        item(3),
+      ],
+      decision: { kind: "suggestion" },
+    });
+    expect(reply.reviews.map(({ index, decision }) => [index, decision])).toEqual([
+      [1, { kind: "relabel", to: "virginica" }],
+      [60, { kind: "relabel", to: "versicolor" }],
+    ]);
+    expect(reply.skipped.map(({ index, reason }) => [index, reason])).toEqual([
+      [3, "noSuggestion"],
+    ]);
+    expect(reply.undoable).toBe(2);
+    expect((await undoReview(project)).reviews).toEqual([]);
   });
 });
 
