@@ -23,7 +23,8 @@ Made by the parity suite (`npm run test:parity -- --update-compatibility`), whic
 model is trained or made by the tool in question and scored by the command line.
 
 A number is a bound on the largest difference of scores and self-influence from the framework's own gradients, computed one example at a time, relative
-to the largest score of each query. An empty cell was not tried. What is refused is listed with the message.
+to the largest score of each query. An empty cell was not tried. What is refused is listed with the message. [Operators](operators.md) lists
+what happens to each operator of the ONNX standard.
 """
 
 
