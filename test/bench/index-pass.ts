@@ -28,7 +28,7 @@ const width = 2048;
 const blockRows = 2048;
 /** Bytes of a read of the plain reading: as many as a slice of the pass has. */
 const readBytes = 2 * 2 ** 20;
-const rounds = 3;
+const rounds = 8;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({

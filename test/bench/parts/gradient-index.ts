@@ -78,7 +78,7 @@ function table(rows: number, all: readonly PassRow[]): string {
       `| ${queries} | ${speed(memory)} | ${speed(product)} | ${((100 * product) / memory).toFixed(0)}% | ${speed(stream)} | ${speed(read)} | ${(stream / read).toFixed(2)} | ${(peak / 1e6).toFixed(0)} |`,
   );
   return [
-    `${rows.toLocaleString("en")} examples x ${width.toLocaleString("en")} numbers in float32 (${gigabytes.toFixed(1)} GB), one checkpoint; the best of three passes in a process that runs.`,
+    `${rows.toLocaleString("en")} examples x ${width.toLocaleString("en")} numbers in float32 (${gigabytes.toFixed(1)} GB), one checkpoint; the best of eight passes in a process that runs.`,
     "",
     "| queries | in memory | plain product | share | from files | plain read | times | MB |",
     "|---:|---:|---:|---:|---:|---:|---:|---:|",
