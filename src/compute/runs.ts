@@ -64,7 +64,7 @@ export function rankingOf({ view, query, order, filter, sort }: ListRequest): Ra
 export async function pageOf(
   reader: RunReader,
   request: RowsRequest,
-  preview: (index: number) => Promise<RankedRow["preview"]>,
+  previewsOf: (examples: readonly number[]) => Promise<readonly RankedRow["preview"][]>,
   texts: ReadTexts,
   signal?: AbortSignal,
 ): Promise<RowsReply> {
@@ -73,29 +73,28 @@ export async function pageOf(
   const limit = Math.min(request.limit, largestPage);
   const isEstimated = estimatedRows(reader);
   const page = await table.page(rankingOf(request), offset, limit, texts, signal);
+  const previews = await previewsOf(page.rows.map(({ index }) => index));
   return {
     total: page.total,
     scale: page.scale,
-    rows: await Promise.all(
-      page.rows.map(
-        async (row, position): Promise<RankedRow> => ({
-          rank: offset + position + 1,
-          index: row.index,
-          ...(row.content === undefined ? {} : { content: row.content }),
-          place: toPlace(row),
-          preview: await preview(row.index),
-          target: row.target,
-          predicted: row.predicted,
-          score: row.score,
-          ...(isEstimated(row.index) ? { estimated: true as const } : {}),
-          parts: row.parts,
-          selfInfluence: row.selfInfluence,
-          loss: row.loss,
-          margin: row.margin,
-          combined: row.combined,
-          suggested: row.suggested,
-        }),
-      ),
+    rows: page.rows.map(
+      (row, position): RankedRow => ({
+        rank: offset + position + 1,
+        index: row.index,
+        ...(row.content === undefined ? {} : { content: row.content }),
+        place: toPlace(row),
+        preview: previews[position] ?? { kind: "text", text: "" },
+        target: row.target,
+        predicted: row.predicted,
+        score: row.score,
+        ...(isEstimated(row.index) ? { estimated: true as const } : {}),
+        parts: row.parts,
+        selfInfluence: row.selfInfluence,
+        loss: row.loss,
+        margin: row.margin,
+        combined: row.combined,
+        suggested: row.suggested,
+      }),
     ),
   };
 }

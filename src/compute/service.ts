@@ -149,7 +149,7 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
       return pageOf(
         reader,
         request,
-        (index) => previewTraining(workspaces, request.root, reader.record, index),
+        (examples) => previewTraining(workspaces, request.root, reader.record, examples),
         textsOf(workspaces, request.root, reader.record),
         signal,
       );
@@ -269,21 +269,23 @@ function locate(project: Project, file: string, line: number | undefined): Examp
   return null;
 }
 
-/** A training example of a run; when the data has changed since, only that it cannot be shown. */
+/** Training examples of a run; when the data has changed since, only that they cannot be shown. */
 async function previewTraining(
   workspaces: Workspaces,
   root: string,
   record: RunRecord,
-  index: number,
-): Promise<Preview> {
+  examples: readonly number[],
+): Promise<readonly Preview[]> {
+  const instead = (text: string) => examples.map((): Preview => ({ kind: "text", text }));
   try {
+    // One use for all of them: each looks whether any file of the project has changed.
     return await workspaces.useProject(root, async (project) =>
       datasetOf(project, "train").length === record.examples
-        ? previewOf(project, "train", index)
-        : { kind: "text", text: "The training data has changed since." },
+        ? Promise.all(examples.map((index) => previewOf(project, "train", index)))
+        : instead("The training data has changed since."),
     );
   } catch (error) {
-    return { kind: "text", text: error instanceof Error ? error.message : String(error) };
+    return instead(error instanceof Error ? error.message : String(error));
   }
 }
 

@@ -2,6 +2,7 @@ import { cpus } from "node:os";
 import { parseArgs } from "node:util";
 import { writePart } from "./document.ts";
 import { listLatencies } from "./lists.ts";
+import { load } from "./machine.ts";
 
 /**
  * The bench of what a person waits for in the editor. `--write` puts its tables into docs/performance.md, `--rows` takes another
@@ -36,7 +37,7 @@ async function listsSection(): Promise<string> {
 function machine(): string {
   const [first] = cpus();
   const day = new Date().toLocaleDateString("en-GB", { dateStyle: "long" });
-  return `${day}: ${first?.model.trim() ?? "unknown processor"}, ${cpus().length} cores, Node ${process.versions.node}`;
+  return `${day}: ${first?.model.trim() ?? "unknown processor"}, ${cpus().length} cores, Node ${process.versions.node}; ${load()}`;
 }
 
 void main();

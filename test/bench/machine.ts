@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
-import { availableParallelism, cpus } from "node:os";
+import { availableParallelism, cpus, loadavg } from "node:os";
 
 const packages = ["torch", "captum", "dattri"];
 
@@ -23,6 +23,11 @@ export function provenance(peak: number, python: string | undefined): string {
     `matrix product on all cores: ${(peak / 1e9).toFixed(0)} billion multiply-adds per second`,
   ];
   return `*${date}: ${parts.join(", ")}.*`;
+}
+
+/** How busy the machine was, which tells how much of a time is waiting for others. */
+export function load(): string {
+  return `${(loadavg()[0] ?? 0).toFixed(1)} programs wanted a core in the last minute`;
 }
 
 function pythonVersions(python: string | undefined): string[] {

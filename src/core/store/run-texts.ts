@@ -4,7 +4,7 @@ import { type Database, storeError } from "./duckdb.ts";
 import type { RunRows } from "./run-rows.ts";
 
 /** Examples whose texts are read at a time. */
-const textBlock = 4096;
+const textBlock = 16_384;
 /** Rows of a chunk of DuckDB. */
 const chunkRows = 2048;
 

@@ -4,6 +4,7 @@ import path from "node:path";
 import type { Frame } from "playwright-core";
 import { afterAll, expect, it } from "vitest";
 import { writePart } from "../../bench/document.ts";
+import { load } from "../../bench/machine.ts";
 import { IRIS, writeManyFlowers } from "../support/large.ts";
 import { PanelList } from "../support/lists.ts";
 import { ROOT } from "../support/paths.ts";
@@ -23,7 +24,7 @@ afterAll(() => {
       "|---|---:|---:|",
       ...table.map((row) => `| ${row.join(" | ")} |`),
       "",
-      `*${day}: ${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, VS Code as code-server serves it, Chromium without a graphics card.*`,
+      `*${day}: ${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores, VS Code as code-server serves it, Chromium without a graphics card; ${load()}.*`,
     ].join("\n"),
   );
 });
@@ -141,7 +142,8 @@ async function memory(when: string): Promise<[string, string, string][]> {
     const bytes = await Promise.all(pids.map(residentMemory));
     return `${Math.round(bytes.reduce((sum, size) => sum + size, 0) / 1e6)} MB`;
   };
-  const panel = vscode.editor.page.frames().find((frame) => frame.name() === "active-frame");
+  const app = await vscode.editor.panel.locator("tracin-app").elementHandle();
+  const panel = await app?.ownerFrame();
   return [
     [`compute process ${when}`, await inMegabytes(await computeProcesses(home)), ""],
     [`extension hosts ${when}`, await inMegabytes(await extensionHosts(home)), ""],
