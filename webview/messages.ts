@@ -77,6 +77,11 @@ export function decideShown(list: Omit<ListRequest, "root">): Promise<panel.Pane
   return answered(messenger.sendRequest(panel.decideShown, HOST_EXTENSION, list));
 }
 
+/** Says which list is shown, so that it can be exported as it is. */
+export function tellShown(list: Omit<ListRequest, "root">): void {
+  messenger.sendNotification(panel.listShown, HOST_EXTENSION, list);
+}
+
 /** Takes the latest decision back; never rejects. */
 export async function undoReview(): Promise<panel.PanelReply<void>> {
   try {

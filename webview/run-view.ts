@@ -11,7 +11,7 @@ import { isEmpty } from "./filter-model.ts";
 import { chevron, chevronLeft } from "./icons.ts";
 import { ListCaches } from "./list-caches.ts";
 import { listCaption, suspectsCaption } from "./list-caption.ts";
-import { loadViewState, saveViewState } from "./messages.ts";
+import { loadViewState, saveViewState, tellShown } from "./messages.ts";
 import { baseName } from "./place.ts";
 import "./new-example.ts";
 import "./query-card.ts";
@@ -41,6 +41,8 @@ export class RunView extends LitElement {
   @state() private above = 0;
   @state() private revision = 0;
   @state() private said = "";
+  /** The list that the host was told of last, as text. */
+  private told = "";
   @state() private selected = 0;
   private readonly lists = new ListCaches(() => {
     this.revision++;
@@ -81,10 +83,20 @@ export class RunView extends LitElement {
   }
 
   protected override updated(): void {
+    this.tellShown();
     this.resize.observe(this);
     const above = this.renderRoot.querySelector(".above");
     if (above) {
       this.resize.observe(above);
+    }
+  }
+
+  private tellShown(): void {
+    const list = this.run && this.listOf(this.run.id, this.shown.view);
+    const text = JSON.stringify(list);
+    if (list && text !== this.told) {
+      this.told = text;
+      tellShown(list);
     }
   }
 

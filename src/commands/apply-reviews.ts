@@ -72,38 +72,3 @@ export async function writeCleanedCopy(services: Services): Promise<void> {
     refused.length > 0 ? l10n.t("{0} decisions do not fit any more.", refused.length) : "";
   void window.showInformationMessage(`${what} ${skipped}`.trim());
 }
-
-/** **TracIn: Export Results**: a ranked list of the shown run as CSV, JSONL or Parquet. */
-export async function exportResults(services: Services): Promise<void> {
-  const { session, compute } = services;
-  const { run: ref, state } = session;
-  if (ref === undefined || state.kind !== "run") {
-    void window.showInformationMessage(l10n.t("Show a run first."));
-    return;
-  }
-  const views = state.run.kind === "suspects" ? [] : (["proponents", "opponents"] as const);
-  const lists = [...views, "suspects" as const];
-  const names = {
-    proponents: l10n.t("Proponents"),
-    opponents: l10n.t("Opponents"),
-    suspects: l10n.t("Suspects"),
-  };
-  const choice =
-    lists.length === 1
-      ? { view: "suspects" as const }
-      : await window.showQuickPick(
-          lists.map((view) => ({ label: names[view], view })),
-          { title: l10n.t("Export Results") },
-        );
-  const to =
-    choice &&
-    (await window.showSaveDialog({
-      defaultUri: Uri.joinPath(Uri.file(ref.root), `${choice.view}.csv`),
-      filters: { CSV: ["csv"], "JSON Lines": ["jsonl"], Parquet: ["parquet"] },
-      title: l10n.t("Export Results"),
-    }));
-  if (choice !== undefined && to !== undefined) {
-    await compute.request("exportRun", { ...ref, view: choice.view, query: 0, to: to.fsPath });
-    void window.showInformationMessage(l10n.t("The list was written to {0}.", to.fsPath));
-  }
-}

@@ -215,8 +215,16 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
       decisions.take(() => workspaces.useProject(root, (project) => noteExcluded(project, items))),
     writeCleaned: ({ root, dataset, to }) =>
       workspaces.useProject(root, (project) => writeCleaned(project, dataset, to)),
-    exportRun: async ({ root, runId, to, ...ranking }) =>
-      exportRanking(await runs.reader(root, runId), root, ranking, to),
+    exportRun: async ({ root, runId, to, ...list }, { signal }) => {
+      const reader = await runs.reader(root, runId);
+      const ranking = rankingOf({ root, runId, ...list });
+      const isWhole = ranking.filter === undefined && ranking.sort === undefined;
+      const texts = textsOf(workspaces, root, reader.record);
+      const members = isWhole
+        ? undefined
+        : await (await reader.ranked()).members(ranking, texts, signal);
+      await exportRanking(reader, root, ranking, to, members);
+    },
     undoReview: ({ root }) => decisions.take(() => workspaces.useProject(root, undoReview)),
     locate: ({ root, file, line }) =>
       workspaces.useProject(root, async (project) => locate(project, file, line)),

@@ -140,9 +140,9 @@ export interface ComputeApi {
     /** Absolute path. */
     readonly to: string;
   }): CleanedCopy;
-  /** Writes a ranked list of a run, whole. */
+  /** Writes a list of a run: whole, or as its filter and sort have it. */
   exportRun(
-    params: Omit<RowsRequest, "offset" | "limit"> & {
+    params: ListRequest & {
       /** Absolute path; its extension tells the format: csv, jsonl or parquet. */
       readonly to: string;
     },

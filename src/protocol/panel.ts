@@ -132,6 +132,8 @@ export const decide: RequestType<
 export const decideShown: RequestType<Omit<ListRequest, "root">, PanelReply<string>> = {
   method: "decideShown",
 };
+/** Panel -> host: the list that is shown now, with its filter and order; what is exported can be the same. */
+export const listShown: NotificationType<Omit<ListRequest, "root">> = { method: "listShown" };
 /** Panel -> host: take the latest decision back. */
 export const undoReview: RequestType<void, PanelReply<void>> = { method: "undoReview" };
 /** Panel -> host: cancel what is being computed. */

@@ -19,7 +19,7 @@ import type { Session } from "../project/session.ts";
 import { skipText } from "../project/skip-text.ts";
 import { Superseding } from "../project/superseding.ts";
 import type { GivenExample } from "../protocol/examples.ts";
-import type { RankedView } from "../protocol/lists.ts";
+import type { ListRequest, RankedView } from "../protocol/lists.ts";
 import {
   cancel,
   checkFilter,
@@ -31,6 +31,7 @@ import {
   getNeighbours,
   getPair,
   getRows,
+  listShown,
   type PanelCommand,
   reveal,
   reviewsChanged,
@@ -81,6 +82,7 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
     }),
   );
   private view: WebviewView | undefined;
+  private shown: Omit<ListRequest, "root"> | undefined;
   private tab: WebviewPanel | undefined;
 
   constructor(
@@ -127,6 +129,11 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
     const tab = window.createWebviewPanel(InfluenceView.editor, title, ViewColumn.Active);
     this.attach(tab);
     return tab;
+  }
+
+  /** The list that a panel has shown last of a run, with its filter and order. */
+  shownList(runId: string): Omit<ListRequest, "root"> | undefined {
+    return this.shown?.runId === runId ? this.shown : undefined;
   }
 
   /** Shows the panel without taking the focus where that is possible: where it is open, else in the side bar. */
@@ -243,6 +250,11 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
           decideAboutShown(this.compute, this.reviews, { ...list, root: rootOf(list.runId) }),
         ),
       ),
+    );
+    this.own(
+      messenger.onNotification(listShown, (list) => {
+        this.shown = list;
+      }),
     );
     this.own(
       messenger.onRequest(undoReview, () =>

@@ -456,3 +456,30 @@ it.each(["csv", "jsonl", "parquet"])("exports a whole ranked list as %s", async 
   database.close();
   expect((await readdir(root)).sort()).toEqual([".tracin", `list.${format}`]);
 });
+
+it("exports a list as it is narrowed and sorted", async () => {
+  const id = newRunId(new Date(), "export");
+  await writeRun(id, 5000, [[0, 5000]]);
+  const reader = await RunReader.open(root, id);
+  const to = join(root, "list.csv");
+  const ranking = {
+    view: "suspects",
+    query: 0,
+    filter: { text: "loss >= 3 and example >= 100" },
+    sort: { column: "self_influence", descending: true },
+  } as const;
+  const table = await reader.ranked();
+  const members = await table.members(ranking, async () => []);
+  await exportRanking(reader, root, ranking, to, members);
+  reader.close();
+  const database = await Database.open({ files: [to] });
+  const rows = await database.connection.runAndReadAll(
+    `SELECT rank::INTEGER, example::INTEGER, target FROM read_csv(${quote(to)})`,
+  );
+  database.close();
+  const wanted = Array.from({ length: 5000 }, (_, i) => i)
+    .filter((i) => i >= 100 && (loss(i, 0) + loss(i, 1)) / 2 >= 3)
+    .sort((a, b) => (b % 7) - (a % 7) || a - b);
+  expect(wanted.length).toBeGreaterThan(2048);
+  expect(rows.getRowsJS()).toEqual(wanted.map((i, at) => [at + 1, i, "cat"]));
+});
