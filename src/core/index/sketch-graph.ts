@@ -1,10 +1,8 @@
 import type { GraphBuilder } from "../graph/builder.ts";
 import { type Outer, positionsFirst, type Rows, type SiteFactors } from "../tracin/factors.ts";
-import { rowsGradient } from "../tracin/forms/rows.ts";
-import { tiedGradient } from "../tracin/forms/tied.ts";
 import type { Forward } from "../tracin/forward.ts";
-import { outerGradient } from "../tracin/gradients.ts";
 import { type GroupProjection, randomTensors, type SketchPlan } from "./sketch.ts";
+import { wholeGradient, zeroPadded } from "./whole-gradient.ts";
 
 /** The graph input with what a group's gradient is multiplied with: a scalar. */
 export function groupWeight(group: number): string {
@@ -52,10 +50,10 @@ function emitGroup(
   );
   switch (projection.kind) {
     case "whole":
-      return flatGradient(forward, factors, 0);
+      return wholeGradient(forward, factors);
     case "fold": {
       const { size, pad, offset } = projection;
-      const signed = builder.mul(flatGradient(forward, factors, pad), first);
+      const signed = builder.mul(wholeGradient(forward, factors, pad), first);
       const folds = Math.ceil((offset + size) / width);
       const all = zeroPadded(builder, signed, [offset, folds * width - offset - size]);
       return folds === 1
@@ -113,44 +111,4 @@ function projectedPairs(
     case "vector":
       return [];
   }
-}
-
-/** The gradient of each example, written out: [batch, elements], each row of a matrix followed by `pad` zeros. */
-function flatGradient(forward: Forward, factors: SiteFactors, pad: number): string {
-  const { builder, batch } = forward;
-  switch (factors.kind) {
-    case "vector":
-      return factors.value;
-    case "rows":
-      return builder.reshape(rowsGradient(builder, factors, batch, false), [batch, -1]);
-    case "tied":
-      return builder.reshape(tiedGradient(builder, factors, batch), [batch, -1]);
-    case "outer": {
-      const { u, delta } = factors;
-      if (pad === 0) {
-        return builder.reshape(outerGradient(builder, u, delta), [batch, -1]);
-      }
-      const wide = {
-        ...u,
-        layout: "PF",
-        features: u.features + pad,
-        value: zeroPadded(builder, positionsFirst(builder, u), [0, pad], 3),
-      } as const;
-      return builder.reshape(outerGradient(builder, wide, delta), [batch, -1]);
-    }
-  }
-}
-
-/** A value with zeros before and behind its last axis. */
-function zeroPadded(
-  builder: GraphBuilder,
-  value: string,
-  [before, behind]: readonly [number, number],
-  rank = 2,
-): string {
-  if (before === 0 && behind === 0) {
-    return value;
-  }
-  const none = Array.from({ length: rank - 1 }, () => 0);
-  return builder.op("Pad", [value, builder.ints([...none, before, ...none, behind])]);
 }

@@ -3,12 +3,10 @@ import type { Shape } from "../graph/tensor.ts";
 import type { FormChoice, QuestionSize } from "../tracin/cost.ts";
 import { chooseForms } from "../tracin/cost.ts";
 import { type Outer, positionsFirst, type Rows, type SiteFactors } from "../tracin/factors.ts";
-import { rowsGradient } from "../tracin/forms/rows.ts";
-import { tiedGradient } from "../tracin/forms/tied.ts";
 import { emitQuery, emitScores, type QueryPart, queryParts } from "../tracin/forms.ts";
 import type { Forward } from "../tracin/forward.ts";
-import { outerGradient } from "../tracin/gradients.ts";
 import { gradientSize } from "./sketch.ts";
+import { wholeGradient } from "./whole-gradient.ts";
 
 /** A tensor that is kept of each example: [...shape]. */
 export interface StoredTensor {
@@ -77,12 +75,13 @@ export function storedTensors(group: number, stored: StoredGroup): readonly Stor
 
 /** The values of a group's tensors, [batch, ...], in the order of {@link storedTensors}. */
 export function emitStored(
-  { builder, batch }: Forward,
+  forward: Forward,
   factors: SiteFactors,
   stored: StoredGroup,
 ): readonly string[] {
+  const { builder, batch } = forward;
   if (stored.kind === "vector") {
-    return [builder.reshape(flatGradient(builder, factors, batch), [batch, stored.size])];
+    return [wholeGradient(forward, factors)];
   }
   const ofOuter = ({ u, delta, groups }: Outer) =>
     [u, delta].map((factor) =>
@@ -106,19 +105,6 @@ export function emitStored(
   }
 }
 
-function flatGradient(builder: GraphBuilder, factors: SiteFactors, batch: number): string {
-  switch (factors.kind) {
-    case "vector":
-      return factors.value;
-    case "rows":
-      return rowsGradient(builder, factors, batch, false);
-    case "tied":
-      return tiedGradient(builder, factors, batch);
-    case "outer":
-      return outerGradient(builder, factors.u, factors.delta);
-  }
-}
-
 /** How products with a stored group are computed: from the factors alone, except for sums of queries. */
 export function storedForm(
   stored: StoredGroup,
@@ -129,18 +115,16 @@ export function storedForm(
 
 /** Appends the query's side of a group: its parts, [queries, ...] (one query for a sum of them). */
 export function emitStoredQuery(
-  { builder, batch }: Forward,
+  forward: Forward,
   group: number,
   factors: SiteFactors,
   stored: StoredGroup,
   aggregate: boolean,
 ): readonly { readonly part: QueryPart; readonly value: string }[] {
+  const { builder, batch } = forward;
   const own: SiteFactors =
     stored.kind === "vector"
-      ? {
-          ...stored,
-          value: builder.reshape(flatGradient(builder, factors, batch), [batch, stored.size]),
-        }
+      ? { ...stored, value: wholeGradient(forward, factors) }
       : positionsInFront(builder, factors);
   const form = storedForm(own, { queries: batch, aggregate });
   return emitQuery(builder, group, own, form, batch, aggregate);
