@@ -56,6 +56,7 @@ export class App extends LitElement {
           .run=${panel.run}
           .labels=${panel.labels}
           .form=${panel.form}
+          .scales=${panel.scales}
           .reviews=${this.reviews}
           .scroller=${this}
         ></tracin-run>`;

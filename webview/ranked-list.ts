@@ -5,6 +5,7 @@ import { repeat } from "lit/directives/repeat.js";
 import type { RankedRow, RankedView, RowSort, SuspectOrder } from "../src/protocol/lists.ts";
 import type { Reading } from "../src/protocol/runs.ts";
 import { tableText } from "./copy-rows.ts";
+import type { Comparison } from "./differences.ts";
 import { formatCount } from "./format.ts";
 import { listHeader } from "./list-header.ts";
 import { isRoomy, layoutOf, listedRows } from "./list-model.ts";
@@ -44,6 +45,8 @@ export class RankedList extends LitElement implements WindowedList {
   @property({ attribute: false }) checkpoints: readonly string[] = [];
   @property({ attribute: false }) expanded: ReadonlySet<number> = new Set();
 
+  /** What rows of a table are compared with. */
+  @property({ attribute: false }) comparison: Comparison | undefined;
   /** The run and query that scores are about, where they can be taken apart. */
   @property({ attribute: false }) about:
     | { readonly runId: string; readonly query: number }
@@ -233,6 +236,7 @@ export class RankedList extends LitElement implements WindowedList {
       .review=${this.view === "suspects" ? this.reviews.of(cache?.row(index)) : undefined}
       .checkpoints=${this.checkpoints}
       .scored=${this.about}
+      .comparison=${this.comparison}
     ></tracin-row>`;
   }
 

@@ -5,6 +5,7 @@ import type { PanelReview } from "../src/protocol/panel.ts";
 import type { Decision } from "../src/protocol/reviews.ts";
 import type { Reading } from "../src/protocol/runs.ts";
 import { checkpointLine, checkpointLineStyles, describeParts } from "./checkpoint-line.ts";
+import type { Comparison } from "./differences.ts";
 import { formatCount, formatNumber, formatProbability } from "./format.ts";
 import { chevron, warningIcon } from "./icons.ts";
 import { reveal } from "./messages.ts";
@@ -52,6 +53,8 @@ export class RowElement extends LitElement {
   /** What was decided about it. */
   @property({ attribute: false }) review: PanelReview | undefined;
   @property({ attribute: false }) checkpoints: readonly string[] = [];
+  /** What the fields of a row of a table are compared with. */
+  @property({ attribute: false }) comparison: Comparison | undefined;
   /** The run and query that the row's score is about; undefined where it has none that could be taken apart. */
   @property({ attribute: false }) scored:
     | { readonly runId: string; readonly query: number }
@@ -101,7 +104,7 @@ export class RowElement extends LitElement {
 
   private renderPreview({ preview, place }: RankedRow): TemplateResult {
     if (preview.kind !== "image") {
-      return html`<span class="text" role="gridcell">${previewLine(preview)}</span>`;
+      return html`<span class="text" role="gridcell">${previewLine(preview, this.view === "suspects" ? undefined : this.comparison)}</span>`;
     }
     const name = strings.card.openImage(place.image ?? place.file);
     return html`<span class="thumbnail" role="gridcell">

@@ -6,6 +6,7 @@ import type { ListRequest, RankedView, RowFilter, RowSort } from "../src/protoco
 import type { RunSummary } from "../src/protocol/runs.ts";
 import type { TestSlice } from "../src/protocol/test-set.ts";
 import { carryOut } from "./carry-out.ts";
+import type { Comparison } from "./differences.ts";
 import "./filter-bar.ts";
 import { isEmpty } from "./filter-model.ts";
 import { chevron, chevronLeft } from "./icons.ts";
@@ -32,6 +33,7 @@ import { listKey, orderIn, stateForRun, toggleExpanded, type ViewState } from ".
 export class RunView extends LitElement {
   @property({ attribute: false }) run: RunSummary | undefined;
   @property({ attribute: false }) labels: readonly string[] | undefined;
+  @property({ attribute: false }) scales: Readonly<Record<string, number>> = {};
   @property({ attribute: false }) form: ExampleForm | undefined;
   @property({ attribute: false }) reviews: ReviewIndex = noReviews;
   @property({ attribute: false }) scroller: HTMLElement | undefined;
@@ -221,6 +223,7 @@ export class RunView extends LitElement {
           .reviews=${this.reviews}
           .labels=${this.labels}
           .scored=${run.kind !== "suspects"}
+          .comparison=${this.comparison}
           .about=${run.kind === "explain" ? { runId: run.id, query } : undefined}
           .filtered=${!isEmpty(filter)}
           .sort=${sort}
@@ -234,6 +237,17 @@ export class RunView extends LitElement {
         ></tracin-ranked-list>`,
       )}
     </div>`;
+  }
+
+  /** What rows of a table are compared with: the query of the run. */
+  private get comparison(): Comparison | undefined {
+    const { run, scales, form } = this;
+    const preview = run?.kind === "explain" ? run.queries[this.shown.query]?.preview : undefined;
+    if (preview?.kind !== "fields" || form === undefined) {
+      return undefined;
+    }
+    const query = preview.entries.filter(([name]) => form.columns.includes(name));
+    return { query, scales: scales ?? {} };
   }
 
   private renderCaption(run: RunSummary, view: RankedView): TemplateResult {

@@ -422,6 +422,9 @@ export const strings = {
     predictedShort: (label: string) => `predicts ${label}`,
     suggested: (label: string, probability: string) =>
       `The model would say ${label}, with probability ${probability}`,
+    unitsFromQuery: (name: string, units: string) =>
+      `${name} differs from the query's by ${units} standard deviations (σ) of the training data`,
+    otherThanQuery: (name: string) => `${name} is another one than the query's`,
     expand: "Show the whole example",
     collapse: "Show less",
     openRow: "Open Row",

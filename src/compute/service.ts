@@ -16,6 +16,7 @@ import type { ExampleRef, Preview, QueryRef } from "../protocol/examples.ts";
 import type { CallContext, Handlers } from "../protocol/rpc.ts";
 import type { ExplainedLabel, RunSummary } from "../protocol/runs.ts";
 import { planApply, writeCleaned } from "./apply.ts";
+import { columnScales } from "./column-scales.ts";
 import { estimate } from "./estimate.ts";
 import { describeExamples, placeOf, previewOf } from "./examples.ts";
 import { checkGiven, givenQuery, queryAgain } from "./given.ts";
@@ -86,7 +87,11 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     );
 
   return {
-    open: ({ root }) => workspaces.useProject(root, async (project) => summarizeProject(project)),
+    open: ({ root }) =>
+      workspaces.useProject(root, async (project) => ({
+        ...summarizeProject(project),
+        scales: await columnScales(project),
+      })),
     planIndex: ({ root }) =>
       oneAtATime.take(() =>
         workspaces.useScorer(root, (opened) => planIndex(opened, fingerprints)),

@@ -22,7 +22,7 @@ import { previewGiven } from "./given.ts";
 const largestPreview = 4 << 20;
 
 /** What `tracin.json` amounts to. */
-export function summarizeProject(project: Project): ProjectSummary {
+export function summarizeProject(project: Project): Omit<ProjectSummary, "scales"> {
   const { model, config, encoder, loss } = project;
   // As the scorer does: layers that the loss does not read have no part in "last".
   const outputs = model.graph.outputs.filter(({ name }) => name === loss.output);

@@ -231,7 +231,13 @@ export class Session extends Owner {
     if (this.ref !== ref) {
       return;
     }
-    this.show({ kind: "run", run, labels: project?.labels, form: project?.form });
+    this.show({
+      kind: "run",
+      run,
+      labels: project?.labels,
+      form: project?.form,
+      scales: project?.scales,
+    });
     await this.memento.update(REMEMBERED, ref);
   }
 

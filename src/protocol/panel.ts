@@ -28,6 +28,8 @@ export type PanelState =
       readonly labels: readonly string[] | undefined;
       /** What an example of the project consists of; undefined where the project does not open any more. */
       readonly form?: ExampleForm | undefined;
+      /** Standard deviations of its columns of numbers. */
+      readonly scales?: Readonly<Record<string, number>> | undefined;
     };
 
 /** Panel -> host: sent once the panel can receive; the host answers with {@link stateChanged}. */

@@ -51,6 +51,8 @@ export interface ProjectSummary {
   readonly labels: readonly string[] | undefined;
   /** What an example consists of. */
   readonly form: ExampleForm;
+  /** Standard deviations of the columns of numbers that the features read. */
+  readonly scales: Readonly<Record<string, number>>;
   readonly loss: string;
   /** The choice of layers: all, last, or name patterns. */
   readonly layers: "all" | "last" | readonly string[];

@@ -109,6 +109,12 @@ export function makePair({ runId, index }: PairRequest): PairReply {
   };
 }
 
+/** Standard deviations of columns of numbers. */
+export const scalesOf: Readonly<Partial<Record<Sample, Readonly<Record<string, number>>>>> = {
+  iris: { sepal_length: 0.8, sepal_width: 0.4, petal_length: 1.8, petal_width: 0.8 },
+  house: { area_m2: 60, rooms: 2 },
+};
+
 /** What an example of a sample consists of. */
 export const formOf: Readonly<Record<Sample, ExampleForm>> = {
   digits: { texts: [], image: true, columns: [], target: ["label"] },

@@ -16,6 +16,7 @@ import {
   makeRows,
   makeRun,
   type Sample,
+  scalesOf,
 } from "./data.ts";
 import { makeTestHistogram, makeTestRows, makeTestSet, type TestKind } from "./test-set-data.ts";
 import { fontVariables, type ThemeName, themes } from "./themes.ts";
@@ -141,6 +142,7 @@ const harness = {
       run: makeRun(sample, ...rest),
       labels: labelsOf[sample],
       form: formOf[sample],
+      scales: scalesOf[sample] ?? {},
     });
   },
   showTestSet(kind: TestKind, ...rest: readonly unknown[]): void {

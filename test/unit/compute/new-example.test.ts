@@ -155,7 +155,19 @@ describe("a run keeps what was given", () => {
   it("says what an example consists of", async () => {
     const { form } = await service.open({ root: roots.spam }, context);
     expect(form).toEqual({ texts: ["text"], image: false, columns: ["text"], target: ["label"] });
-    expect((await service.open({ root: roots.digits }, context)).form.image).toBe(true);
+    const digits = await service.open({ root: roots.digits }, context);
+    expect([digits.form.image, digits.scales]).toEqual([true, {}]);
+  });
+
+  it("says how far the columns of a table spread, as NumPy's std over the training data", async () => {
+    const { scales } = await service.open({ root: roots.iris }, context);
+    // np.loadtxt(train.csv, usecols=range(4)).std(axis=0)
+    expect(scales).toEqual({
+      sepal_length: expect.closeTo(0.841763608, 6),
+      sepal_width: expect.closeTo(0.42930095, 6),
+      petal_length: expect.closeTo(1.793890093, 6),
+      petal_width: expect.closeTo(0.779048119, 6),
+    });
   });
 });
 
