@@ -52,6 +52,12 @@ export class ShownMarks extends Owner {
     return this.hidden ? undefined : this.session.run;
   }
 
+  /** When the run was begun whose marks are shown, in milliseconds since 1970; undefined while that is not known. */
+  get begun(): number | undefined {
+    const { state } = this.session;
+    return state.kind === "run" ? Date.parse(state.run.created) : undefined;
+  }
+
   /** Takes all marks away until they are wanted again or another run is shown. */
   hide(): void {
     this.reset(true);
