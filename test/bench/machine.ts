@@ -15,12 +15,15 @@ export function provenance(peak: number, python: string | undefined): string {
     readFileSync("node_modules/onnxruntime-node/package.json", "utf8"),
   ) as { version: string };
   const machine = `${cpus()[0]?.model ?? "unknown processor"}, ${availableParallelism()} cores`;
+  const [load = 0] = loadavg();
   const parts = [
     machine,
     `Node ${process.versions.node}`,
     `onnxruntime-node ${version}`,
     ...pythonVersions(python),
     `matrix product on all cores: ${(peak / 1e9).toFixed(0)} billion multiply-adds per second`,
+    // Above one process per core, what was measured waited for others.
+    ...(load > 1 ? [`load ${load.toFixed(1)} at the start, so other programs ran beside it`] : []),
   ];
   return `*${date}: ${parts.join(", ")}.*`;
 }
