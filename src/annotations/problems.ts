@@ -69,9 +69,11 @@ export class SuspectProblems extends Owner {
     }
   }
 
-  /** A suspect that nothing was decided about. */
+  /** A suspect that nothing was decided about; where the model says a label at all, it says another one. */
   private isOpen(mark: Mark): boolean {
-    return mark.kind === "suspect" && this.marks.decisionOf(mark) === undefined;
+    const { kind, reading, suggested } = mark;
+    const isDoubted = reading !== "probabilities" || suggested !== undefined;
+    return kind === "suspect" && isDoubted && this.marks.decisionOf(mark) === undefined;
   }
 
   /** Where the file is open, its rows as they are now; a row that changed since the run is no suspect any more. */

@@ -14,6 +14,9 @@ import {
   workspace,
 } from "vscode";
 
+/** Suspects among the 20 marked ones of the iris sample for whose labels the model says another one. */
+const doubted = 9;
+
 /** The host tests by name; they run in this order in one window on a copy of the iris sample. */
 export const tests: Readonly<Record<string, () => Promise<void>>> = {
   "TracIn starts by itself where there is a tracin.json": async () => {
@@ -155,7 +158,7 @@ export const tests: Readonly<Record<string, () => Promise<void>>> = {
 
   "suspects are problems, also of a file that is in two editors, and follow edits": async () => {
     const uri = file("train.csv");
-    await until(() => suspects(uri).length === 20, "no 20 suspects in the Problems view");
+    await until(() => suspects(uri).length === doubted, "not the suspects in the Problems view");
     const editor = await window.showTextDocument(uri, { viewColumn: 1 });
     await window.showTextDocument(uri, { viewColumn: 2, preserveFocus: true });
     const lines = () => suspects(uri).map(({ range }) => range.start.line);
@@ -167,9 +170,9 @@ export const tests: Readonly<Record<string, () => Promise<void>>> = {
     const [first] = suspects(uri);
     assert.ok(first);
     await editor.edit((edit) => edit.insert(new Position(first.range.start.line, 0), "9"));
-    await until(() => suspects(uri).length === 19, "a changed row is a suspect still");
+    await until(() => suspects(uri).length === doubted - 1, "a changed row is a suspect still");
     await commands.executeCommand("undo");
-    await until(() => suspects(uri).length === 20, "undo brings no suspect back");
+    await until(() => suspects(uri).length === doubted, "undo brings no suspect back");
     await commands.executeCommand("undo");
     await until(() => lines().join() === before.join(), "undo brings no line back");
   },
@@ -196,12 +199,12 @@ export const tests: Readonly<Record<string, () => Promise<void>>> = {
       const { line } = suspect.range.start;
       const label = relabel.title.replace("Relabel to ", "");
       assert.equal(document.lineAt(line).text.split(",").at(-1), label);
-      await until(() => suspects(uri).length === 19, "the problem stays");
+      await until(() => suspects(uri).length === doubted - 1, "the problem stays");
       assert.match(await contentOf(".tracin/reviews.jsonl"), new RegExp(`"to":"${label}"`));
       await commands.executeCommand("undo");
       assert.equal(document.getText(), text);
       await commands.executeCommand("tracin.undoReview");
-      await until(() => suspects(uri).length === 20, "undo brings no problem back");
+      await until(() => suspects(uri).length === doubted, "undo brings no problem back");
     },
 
   "settings and commands hide marks at once, and show them again": async () => {
@@ -210,11 +213,11 @@ export const tests: Readonly<Record<string, () => Promise<void>>> = {
     await settings.update("problems", false);
     await until(() => suspects(uri).length === 0, "problems although they are off");
     await settings.update("problems", undefined);
-    await until(() => suspects(uri).length === 20, "no problems although they are on");
+    await until(() => suspects(uri).length === doubted, "no problems although they are on");
     await settings.update("limit", 5);
     await until(() => suspects(uri).length === 5, "more problems than the limit");
     await settings.update("limit", undefined);
-    await until(() => suspects(uri).length === 20, "fewer problems than the limit");
+    await until(() => suspects(uri).length === doubted, "fewer problems than the limit");
     const lenses = async (): Promise<number> => {
       const list: unknown[] = await commands.executeCommand("vscode.executeCodeLensProvider", uri);
       return list.length;
@@ -225,7 +228,10 @@ export const tests: Readonly<Record<string, () => Promise<void>>> = {
     await commands.executeCommand("tracin.clearAnnotations");
     await until(async () => suspects(uri).length === 0 && (await lenses()) === 0, "marks stay");
     await commands.executeCommand("tracin.showAnnotations");
-    await until(async () => suspects(uri).length === 20 && (await lenses()) > 0, "no marks again");
+    await until(
+      async () => suspects(uri).length === doubted && (await lenses()) > 0,
+      "no marks again",
+    );
     await settings.update("codeLens", undefined);
   },
 

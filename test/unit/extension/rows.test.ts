@@ -254,7 +254,10 @@ describe("suspects", () => {
     });
     const document = documentOf(["h", "a", "b", text, "c"]);
     Object.assign(stub.api["workspace"] as object, { textDocuments: [document] });
-    const { marks, documents, projects, decide, dispose } = open(Promise.resolve([suspect]));
+    // The model agrees with the label of the second one: it is no problem.
+    const agreed: Mark = { ...suspect, ...mark(4, "c"), rank: 2, suggested: undefined };
+    const shown = Promise.resolve([suspect, agreed]);
+    const { marks, documents, projects, decide, dispose } = open(shown);
     const problems = new SuspectProblems(marks, documents, projects as never);
     const fixes = new SuspectFixes(marks, documents);
     const messages = async () => {
