@@ -26,6 +26,19 @@ export const indexing: Readonly<Record<string, GradientRule>> = {
       const axis = positiveAxis(intAttribute(c.node, "axis", 0), x.length);
       const count = sizeOf(inputShape(c, 1));
       const flat = x.map((size, index) => (index === axis ? count : size));
+      const place = count === 1 ? constantPlace(c, x[axis] ?? 1) : undefined;
+      if (place !== undefined) {
+        // One slice, such as the queries of an attention layer: padding is far faster than scattering.
+        const before = x.map((_, index) => (index === axis ? place : 0));
+        const after = x.map((size, index) => (index === axis ? size - 1 - place : 0));
+        return c.builder.op(
+          "Pad",
+          [c.builder.reshape(g, flat), c.builder.ints([...before, ...after])],
+          {
+            mode: "constant",
+          },
+        );
+      }
       const line = x.map((_, index) => (index === axis ? count : 1));
       const indices = c.builder.reshape(input(c, 1), line);
       return addedRows(c, x, axis, indices, c.builder.reshape(g, flat), flat);
@@ -103,6 +116,12 @@ export const indexing: Readonly<Record<string, GradientRule>> = {
     );
   },
 };
+
+/** The single constant index of a Gather into `size` places; undefined when it is computed. */
+function constantPlace(context: RuleContext, size: number): number | undefined {
+  const value = context.constant(input(context, 1))?.data[0];
+  return value === undefined ? undefined : (Number(value) + size) % size;
+}
 
 /** Zeros of shape `x`, plus the rows of `parts` (of shape `flat`) at the numbers along an axis; `numbers` broadcasts to `flat`. */
 function addedRows(
