@@ -63,6 +63,7 @@ export class RunHeader extends LitElement {
           ${run.checkpoints.map(renderCheckpoint)}
         </tbody>
       </table>
+      ${run.indexUnused ? html`<p class="muted">${words.indexUnused(run.indexUnused)}</p>` : null}
       <p class="muted">${run.index ? `${words.indexed(run.engine)} ${exactnessTitle(run)}` : words.engine(run.engine)}</p>
     </div>`;
   }

@@ -142,6 +142,8 @@ export const strings = {
     examples: (count: number) => (count === 1 ? "1 example" : `${formatCount(count)} examples`),
     details: "Checkpoints, learning rates and weights of this run",
     engine: (engine: string) => `Computed by ${engine}. Scores are exact, not sketched.`,
+    indexUnused: (reasons: readonly string[]) =>
+      `The gradient index was not asked: ${reasons.join("; ")}.`,
     indexed: (engine: string) => `Computed by ${engine}.`,
     checkpoint: "checkpoint",
     rate: "rate",

@@ -177,6 +177,12 @@ export function printRun({ out }: Terminal, record: RunRecord, root: string): vo
     `${record.seconds.toFixed(1)} s`,
   ];
   out.write(`\n${paint(out, "dim", parts.join(" · "))}\nRun written to ${folder}\n`);
+  if (record.indexUnused !== undefined) {
+    const reasons = record.indexUnused.map(printable).join("; ");
+    out.write(
+      `The gradient index was not asked: ${reasons}. To bring it up to date: tracin index\n`,
+    );
+  }
 }
 
 /** How the scores were found, where an index was asked. */

@@ -10,14 +10,25 @@ import type { RunRecord } from "../core/store/record.ts";
 import type { Scorer } from "../core/tracin/scorer.ts";
 import { type ScorerInUse, type ScoringTask, scoreAll } from "./scoring.ts";
 
-/** The index of a project, if there is one that answers its questions as they are now. */
+/** The index of a project if it answers questions as they are now; else why it does not, where there is one. */
 export async function usableIndex(
   { project, scorer }: ScorerInUse,
   fingerprints: Fingerprints,
-): Promise<IndexManifest | undefined> {
-  // What is wrong with an index is said where it is looked at; a question can be answered without.
-  const state = await indexState(project, scorer.parameters, fingerprints).catch(() => undefined);
-  return state?.kind === "valid" ? state.manifest : undefined;
+): Promise<{ readonly manifest?: IndexManifest; readonly unused?: readonly string[] }> {
+  try {
+    const state = await indexState(project, scorer.parameters, fingerprints);
+    switch (state.kind) {
+      case "none":
+        return {};
+      case "valid":
+        return { manifest: state.manifest };
+      case "stale":
+        return { unused: state.reasons };
+    }
+  } catch (error) {
+    // A question can be answered without.
+    return { unused: [error instanceof Error ? error.message : String(error)] };
+  }
 }
 
 /** What a run remembers of an answer from an index. */

@@ -78,8 +78,8 @@ export async function runJob(
       return given === undefined ? query : { ...query, given, place };
     });
     const asked = { ...task, selection, aggregate };
-    const manifest =
-      question.useIndex === false ? undefined : await usableIndex(opened, options.fingerprints);
+    const { manifest, unused } =
+      question.useIndex === false ? {} : await usableIndex(opened, options.fingerprints);
     const index =
       manifest && (await profiled(profile, "index", () => scoreFromIndex(opened, manifest, asked)));
     const processes = index === undefined ? await scoreAll(opened, asked) : 1;
@@ -88,6 +88,7 @@ export async function runJob(
       ...(index === undefined || manifest === undefined
         ? {}
         : { index: indexRecord(manifest, index) }),
+      ...(unused === undefined ? {} : { indexUnused: [...unused] }),
       processes,
       aggregate,
       queries,
@@ -119,7 +120,12 @@ export interface RunPlan {
   work(
     writer: RunWriter,
     task: Omit<ScoringTask, "selection" | "aggregate">,
-  ): Promise<Pick<RunRecord, "kind" | "processes" | "aggregate" | "queries" | "testSet" | "index">>;
+  ): Promise<
+    Pick<
+      RunRecord,
+      "kind" | "processes" | "aggregate" | "queries" | "testSet" | "index" | "indexUnused"
+    >
+  >;
 }
 
 /** Saves what a plan computes as a run. Nothing is left behind when it is cancelled or fails. */

@@ -57,7 +57,7 @@ export async function rankNeighbours(
     explain: "target" as const,
   }));
   const task = { selection, aggregate: false, onChunk, onProgress, signal };
-  const manifest = await usableIndex(opened, fingerprints);
+  const { manifest } = await usableIndex(opened, fingerprints);
   if (manifest === undefined) {
     await scoreAll(opened, task);
   } else {

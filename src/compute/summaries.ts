@@ -77,6 +77,7 @@ export async function summarizeRun(
     engine: record.engine,
     ...(record.preconditioner === undefined ? {} : { preconditioned: true }),
     ...(record.index === undefined ? {} : { index: indexOf(record.index) }),
+    ...(record.indexUnused === undefined ? {} : { indexUnused: record.indexUnused }),
     seconds: record.seconds,
     reading: readingOfRun(record),
     orders: ordersOf(record),

@@ -79,6 +79,8 @@ export interface RunSummary {
   readonly preconditioned?: boolean;
   /** How scores were found, where a gradient index was asked. */
   readonly index?: RunIndex;
+  /** Why a gradient index was not asked although there is one, as sentences. */
+  readonly indexUnused?: readonly string[];
   readonly seconds: number;
   /** What is known of the predictions of its examples. */
   readonly reading: Reading;

@@ -30,23 +30,22 @@ export interface QueryOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** How much each group's products weigh at a checkpoint, as multiples of the checkpoint's weight. */
+/** How much each group's products weigh at a checkpoint, as multiples of the checkpoint's weight; see {@link mixedRates}. */
 export function groupScales(
   groups: readonly (readonly string[])[],
   checkpoint: ProjectCheckpoint,
 ): readonly number[] {
-  return groups.map((names) => {
-    const [first = 1, ...others] = new Set(names.map((name) => relativeRate(checkpoint, name)));
-    if (others.length > 0) {
-      throw new TracInError(
-        "config",
-        `The parameters ${names.join(", ")} share their gradient and have different learning rates, which the index cannot tell apart.`,
-        { file: checkpoint.file },
-        "Compute without the index.",
-      );
-    }
-    return first;
-  });
+  return groups.map(([name]) => (name === undefined ? 1 : relativeRate(checkpoint, name)));
+}
+
+/** The parameters of a group that have different rates at a checkpoint: their products were added before they were kept. */
+export function mixedRates(
+  groups: readonly (readonly string[])[],
+  checkpoint: ProjectCheckpoint,
+): readonly string[] | undefined {
+  return groups.find(
+    (names) => new Set(names.map((name) => relativeRate(checkpoint, name))).size > 1,
+  );
 }
 
 /** Projects the queries' gradients, or takes their factors, at a checkpoint of the index. */

@@ -2,6 +2,7 @@ import type { Project } from "../config/project.ts";
 import { type Fingerprints, type InputList, projectInputs } from "../store/inputs.ts";
 import { namesKey, questionKey } from "./keys.ts";
 import { type IndexManifest, readManifest } from "./manifest.ts";
+import { mixedRates } from "./queries.ts";
 
 /** Whether a workspace has an index that answers questions of the project as it is now. */
 export type IndexState =
@@ -60,6 +61,12 @@ async function differences(
       reasons.push(`${checkpoint.file} is new`);
     } else if (names !== namesKey(checkpoint)) {
       reasons.push(`the names of ${checkpoint.file} are read differently`);
+    }
+    const mixed = mixedRates(manifest.groups, checkpoint);
+    if (mixed !== undefined) {
+      reasons.push(
+        `${mixed.join(", ")} have different learning rates at ${checkpoint.file}, and the index keeps their sum`,
+      );
     }
   }
   // A checkpoint that is not used any more may change.

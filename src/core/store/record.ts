@@ -112,6 +112,8 @@ export const recordSchema = z.object({
         .optional(),
     })
     .optional(),
+  /** Why a gradient index was not asked although there is one, as sentences. */
+  indexUnused: z.array(z.string()).optional(),
   /** The choice of layers as text, and the parameters that it amounts to. */
   layers: z.string(),
   parameters: z.array(z.string()),

@@ -14,7 +14,7 @@ import {
 import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
-import { scoreFromIndex } from "../../../src/compute/index-answer.ts";
+import { scoreFromIndex, usableIndex } from "../../../src/compute/index-answer.ts";
 import { buildIndex } from "../../../src/compute/index-build.ts";
 import {
   attachScorer,
@@ -25,8 +25,10 @@ import {
   scoreAll,
 } from "../../../src/compute/scoring.ts";
 import { computeSettings } from "../../../src/compute/settings.ts";
+import type { ProjectCheckpoint } from "../../../src/core/config/project.ts";
 import { TracInError } from "../../../src/core/errors.ts";
 import { type IndexManifest, shardsFolder } from "../../../src/core/index/manifest.ts";
+import { mixedRates } from "../../../src/core/index/queries.ts";
 import { defaultSettings, type IndexSettings } from "../../../src/core/index/settings.ts";
 import { indexState } from "../../../src/core/index/state.ts";
 import { Fingerprints } from "../../../src/core/store/inputs.ts";
@@ -391,6 +393,7 @@ describe("a second build", () => {
     const second = await withScorer(async (opened) => {
       const state = await indexState(opened.project, opened.scorer.parameters, fingerprints());
       expect(state).toMatchObject({ kind: "stale", reasons: ["train.csv changed"] });
+      expect(await usableIndex(opened, fingerprints())).toEqual({ unused: ["train.csv changed"] });
       return build(opened, settings, 32);
     });
     expect(second.computed).toBe(first.manifest.checkpoints.length);
@@ -415,6 +418,25 @@ describe("a second build", () => {
     await withScorer(async (opened) => {
       const state = await indexState(opened.project, opened.scorer.parameters, fingerprints());
       expect(state.kind).toBe("stale");
+    });
+  });
+
+  it("knows parameters whose gradients it has added up and whose rates differ", async () => {
+    await copySample("iris", root);
+    await withScorer(async ({ project }) => {
+      const [checkpoint] = project.checkpoints;
+      const rates = (one: number, other: number) => ({
+        ...(checkpoint as ProjectCheckpoint),
+        learningRate: 0.5,
+        parameterRates: new Map([
+          ["weight", one],
+          ["tied", other],
+        ]),
+      });
+      const groups = [["bias"], ["weight", "tied"]];
+      expect(mixedRates(groups, rates(0.1, 0.1))).toBeUndefined();
+      expect(mixedRates(groups, rates(0.1, 0.5))).toEqual(["weight", "tied"]);
+      expect(mixedRates([["weight"], ["tied"]], rates(0.1, 0.5))).toBeUndefined();
     });
   });
 
