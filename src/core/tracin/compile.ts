@@ -5,7 +5,7 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import type { FormChoice, FormChooser, QuestionSize } from "./cost.ts";
-import type { SiteFactors } from "./factors.ts";
+import { factorShape, type SiteFactors } from "./factors.ts";
 import {
   emitQuery,
   emitScores,
@@ -102,13 +102,7 @@ export async function compileScores(
   );
   const keepable: Keepable[] = compiled.flatMap(({ factors }) =>
     factors.kind === "outer" && factors.isKept
-      ? [
-          {
-            value: factors.u.value,
-            shape: [batch, factors.u.features, factors.u.positions],
-            isDear: true,
-          },
-        ]
+      ? [{ value: factors.u.value, shape: factorShape(factors.u, batch), isDear: true }]
       : [],
   );
   if (size.queries > 0) {

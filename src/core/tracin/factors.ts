@@ -1,5 +1,5 @@
 import type { GraphBuilder } from "../graph/builder.ts";
-import { float32, int64, sizeOf } from "../graph/tensor.ts";
+import { float32, int64, type Shape, sizeOf } from "../graph/tensor.ts";
 import { exampleMajor } from "./batch-axis.ts";
 import { convolutionFactors } from "./convolution-factors.ts";
 import type { Forward } from "./forward.ts";
@@ -125,6 +125,11 @@ export function siteFactors(forward: Forward, site: Site, gradient: string): Sit
       return { kind: "vector", value: builder.reduceSum(split, [1]), size: size / positions };
     }
   }
+}
+
+/** The shape of a factor's value. */
+export function factorShape({ layout, positions, features }: Factor, batch: number): Shape {
+  return layout === "PF" ? [batch, positions, features] : [batch, features, positions];
 }
 
 /** [B, P, F] in "PF" layout. */

@@ -88,7 +88,9 @@ function factorsAt(
 
 /** The factors of a matrix as those of its transpose. */
 function turned(factors: SiteFactors): SiteFactors {
-  return factors.kind === "outer" ? { ...factors, u: factors.delta, delta: factors.u } : factors;
+  return factors.kind === "outer"
+    ? { ...factors, u: factors.delta, delta: factors.u, isKept: false }
+    : factors;
 }
 
 /** Several uses of one weight as one: positions are joined, vectors added. */
@@ -107,6 +109,7 @@ function joined(builder: GraphBuilder, all: readonly SiteFactors[]): SiteFactors
       builder,
       outers.map(({ delta }) => delta),
     ),
+    isKept: outers.every(({ isKept = false }) => isKept),
   };
   const [row] = rows;
   const lookup = row && {
