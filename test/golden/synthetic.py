@@ -256,6 +256,21 @@ class PooledConvolutions(nn.Module):
         return self.out(F.max_pool2d(torch.relu(self.second(x)), (1, 3)).flatten(1))
 
 
+class TwoPooledInputs(nn.Module):
+    """Two images through one convolution straight before a pool: one weight whose positions lie in two places."""
+
+    inputs = staticmethod(lambda: {"left": normal(2, 7, 6), "right": normal(2, 7, 6)})
+
+    def __init__(self):
+        super().__init__()
+        self.tower = nn.Conv2d(2, 4, 3)
+        self.out = nn.Linear(4 * 2 * 2, CLASSES)
+
+    def forward(self, left, right):
+        left, right = (F.max_pool2d(torch.relu(self.tower(x)), 2).flatten(1) for x in (left, right))
+        return self.out((left - right).abs())
+
+
 class Pools(nn.Module):
     """Average pools (padding counted and not), dilated and one-dimensional max pools, global average and global max."""
 
@@ -813,6 +828,7 @@ MODELS = {
     "parameter-arithmetic": (ParameterArithmetic, SOFTMAX),
     "lookups": (Lookups, SOFTMAX),
     "pooled-convolutions": (PooledConvolutions, SOFTMAX),
+    "two-pooled-inputs": (TwoPooledInputs, SOFTMAX),
 }
 
 
