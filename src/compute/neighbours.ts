@@ -1,5 +1,6 @@
 import { type Project, trainingData } from "../core/config/project.ts";
 import type { Fingerprints } from "../core/store/inputs.ts";
+import { overCheckpoints } from "../core/tracin/rows.ts";
 import type { ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
 import { type Ranked, TopK } from "../core/tracin/topk.ts";
 import type { Neighbour, Neighbours } from "../protocol/lists.ts";
@@ -40,11 +41,7 @@ export async function rankNeighbours(
   const onChunk = ({ start, size, scoreParts }: ScoreChunk) => {
     for (const [query, { index, up, down }] of kept.entries()) {
       for (let row = 0; row < size; row++) {
-        let score = 0;
-        for (let checkpoint = 0; checkpoint < checkpoints; checkpoint++) {
-          const at = (checkpoint * size + row) * kept.length + query;
-          score += scoreParts[at] ?? Number.NaN;
-        }
+        const score = overCheckpoints(scoreParts, checkpoints, row * kept.length + query);
         if (start + row !== index && score !== 0) {
           (score > 0 ? up : down).push(start + row, Math.abs(score));
         }

@@ -37,7 +37,7 @@ export async function pairOf(
   const pair = known ?? new PairScorer(project, choice.engine, referenceEngine(), scorer.model);
   pairs.set(scorer, pair);
   const selection = await queryAgain(project, record, query, explainedOf(project, asked));
-  const feeds = await scorer.queryFeeds([selection], signal);
+  const { feeds } = await scorer.resolve([selection], signal);
   const { first, reason, last } = await pair.split(feeds, index, signal);
   const where =
     first === undefined ? noParts(reason ?? "") : (named(project, first) ?? noParts(unnamed));

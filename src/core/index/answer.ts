@@ -1,5 +1,6 @@
 import type { Project } from "../config/project.ts";
 import { throwIfAborted } from "../errors.ts";
+import { overCheckpoints } from "../tracin/rows.ts";
 import type { Scorer } from "../tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../tracin/scores.ts";
 import { TopK } from "../tracin/topk.ts";
@@ -198,12 +199,9 @@ class Candidates {
   }
 
   private sumOf({ places, parts }: ExactScores, row: number, query: number): number {
-    const place = places.get(row) ?? 0;
-    let sum = 0;
-    for (let checkpoint = 0; checkpoint < this.question.project.checkpoints.length; checkpoint++) {
-      sum += parts[(checkpoint * places.size + place) * this.queries + query] as number;
-    }
-    return sum;
+    const { checkpoints } = this.question.project;
+    const place = (places.get(row) ?? 0) * this.queries + query;
+    return overCheckpoints(parts, checkpoints.length, place);
   }
 }
 

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import type { DuckDBDataChunk, DuckDBType, DuckDBValue } from "@duckdb/node-api";
 import type { Locator } from "../datasets/dataset.ts";
 import { TracInError, throwIfAborted } from "../errors.ts";
+import { overCheckpoints } from "../tracin/rows.ts";
 import type { ScoreChunk } from "../tracin/scores.ts";
 import { Database, quote, storeError } from "./duckdb.ts";
 import { publishRunFolder, startRunFolder } from "./folder.ts";
@@ -310,8 +311,8 @@ export class RunWriter {
       texts.predicted.push(reading.predicted);
       texts.suggested.push(reading.suggested ?? null);
       probability.push(reading.probability ?? null);
-      losses.push(mean(chunk.losses, row, size, shape.checkpoints));
-      const margin = mean(chunk.margins, row, size, shape.checkpoints);
+      losses.push(mean(chunk.losses, shape.checkpoints, row));
+      const margin = mean(chunk.margins, shape.checkpoints, row);
       margins.push(Number.isNaN(margin) ? null : margin);
     }
     const columns: DuckDBValue[][] = [
@@ -345,10 +346,6 @@ export class RunWriter {
 }
 
 /** The mean of an example's numbers over the checkpoints; NaN where it has none. */
-function mean(values: Float32Array, row: number, size: number, checkpoints: number): number {
-  let total = 0;
-  for (let checkpoint = 0; checkpoint < checkpoints; checkpoint++) {
-    total += values[checkpoint * size + row] ?? Number.NaN;
-  }
-  return total / Math.max(1, checkpoints);
+function mean(values: Float32Array, checkpoints: number, row: number): number {
+  return overCheckpoints(values, checkpoints, row) / Math.max(1, checkpoints);
 }

@@ -8,6 +8,16 @@ export function sliceRows(tensor: Tensor, start: number, end: number): Tensor {
   return { dtype: tensor.dtype, shape: [end - start, ...tensor.shape.slice(1)], data } as Tensor;
 }
 
+/** What a place of [checkpoints, ...] values amounts to over all checkpoints; NaN where there are no values. */
+export function overCheckpoints(values: Float32Array, checkpoints: number, place: number): number {
+  const stride = values.length / checkpoints;
+  let total = 0;
+  for (let checkpoint = 0; checkpoint < checkpoints; checkpoint++) {
+    total += values[checkpoint * stride + place] ?? Number.NaN;
+  }
+  return total;
+}
+
 /** Rows [start, end), filled up with zeros to `size` rows where there are fewer. */
 export function paddedRows(tensor: Tensor, start: number, end: number, size: number): Tensor {
   const rows = sliceRows(tensor, start, end);

@@ -19,7 +19,6 @@ import { scaleFeeds, scalingOf } from "./parameter-weights.ts";
 
 import { type Profile, profiled } from "./profile.ts";
 import { type ModelOptions, ProgramCache, planBatch } from "./programs.ts";
-
 import { batchOf, type Feeds, feedsOf, targetForm } from "./questions.ts";
 import { floats, repeatRows } from "./rows.ts";
 import type { Scaling } from "./scaling.ts";
@@ -139,17 +138,12 @@ export class Scorer {
     selection: readonly QuerySelection[],
     signal?: AbortSignal,
   ): Promise<readonly QueryResult[]> {
-    return (await this.querySide.resolve(selection, signal)).results;
+    return (await this.resolve(selection, signal)).results;
   }
 
   /** The queries as the graph takes them, with what is explained as their targets, and what {@link queries} says. */
   resolve(selection: readonly QuerySelection[], signal?: AbortSignal): Promise<ResolvedQueries> {
     return this.querySide.resolve(selection, signal);
-  }
-
-  /** The queries as the graph takes them, with what is explained of each as its target. */
-  async queryFeeds(selection: readonly QuerySelection[], signal?: AbortSignal): Promise<Feeds> {
-    return (await this.querySide.resolve(selection, signal)).feeds;
   }
 
   /**

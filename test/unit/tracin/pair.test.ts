@@ -31,7 +31,7 @@ describe.each(cases)("%s", (name, parameter, places) => {
     const width = expected.shape[2] ?? 0;
     for (const query of [0, 1]) {
       const asked = selection.slice(query, query + 1);
-      const feeds = await scorer.queryFeeds(asked);
+      const { feeds } = await scorer.resolve(asked);
       for (const row of [0, 1, 2]) {
         const index = train[row] ?? -1;
         const { first, last } = await pair.split(feeds, index);
@@ -72,7 +72,8 @@ it("says why there is no split where no layer reads the input directly", async (
   const { project, selection } = await openSynthetic("weight-norm");
   const scorer = await Scorer.open(project, { engine, memoryLimit, layers: "all" });
   const pair = new PairScorer(project, engine, referenceEngine(), scorer.model);
-  const { first, reason } = await pair.split(await scorer.queryFeeds(selection.slice(0, 1)), 0);
+  const { feeds } = await scorer.resolve(selection.slice(0, 1));
+  const { first, reason } = await pair.split(feeds, 0);
   expect(first).toBeUndefined();
   expect(reason).toMatch(/No layer reads an image, a text or the columns of a row directly/);
   await pair.dispose();
