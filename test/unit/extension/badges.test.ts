@@ -1,5 +1,5 @@
 import { expect, it, vi } from "vitest";
-import type { Mark } from "../../../src/protocol/lists.ts";
+import { markOf } from "./mark.ts";
 import { createStub, Listeners } from "./vscode.ts";
 
 const stub = createStub({ badges: true });
@@ -8,21 +8,12 @@ vi.mock("vscode", () => stub.api);
 const { ImageBadges } = await import("../../../src/annotations/badges.ts");
 const { Uri } = await import("vscode");
 
-const mark: Mark = {
+const mark = markOf({
   kind: "proponent",
-  dataset: "train",
   rank: 3,
   value: 0.5,
   place: { file: "labels.csv", line: 1, lineCount: 1, image: "a.png" },
-  index: 0,
-  target: "cat",
-  predicted: "dog",
-  reading: "probabilities",
-  suggested: undefined,
-  selfInfluence: 1,
-  loss: 1,
-  margin: undefined,
-};
+});
 
 it("are grey with the reason on an image that was written after the run", async () => {
   let written = 1000;

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { rowHash } from "../../../src/core/datasets/row-hash.ts";
 import type { Mark } from "../../../src/protocol/lists.ts";
+import { markOf } from "./mark.ts";
 import { createStub, Listeners } from "./vscode.ts";
 
 const stub = createStub({ problems: true });
@@ -17,21 +18,8 @@ const { Uri, Range } = await import("vscode");
 const nothing = { dispose: () => undefined };
 
 function mark(line: number, text = `row ${line}`): Mark {
-  return {
-    kind: "suspect",
-    dataset: "train",
-    rank: 1,
-    value: 1,
-    place: { file: "train.csv", line, lineCount: 1, rowHash: rowHash(text) },
-    index: line - 1,
-    target: "cat",
-    predicted: "dog",
-    reading: "probabilities",
-    suggested: undefined,
-    selfInfluence: 1,
-    loss: 1,
-    margin: undefined,
-  };
+  const place = { file: "train.csv", line, lineCount: 1, rowHash: rowHash(text) };
+  return markOf({ place, index: line - 1 });
 }
 
 /** An editor that counts what is read of its document, and remembers what was drawn. */

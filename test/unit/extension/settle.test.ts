@@ -3,6 +3,7 @@ import { type Anchor, anchorRows, follow, settle } from "../../../src/annotation
 import { labelRange } from "../../../src/annotations/label-range.ts";
 import { rowHash } from "../../../src/core/datasets/row-hash.ts";
 import type { Mark } from "../../../src/protocol/lists.ts";
+import { markOf } from "./mark.ts";
 
 const ROWS = Array.from({ length: 40 }, (_, row) => `${row},x`);
 
@@ -14,21 +15,8 @@ function linesOf(rows: readonly string[]) {
 }
 
 function mark(line: number, text = ROWS[line] ?? "", lineCount = 1): Mark {
-  return {
-    kind: "suspect",
-    dataset: "train",
-    rank: 1,
-    value: 1,
-    place: { file: "train.csv", line, lineCount, rowHash: rowHash(text) },
-    index: line,
-    target: "x",
-    predicted: "y",
-    reading: "probabilities",
-    suggested: undefined,
-    selfInfluence: 1,
-    loss: 1,
-    margin: undefined,
-  };
+  const place = { file: "train.csv", line, lineCount, rowHash: rowHash(text) };
+  return markOf({ place, index: line, target: "x", predicted: "y" });
 }
 
 function seen(anchors: readonly Anchor[]) {

@@ -1,5 +1,6 @@
 import { describe, expect, it, vi } from "vitest";
 import type { Mark } from "../../../src/protocol/lists.ts";
+import { markOf } from "./mark.ts";
 
 vi.mock("vscode", async () => (await import("./vscode.ts")).createStub().api);
 
@@ -16,22 +17,17 @@ const { formatNumber, formatScore, formatTime, ordinal } = await import(
 );
 
 function mark(change: Partial<Mark>): Mark {
-  return {
+  return markOf({
     kind: "proponent",
-    dataset: "train",
-    rank: 1,
     value: 0.182,
     place: { file: "train.csv", line: 3, lineCount: 1 },
     index: 2,
     target: "virginica",
     predicted: "setosa",
-    reading: "probabilities",
-    suggested: undefined,
     selfInfluence: 1.5,
     loss: 0.25,
-    margin: undefined,
     ...change,
-  };
+  });
 }
 
 const setosa = { label: "setosa", value: 0.94 };
