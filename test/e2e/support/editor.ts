@@ -48,8 +48,18 @@ export class Editor {
     return editor;
   }
 
-  /** Loads the window again, as a person does with Reload Window. */
+  /**
+   * Loads the page again, as a person does by the browser's button. On the way to the button the page loses the focus,
+   * which is when VS Code writes which editors are open (else once a minute); Playwright's page never loses it, and one
+   * whose webview has the focus has it first.
+   */
   async reload(): Promise<void> {
+    await this.page.evaluate(() => {
+      window.dispatchEvent(new Event("focus"));
+      document.hasFocus = () => false;
+      window.dispatchEvent(new Event("blur"));
+    });
+    await this.page.waitForTimeout(1000);
     await this.page.reload();
     await this.ready();
   }

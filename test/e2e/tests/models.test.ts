@@ -16,10 +16,12 @@ async function setUp(
 ): Promise<Record<string, unknown>> {
   const { editor } = vscode;
   await editor.command("TracIn: Set Up Workspace");
-  const write = editor.page.locator(".monaco-dialog-box").getByText("Write tracin.json");
+  const dialog = editor.page.locator(".monaco-dialog-box");
+  const write = dialog.getByRole("button", { name: "Write tracin.json" });
   await editor.answerUntil(write, typed);
   await editor.screenshot(`${shot}-setup`);
   await write.click();
+  await dialog.waitFor({ state: "hidden" });
   await editor.tab("tracin.json").waitFor();
   return JSON.parse(await readFile(path.join(folder, "tracin.json"), "utf8"));
 }
