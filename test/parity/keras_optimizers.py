@@ -130,7 +130,7 @@ def slots_of(optimizer, chosen, index, variable):
 
 
 def train(framework: str, name: str, root: Path):
-    """The run, with two checkpoints (`step-*.keras`, `step-*.h5`), and for each the factors [parameters]."""
+    """The run, with two checkpoints (`step-*.keras`, `step-*.h5`, `weights-*.weights.h5`; `later-*.keras`, saved after `.h5`), and for each the factors [parameters]."""
     version, module, optimizers = FRAMEWORKS[framework]
     K, chosen = MODULES[version], optimizers[name]
     K.backend.clear_session()
@@ -166,6 +166,10 @@ def train(framework: str, name: str, root: Path):
             model.save(root / f"step-{step}.keras")
             saved = model if "legacy" in framework else K.models.load_model(root / f"step-{step}.keras")
             saved.save(root / f"step-{step}.h5")
+            if "legacy" not in framework:
+                model.save_weights(root / f"weights-{step}.weights.h5")
+                # Without the optimizer's settings in Keras 3.
+                saved.save(root / f"later-{step}.keras")
             states.append(([np.array(value) for value in model.get_weights()], rate))
             factors.append(np.concatenate([size.ravel() for size in sizes]))
     for key, array in (inputs | {"target": target}).items():

@@ -51,6 +51,8 @@ export interface OptimizerParameter {
 export interface OptimizerState {
   /** What it is, for people: `Adam`, `RMSprop`; missing when the state does not tell. */
   readonly algorithm?: string;
+  /** The other file that its settings come from, where this one does not hold them. */
+  readonly settingsFrom?: string;
   /** How many updates it has made, where it counts them. */
   readonly updates?: number;
   /** In the order of the file, group after group. */
@@ -98,6 +100,8 @@ export interface Checkpoint {
   readonly rateUnknown?: string;
   /** State of the optimizer, where the file (or one beside it) holds it. */
   readonly optimizer?: OptimizerState;
+  /** Why there is no state, where the file has one that cannot be told, and what to do. */
+  readonly optimizerUnknown?: { readonly reason: string; readonly remedy: string };
   /** States of schedulers, where the file (or one beside it) holds them. */
   readonly schedulers?: readonly SchedulerState[];
   /** True where the file keeps its tensors sorted by name, so that their order does not tell the order in the module. */

@@ -1,6 +1,7 @@
 import { stat } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { TracInError } from "../errors.ts";
+import type { TrainingSettings } from "../models/model.ts";
 import type { Checkpoint, CheckpointFormat } from "./checkpoint.ts";
 import { withCompanions } from "./companions.ts";
 import { epochInName } from "./epoch.ts";
@@ -15,7 +16,10 @@ import { isIndex, openParts, refusePart } from "./shards.ts";
 import { openTfjsCheckpoint } from "./tfjs.ts";
 
 const openers: Readonly<
-  Record<CheckpointFormat, (path: string, file: string) => Promise<Checkpoint>>
+  Record<
+    CheckpointFormat,
+    (path: string, file: string, training?: TrainingSettings) => Promise<Checkpoint>
+  >
 > = {
   safetensors: openSafetensors,
   pytorch: openPytorch,
@@ -30,15 +34,20 @@ const openers: Readonly<
  * a trainer wrote; weights may be spread over several files beside an index.
  * @param path absolute path
  * @param displayName the path as the person would write it, for messages
+ * @param training what the model file tells of the training, for files that do not say it themselves
  * Throws kind `checkpoint` for unknown or damaged files and for files without model weights.
  */
-export async function openCheckpoint(path: string, displayName: string): Promise<Checkpoint> {
+export async function openCheckpoint(
+  path: string,
+  displayName: string,
+  training?: TrainingSettings,
+): Promise<Checkpoint> {
   const isFolder = await stat(path).then(
     (found) => found.isDirectory(),
     () => false,
   );
   if (!isFolder) {
-    return withCompanions(path, await openWeights(path, displayName));
+    return withCompanions(path, await openWeights(path, displayName, training));
   }
   const weights = await weightsInFolder(path, displayName);
   if (weights === undefined) {
@@ -50,14 +59,20 @@ export async function openCheckpoint(path: string, displayName: string): Promise
     );
   }
   const file = posix.join(displayName, weights);
-  const opened = await openWeights(join(path, weights), file);
+  const opened = await openWeights(join(path, weights), file, training);
   const checkpoint = await withCompanions(join(path, weights), opened);
   return { ...checkpoint, file: displayName, files: checkpoint.files ?? [file] };
 }
 
-async function openWeights(path: string, file: string): Promise<Checkpoint> {
+async function openWeights(
+  path: string,
+  file: string,
+  training: TrainingSettings | undefined,
+): Promise<Checkpoint> {
   refusePart(file);
-  const opened = await (isIndex(file) ? openParts(path, file, openFile) : openFile(path, file));
+  const opened = await (isIndex(file)
+    ? openParts(path, file, openFile)
+    : openFile(path, file, training));
   const epoch = opened.epoch ?? epochInName(file);
   return {
     ...opened,
@@ -66,7 +81,11 @@ async function openWeights(path: string, file: string): Promise<Checkpoint> {
   };
 }
 
-async function openFile(path: string, file: string): Promise<Checkpoint> {
+async function openFile(
+  path: string,
+  file: string,
+  training?: TrainingSettings,
+): Promise<Checkpoint> {
   const format = await formatOf(path, file);
   if (!format) {
     throw new TracInError(
@@ -76,7 +95,7 @@ async function openFile(path: string, file: string): Promise<Checkpoint> {
       "Checkpoints are read from safetensors, PyTorch (.pt, .pth, .ckpt, .bin), ONNX, Keras (.keras, .h5), TensorFlow.js (model.json) and NumPy (.npz) files.",
     );
   }
-  const checkpoint = await openers[format](path, file);
+  const checkpoint = await openers[format](path, file, training);
   if (checkpoint.tensors.size === 0) {
     await checkpoint.close();
     throw new TracInError(

@@ -33,8 +33,9 @@ export class OptimizerEntries {
     const { optimizer } = checkpoint;
     if (optimizer === undefined) {
       throw this.error(
-        "The checkpoint holds no state of an optimizer.",
-        "Save it with the weights: optimizer.state_dict().",
+        checkpoint.optimizerUnknown?.reason ?? "The checkpoint holds no state of an optimizer.",
+        checkpoint.optimizerUnknown?.remedy ??
+          "Save it with the weights: optimizer.state_dict() of PyTorch, model.save of Keras.",
       );
     }
     this.optimizer = optimizer;

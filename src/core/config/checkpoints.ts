@@ -116,7 +116,7 @@ export class CheckpointFiles {
   }
 
   private async openFile(file: string): Promise<Checkpoint> {
-    return openCheckpoint(await resolveInside(this.root, file), file);
+    return openCheckpoint(await resolveInside(this.root, file), file, this.model.training);
   }
 
   private series(checkpoint: Checkpoint, match: Match): Series {
@@ -132,9 +132,11 @@ export class CheckpointFiles {
   ): ProjectCheckpoint {
     const series = this.series(checkpoint, match);
     const rates = groupRates && parameterRates(series, groupRates, division.parameters);
-    if (this.config.checkpoints.preconditioner === "from-file") {
+    const isPreconditioned = this.config.checkpoints.preconditioner === "from-file";
+    if (isPreconditioned) {
       checkPreconditioner(series, this.counted(division.parameters));
     }
+    const { algorithm, settingsFrom } = checkpoint.optimizer ?? {};
     return {
       file: checkpoint.file,
       ...rate,
@@ -145,6 +147,11 @@ export class CheckpointFiles {
         ...(checkpoint.warnings ?? []),
         ...rate.warnings,
         ...optimizerWarnings(series, division),
+        ...(isPreconditioned && settingsFrom !== undefined
+          ? [
+              `The file holds the optimizer's state without its settings; those of ${algorithm} in ${settingsFrom} are used.`,
+            ]
+          : []),
         ...(rates?.warnings ?? []),
       ],
       names: match.names,

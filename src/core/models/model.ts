@@ -1,4 +1,5 @@
 import type { LossSettings } from "../config/config.ts";
+import type { JsonObject } from "../formats/json.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Shape } from "../graph/tensor.ts";
 
@@ -32,6 +33,16 @@ export interface ModelLoss extends LossSettings {
   readonly meanOfLast?: true;
 }
 
+/** What a Keras model file tells of its training, for files of weights that do not repeat it. */
+export interface TrainingSettings {
+  /** The model file, relative to the workspace. */
+  readonly file: string;
+  /** What `compile` was given. */
+  readonly compiled: JsonObject;
+  /** Version of Keras that wrote the file, where it is known. */
+  readonly version: string | undefined;
+}
+
 /** An imported model: the inference graph of the network, without a loss. */
 export interface Model {
   /** File that it came from, relative to the workspace. */
@@ -62,6 +73,7 @@ export interface Model {
    * classes are in its outputs; `tracin.json` goes over it.
    */
   readonly loss?: ModelLoss;
+  readonly training?: TrainingSettings;
   /**
    * True when the graph's weights are zeros that wait for a checkpoint (Keras, where architecture and weights are read apart): then
    * no weight may be missing from a checkpoint, frozen or not.

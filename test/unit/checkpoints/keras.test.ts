@@ -1,9 +1,11 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { Checkpoint } from "../../../src/core/checkpoints/checkpoint.ts";
 import { openCheckpoint } from "../../../src/core/checkpoints/open.ts";
 import { resolveLearningRates } from "../../../src/core/checkpoints/rates.ts";
 import { TracInError } from "../../../src/core/errors.ts";
+import { importModel } from "../../../src/core/models/open.ts";
 import { type ExpectedTensor, listOf, numbersOf } from "./expected.ts";
 
 const folder = join(import.meta.dirname, "../golden/keras");
@@ -100,4 +102,55 @@ describe("checkpoints of Keras", () => {
       expect(resolve).toThrow(expected[file]?.unknown);
     },
   );
+
+  describe("weights without the optimizer's settings", () => {
+    const lent = async (model: string, file: string): Promise<Checkpoint> => {
+      const { training } = await importModel(join(folder, model), model);
+      const checkpoint = await openCheckpoint(join(folder, file), file, training);
+      await checkpoint.close();
+      return checkpoint;
+    };
+
+    it("take them from the model file", async () => {
+      const { training } = await importModel(join(folder, "adam.keras"), "adam.keras");
+      const checkpoint = await openCheckpoint(
+        join(folder, "adam.weights.h5"),
+        "adam.weights.h5",
+        training,
+      );
+      try {
+        const { optimizer, learningRates } = checkpoint;
+        expect(optimizer).toMatchObject({ algorithm: "Adam", settingsFrom: "adam.keras" });
+        // A callback changed the rate after the model had been saved: that of the file itself counts.
+        expect(learningRates[0]?.value).toBeCloseTo(0.002, 7);
+        const moments = Object.values(expected["adam.keras"]?.moments ?? {});
+        expect(optimizer?.parameters).toHaveLength(moments.length);
+        for (const [index, values] of moments.entries()) {
+          const { secondMoment } = optimizer?.parameters[index] ?? {};
+          const read = await optimizer?.read(secondMoment?.second ?? "");
+          expect(listOf(read?.data ?? [])).toEqual(values.map(Math.fround));
+        }
+      } finally {
+        await checkpoint.close();
+      }
+    });
+
+    it("tell the rate of a schedule by the number of updates", async () => {
+      const { learningRates } = await lent("schedule.keras", "scale.weights.h5");
+      // Its first update had the rate from which the schedule starts to warm up.
+      expect(learningRates).toEqual([
+        {
+          value: 0.01,
+          source:
+            "schedule.keras: compiled.optimizer.config.learning_rate: CosineDecay at update 0",
+        },
+      ]);
+    });
+
+    it("are not lent by a model that was compiled with another optimizer", async () => {
+      const { optimizer, optimizerUnknown } = await lent("own-schedule.keras", "adam.weights.h5");
+      expect(optimizer).toBeUndefined();
+      expect(optimizerUnknown?.reason).toContain("not its settings");
+    });
+  });
 });

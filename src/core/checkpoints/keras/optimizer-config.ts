@@ -1,4 +1,4 @@
-import { type JsonObject, memberAt, objectAt, textAt } from "../../formats/json.ts";
+import { isJsonObject, type JsonObject, memberAt, objectAt, textAt } from "../../formats/json.ts";
 import type { FoundLearningRate } from "../checkpoint.ts";
 import { evaluateSchedule } from "./schedules.ts";
 
@@ -40,6 +40,11 @@ export function optimizerConfig(
     optimizer = inner;
     place += ".inner_optimizer.config";
   }
+}
+
+/** Whether the rate follows a schedule, so that the number of updates tells it. */
+export function hasSchedule({ settings }: OptimizerConfig): boolean {
+  return isJsonObject(memberAt(settings, "learning_rate"));
 }
 
 /**

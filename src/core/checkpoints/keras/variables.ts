@@ -3,7 +3,7 @@ import { memberAt } from "../../formats/json.ts";
 import { isFloat, sameShape } from "../../graph/tensor.ts";
 import type { CheckpointTensor, FoundLearningRate } from "../checkpoint.ts";
 import { type KeptParameter, type SlotMeaning, slotMeanings } from "./moments.ts";
-import type { OptimizerConfig } from "./optimizer-config.ts";
+import { hasSchedule, type OptimizerConfig } from "./optimizer-config.ts";
 
 /** The variables of an optimizer in an HDF5 file of Keras. */
 export interface OptimizerVariables {
@@ -62,7 +62,7 @@ async function readNumbered(
 ): Promise<OptimizerVariables> {
   const [first, second] = variables;
   const iteration = first && isCounter(first) ? await readNumber(hdf5, first.path) : undefined;
-  const hasSchedule = typeof memberAt(optimizer?.settings, "learning_rate") === "object";
+  const isScheduled = optimizer !== undefined && hasSchedule(optimizer);
   // Without a configuration, a single number could be the slot of a parameter that is a single number. (The count of a
   // Normalization is an integer.)
   const isCertain =
@@ -72,7 +72,7 @@ async function readNumbered(
     second?.shape.length === 0 &&
     second.dtype?.includes("float") &&
     !kerasVersion?.startsWith("2.") &&
-    !hasSchedule;
+    !isScheduled;
   const rate = mayBeRate && isCertain ? second : undefined;
   const value = rate && (await readNumber(hdf5, rate.path));
   const slots = variables.slice(rate ? 2 : 1);

@@ -72,6 +72,9 @@ export function importKeras(
     recorded: true,
     hollow: true,
     paddingRows: new Map(),
+    ...(architecture.compiled === undefined
+      ? {}
+      : { training: { file, compiled: architecture.compiled, version: architecture.version } }),
     loss: Object.keys(masks).length === 0 ? compiled : { ...compiled, masks },
     ...(translation.guessed.size === 0
       ? {}
