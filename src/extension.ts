@@ -81,7 +81,7 @@ function register(context: ExtensionContext): Services {
   const rows = own(new RowAnnotations(session, projects, marks, documents, context.extensionUri));
   own(new RowLenses(marks, documents));
   own(new SuspectProblems(marks, documents, projects));
-  own(new SuspectFixes(marks, documents));
+  own(new SuspectFixes(compute, marks, documents));
   own(new ImageBadges(marks));
   const services: Services = {
     context,

@@ -40,6 +40,7 @@ export function suspectsCaption(options: {
     <tracin-review-bar
       .decided=${reviews.reviews.list.length}
       .total=${run.examples}
+      .open=${reviews.open}
       .selected=${selected}
       .undoable=${reviews.reviews.undoable}
       .said=${said}

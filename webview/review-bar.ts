@@ -1,5 +1,6 @@
 import { css, html, LitElement } from "lit";
 import { customElement, property } from "lit/decorators.js";
+import { runCommand } from "./messages.ts";
 import type { ReviewAction } from "./review.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
@@ -12,6 +13,8 @@ export class ReviewBar extends LitElement {
   @property({ type: Number }) decided = 0;
   @property({ type: Number }) total = 0;
   @property({ type: Number }) undoable = 0;
+  /** Decisions that the data does not have yet. */
+  @property({ type: Number }) open = 0;
   /** Rows that are selected together; 0 for the active one alone. */
   @property({ type: Number }) selected = 0;
   /** What was decided last, for screen readers. */
@@ -29,6 +32,15 @@ export class ReviewBar extends LitElement {
         )}
         ${this.selected > 0 ? html`<span class="selected">${review.selected(this.selected)}</span>` : null}
         <span class="progress muted">${review.progress(this.decided, this.total)}</span>
+        ${
+          this.open > 0
+            ? html`<button
+              class="apply"
+              title=${review.applyTitle}
+              @click=${() => runCommand("tracin.applyReviews")}
+            >${review.apply(this.open)}</button>`
+            : null
+        }
       </div>
       <div class="said muted small" role="status" aria-live="polite">${this.said}</div>`;
   }
@@ -65,6 +77,13 @@ export class ReviewBar extends LitElement {
       button:disabled {
         cursor: default;
         opacity: 0.5;
+      }
+      .apply {
+        background: var(--vscode-button-background);
+        color: var(--vscode-button-foreground);
+      }
+      .apply:hover:enabled {
+        background: var(--vscode-button-hoverBackground);
       }
       kbd {
         font-family: inherit;

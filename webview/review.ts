@@ -41,6 +41,11 @@ export class ReviewIndex {
     this.byContent = new Map(reviews.list.map((review) => [review.content, review]));
   }
 
+  /** How many decisions are not applied to the data yet. */
+  get open(): number {
+    return this.reviews.list.filter(({ state }) => state === "open").length;
+  }
+
   /** The decision about a row; with its content it is found although rows have moved since. */
   of(
     row: { readonly index: number; readonly content?: string } | undefined,

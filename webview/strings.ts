@@ -381,6 +381,9 @@ export const strings = {
       next: "Go to the next row without a decision (N)",
       all: "Decide about all rows that the filter shows and that have no decision yet (A). Shift or Ctrl with a click selects some of them.",
     },
+    apply: (count: number) => `Apply ${formatCount(count)}…`,
+    applyTitle:
+      "Change the data as decided: labels are edited, excluded rows taken out. Undo in the editor takes it back, and the decisions wait again",
     progress: (decided: number, total: number) =>
       `${formatCount(decided)} of ${formatCount(total)} reviewed`,
     selected: (count: number) => `${formatCount(count)} selected`,
@@ -396,7 +399,7 @@ export const strings = {
     excluded: "excluded",
     relabelled: (label: string) => `→ ${label}`,
     states: {
-      open: "Decided; Apply Review Decisions changes the data",
+      open: "Decided, but not in the data yet; Apply changes it",
       done: "Decided, and so it is in the data",
       changed: "Decided, but its label has changed since",
       gone: "Decided; it is no longer in the data",

@@ -113,7 +113,7 @@ function inDocument(document: TextDocument, line: number, lineCount: number, mar
 }
 
 /** Where the label stands in a row of a document; undefined where it cannot be told from other fields. */
-export function labelIn(
+function labelIn(
   document: TextDocument,
   line: number,
   lineCount: number,

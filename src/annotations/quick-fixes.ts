@@ -3,26 +3,39 @@ import {
   type CodeActionContext,
   CodeActionKind,
   type CodeActionProvider,
+  type Command,
   l10n,
   languages,
-  type Range,
+  Range,
   type TextDocument,
   WorkspaceEdit,
 } from "vscode";
+import type { Compute } from "../project/compute.ts";
 import { Owner } from "../project/disposable.ts";
 import type { Mark } from "../protocol/lists.ts";
 import type { Decision } from "../protocol/reviews.ts";
 import type { Anchor } from "./anchors.ts";
 import type { MarkedDocuments } from "./marked-documents.ts";
-import { labelIn } from "./problems.ts";
 import type { ShownMarks } from "./shown-marks.ts";
 
-/** A label that reads the same in a CSV field and in a JSON value, with and without quotes. */
-const PLAIN = /^[\p{L}\p{N}_.+-](?:[\p{L}\p{N}_ .+-]*[\p{L}\p{N}_.+-])?$/u;
+/** A quick fix that gives a row another label; the edit is made when it is chosen. */
+class RelabelAction extends CodeAction {
+  constructor(
+    title: string,
+    readonly document: TextDocument,
+    readonly row: Range,
+    readonly mark: Mark,
+    readonly to: string,
+  ) {
+    super(title, CodeActionKind.QuickFix);
+    this.isPreferred = true;
+  }
+}
 
 /** Quick fixes on suspects: relabel, exclude, mark as right; and the way back where something was decided. */
 export class SuspectFixes extends Owner implements CodeActionProvider {
   constructor(
+    private readonly compute: Compute,
     private readonly marks: ShownMarks,
     private readonly documents: MarkedDocuments,
   ) {
@@ -71,35 +84,56 @@ export class SuspectFixes extends Owner implements CodeActionProvider {
 
   /** Changes the label in the row where it can be told apart; otherwise the decision waits to be applied. */
   private relabel(document: TextDocument, row: Anchor, mark: Mark, label: string): CodeAction {
-    const decision = { kind: "relabel", to: label } as const;
-    const action = this.decide(l10n.t("Relabel to {0}", label), mark, decision);
-    const range = labelIn(document, row.line, row.lineCount, mark);
-    if (range !== undefined && canStandFor(document.getText(range), label)) {
+    const { line, lineCount } = row;
+    const range = new Range(line, 0, line + lineCount - 1, Number.MAX_SAFE_INTEGER);
+    const title = l10n.t("Relabel to {0}", label);
+    const action = new RelabelAction(title, document, document.validateRange(range), mark, label);
+    action.command = this.deciding(title, mark, { kind: "relabel", to: label });
+    return action;
+  }
+
+  /** The same edit as Apply makes. */
+  async resolveCodeAction(action: CodeAction): Promise<CodeAction> {
+    const { run } = this.marks;
+    if (run === undefined || !(action instanceof RelabelAction)) {
+      return action;
+    }
+    const { document, row, mark, to } = action;
+    const change = await this.compute
+      .request("relabelText", {
+        root: run.root,
+        dataset: mark.dataset,
+        text: document.getText(row),
+        from: mark.target,
+        to,
+      })
+      .catch(() => null); // the log says why; the decision is taken all the same
+    if (change !== null) {
+      const start = document.offsetAt(row.start);
+      const at = (offset: number) => document.positionAt(start + offset);
+      const range = new Range(at(change.start), at(change.end));
       action.edit = new WorkspaceEdit();
-      action.edit.replace(document.uri, range, label);
-      action.isPreferred = true;
+      action.edit.replace(document.uri, range, change.text);
     }
     return action;
   }
 
-  private decide(
+  private decide(title: string, mark: Mark, decision: Decision | { readonly kind: "undo" }) {
+    const action = new CodeAction(title, CodeActionKind.QuickFix);
+    action.command = this.deciding(title, mark, decision);
+    return action;
+  }
+
+  private deciding(
     title: string,
     { dataset, index, content }: Mark,
     decision: Decision | { readonly kind: "undo" },
-  ): CodeAction {
-    const action = new CodeAction(title, CodeActionKind.QuickFix);
+  ): Command {
     const item = { dataset, index, ...(content === undefined ? {} : { content }) };
-    action.command = {
+    return {
       title,
       command: "tracin.decideSuspect",
       arguments: [this.marks.run?.root, item, decision],
     };
-    return action;
   }
-}
-
-/** Whether a label may be written in the place of another as it is: nothing to quote, and numbers for numbers. */
-function canStandFor(before: string, label: string): boolean {
-  const isNumber = (text: string) => text.trim() !== "" && Number.isFinite(Number(text));
-  return PLAIN.test(label) && PLAIN.test(before) && isNumber(before) === isNumber(label);
 }

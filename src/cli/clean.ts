@@ -6,6 +6,7 @@ import { openProject } from "../core/config/open.ts";
 import { exportRanking } from "../core/store/export.ts";
 import { RunReader, type RunView } from "../core/store/reader.ts";
 import { type SuspectOrder, suspectOrders } from "../core/store/suspect-order.ts";
+import { english, refusalText } from "../protocol/refusal-text.ts";
 import { type CommandContext, printJson } from "./context.ts";
 
 interface CleanOptions {
@@ -49,7 +50,7 @@ export function cleanCommand(program: Command, context: CommandContext): void {
           `${options.out}: ${made.relabelled} relabelled, ${made.excluded} ${made.kind === "copy" ? "left out" : "to drop"}\n`,
         );
         for (const { file, reason } of made.refused) {
-          context.err.write(`${file}: ${reason}\n`);
+          context.err.write(`${file}: ${refusalText(reason, english)}\n`);
         }
       } finally {
         await project.close();

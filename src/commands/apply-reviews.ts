@@ -1,6 +1,7 @@
 import { l10n, Uri, window } from "vscode";
 import { applyPlan } from "../project/apply.ts";
 import type { Services } from "../project/services.ts";
+import { refusalText } from "../protocol/refusal-text.ts";
 import { pickProject } from "./pick-project.ts";
 
 /** **TracIn: Apply Review Decisions**: edits the data as decided; what cannot be edited is told, with the cleaned copy offered. */
@@ -15,27 +16,23 @@ export async function applyReviews(services: Services): Promise<void> {
     void window.showInformationMessage(l10n.t("There is no decision to apply."));
     return;
   }
-  const { items, excluded, refused } = await applyPlan(root, plan);
+  const { changed, excluded, refused } = await applyPlan(root, plan);
   if (excluded.length > 0) {
-    await compute.request("noteExcluded", { root, items: excluded });
+    await compute.request("noteExcluded", { root, decisions: excluded });
   }
   await reviews.refresh(root);
-  const changed = l10n.t(
-    "{0} examples changed, {1} of them excluded.",
-    items.length,
-    excluded.length,
-  );
+  const told = l10n.t("{0} examples changed, {1} of them excluded.", changed, excluded.length);
   if (refused.length === 0) {
-    void window.showInformationMessage(changed);
+    void window.showInformationMessage(told);
     return;
   }
-  const reasons = refused.map(({ file, reason }) => `${file}: ${reason}`);
+  const reasons = refused.map(({ file, reason }) => `${file}: ${refusalText(reason, l10n)}`);
   log.warn(reasons.join("\n"));
   const copy = l10n.t("Write Cleaned Copy");
   const first = reasons.slice(0, 3).join(" ");
   const more = reasons.length > 3 ? l10n.t("and {0} more, see the log", reasons.length - 3) : "";
   const choice = await window.showWarningMessage(
-    `${changed} ${l10n.t("Not changed:")} ${first} ${more}`.trim(),
+    `${told} ${l10n.t("Not changed:")} ${first} ${more}`.trim(),
     copy,
   );
   if (choice === copy) {

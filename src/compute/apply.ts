@@ -13,13 +13,19 @@ import {
 } from "../core/datasets/edits/relabel.ts";
 import { TracInError } from "../core/errors.ts";
 import { resolveExisting } from "../core/paths.ts";
-import type { ApplyPlan, ApplyRow, CleanedCopy, Review } from "../protocol/reviews.ts";
+import type {
+  ApplyPlan,
+  ApplyRow,
+  CleanedCopy,
+  Refusal,
+  RefusalReason,
+  Review,
+  TextChange,
+} from "../protocol/reviews.ts";
 import { reviewsOf } from "./reviews.ts";
 
 /** VS Code hands no larger document to extensions. */
 const largestDocument = 50 * 1024 * 1024;
-
-type Refusal = ApplyPlan["refused"][number];
 
 /** How the open decisions of a project change its files. */
 export async function planApply(project: Project): Promise<ApplyPlan> {
@@ -37,11 +43,11 @@ export async function planApply(project: Project): Promise<ApplyPlan> {
     if (isImageFolder(dataset)) {
       for (const review of open) {
         const to = movedTo(project, dataset, review);
-        const { dataset: name, index, content, place } = review;
+        const { id, place } = review;
         if (to === undefined) {
-          refused.push({ file: place.file, reason: "Its folder is not its label." });
+          refused.push({ file: place.file, reason: { kind: "folderUnclear" } });
         } else {
-          moves.push({ from: place.file, to, item: { dataset: name, index, content } });
+          moves.push({ from: place.file, to, id });
         }
       }
       continue;
@@ -52,7 +58,7 @@ export async function planApply(project: Project): Promise<ApplyPlan> {
       continue;
     }
     const changes = await recordChanges(project, dataset, open);
-    rows.push(...changes.rows);
+    rows.push(...changes.rows.map(({ start: _, end: __, ...row }) => row));
     refused.push(...changes.refused);
   }
   return { rows, moves, refused };
@@ -90,10 +96,11 @@ export async function writeCleaned(
     );
   }
   const { rows, refused: unread } = await recordChanges(project, dataset, open);
-  const edits = rows.map(({ item, text, replacement }) => {
-    const { start, end } = dataset.locator(item.index);
-    return { start, end, text: replacement === null ? undefined : replaced(text, replacement) };
-  });
+  const edits = rows.map(({ start, end, text, replacement }) => ({
+    start,
+    end,
+    text: replacement === null ? undefined : replaced(text, replacement),
+  }));
   await copyWithEdits(absolute, to, edits);
   const excluded = edits.filter(({ text }) => text === undefined).length;
   return {
@@ -113,15 +120,21 @@ function counts(open: readonly Review[]): Pick<CleanedCopy, "relabelled" | "excl
   return { relabelled: open.length - excluded, excluded };
 }
 
-/** Decisions that no longer fit the data, as sentences. */
+/** Decisions that no longer fit the data. */
 function outdated(reviews: readonly Review[]): readonly Refusal[] {
   return reviews.flatMap(({ state, decision, place, from }): Refusal[] => {
     const file = place.lineCount > 0 ? `${place.file}:${place.line + 1}` : place.file;
     if (state === "changed" && decision.kind !== "keep") {
-      return [{ file, reason: `Its label is no longer ${from}.` }];
+      return [{ file, reason: { kind: "labelChanged", from } }];
     }
-    return state === "gone" ? [{ file, reason: "It is no longer in the dataset." }] : [];
+    return state === "gone" ? [{ file, reason: { kind: "gone" } }] : [];
   });
+}
+
+/** A change of a record, which is bytes [start, end) of its file. */
+interface RecordChange extends ApplyRow {
+  readonly start: number;
+  readonly end: number;
 }
 
 /** The changes of the records of a text file, in its order. */
@@ -129,34 +142,41 @@ async function recordChanges(
   project: Project,
   dataset: Dataset,
   open: readonly Review[],
-): Promise<{ rows: ApplyRow[]; refused: Refusal[] }> {
+): Promise<{ rows: RecordChange[]; refused: Refusal[] }> {
   const { absolute } = await resolveExisting(project.root, dataset.file);
-  const format = formatOf(project.config.data[dataset.name], dataset);
-  const rows: ApplyRow[] = [];
+  const rows: RecordChange[] = [];
   const refused: Refusal[] = [];
   const texts = await readRecords(
     absolute,
     open.map(({ index }) => dataset.locator(index)),
   );
-  for (const [position, { index, content, decision, from }] of open.entries()) {
+  for (const [position, { id, index, decision, from }] of open.entries()) {
     const text = texts[position] ?? "";
-    const { line, lineCount } = dataset.locator(index);
-    const replacement =
-      decision.kind !== "relabel"
-        ? null
-        : format &&
-          relabelRecord(text, format, { from, to: decision.to, labels: project.encoder.labels });
-    if (replacement === undefined) {
-      refused.push({
-        file: `${dataset.file}:${line + 1}`,
-        reason: `The row does not hold the label ${from} in one column of its own.`,
-      });
+    const { line, lineCount, start, end } = dataset.locator(index);
+    const isRelabelled = decision.kind === "relabel";
+    const replacement = isRelabelled
+      ? relabelText(project, dataset, text, { from, to: decision.to })
+      : null;
+    if (isRelabelled && replacement === null) {
+      const reason = { kind: "labelUnclear", from } as const;
+      refused.push({ file: `${dataset.file}:${line + 1}`, reason });
       continue;
     }
-    const item = { dataset: dataset.name, index, content };
-    rows.push({ item, file: dataset.file, line, lineCount, text, replacement });
+    rows.push({ id, file: dataset.file, line, lineCount, start, end, text, replacement });
   }
   return { rows, refused };
+}
+
+/** What to change in the text of a record so that it has another label; null where it does not hold the old one by itself. */
+export function relabelText(
+  project: Project,
+  dataset: Dataset,
+  text: string,
+  labels: { readonly from: string; readonly to: string },
+): TextChange | null {
+  const format = formatOf(project.config.data[dataset.name], dataset);
+  const relabel = { ...labels, labels: project.encoder.labels };
+  return (format && relabelRecord(text, format, relabel)) ?? null;
 }
 
 /** How the records of a dataset are written; undefined where the target is not one column. */
@@ -174,17 +194,20 @@ function formatOf(source: SourceConfig | undefined, dataset: Dataset): RecordFor
 }
 
 /** Why the editor cannot change a part of a file and leave every other byte alone; undefined when it can. */
-async function documentProblem(project: Project, dataset: Dataset): Promise<string | undefined> {
+async function documentProblem(
+  project: Project,
+  dataset: Dataset,
+): Promise<RefusalReason | undefined> {
   if (!hasLines(dataset)) {
-    return "Its rows are no text (arrays, Parquet); the editor cannot change them.";
+    return { kind: "noText" };
   }
   const { absolute } = await resolveExisting(project.root, dataset.file);
   const { size, lineEnds } = await fileFacts(absolute);
   if (size > largestDocument) {
-    return "The file is larger than 50 MB; the editor does not hand it to extensions.";
+    return { kind: "tooLarge" };
   }
   if (lineEnds.length > 1 || lineEnds.includes("\r")) {
-    return "The file mixes kinds of line ends, which the editor would make the same everywhere.";
+    return { kind: "lineEnds" };
   }
   return undefined;
 }

@@ -5,6 +5,7 @@ import type { Dataset } from "../core/datasets/dataset.ts";
 import { TracInError } from "../core/errors.ts";
 import {
   appendReviews,
+  identity,
   lastAction,
   type ReviewLine,
   type ReviewLog,
@@ -16,6 +17,7 @@ import type { ComputeApi } from "../protocol/compute.ts";
 import type { Place } from "../protocol/examples.ts";
 import type {
   Decision,
+  DecisionId,
   GivenDecision,
   Review,
   ReviewItem,
@@ -124,30 +126,41 @@ export async function undoReview(project: Project): Promise<ReviewsReply> {
   return { ...reply, skipped: [] };
 }
 
-/** Notes that excluded examples are no longer in the data, so that no other one of the same content is taken for them. */
+/**
+ * Notes that excluded examples were taken out of the data, and how many of the same content are left in it: so no other one
+ * is taken for them, and it shows when they come back (when the edit is undone).
+ */
 export async function noteExcluded(
   project: Project,
-  items: readonly ReviewItem[],
+  excluded: readonly DecisionId[],
 ): Promise<Reviews> {
   const log = await readReviews(project.root);
   const time = new Date().toISOString();
   const action = randomBytes(6).toString("hex");
-  const names = new Set(
-    items.map(({ dataset, index, content }) => `${dataset}\0${index}\0${content}`),
-  );
-  const lines = [...standing(log.lines).values()]
-    .filter(({ decision }) => decision === "exclude")
-    .filter(({ dataset, index, content }) => names.has(`${dataset}\0${index}\0${content}`))
-    .flatMap((line): ReviewLine[] => [
-      undoing(line, time),
-      { ...line, time, action, applied: true },
-    ]);
+  const names = new Set(excluded.map(identity));
+  const lines: ReviewLine[] = [];
+  for (const line of standing(log.lines, identity).values()) {
+    const dataset = project.datasets.get(line.dataset);
+    if (line.decision === "exclude" && names.has(identity(line)) && dataset !== undefined) {
+      const left = (await contentIndex(dataset)).count(line.content);
+      lines.push(undoing(line, time), { ...line, time, action, left });
+    }
+  }
   await appendReviews(project.root, lines);
   return describe(project, { ...log, lines: [...log.lines, ...lines] });
 }
 
-function undoing({ to: _, ...line }: StandingDecision, time: string): ReviewLine {
+function undoing({ to: _, left: __, ...line }: StandingDecision, time: string): ReviewLine {
   return { ...line, time, decision: "undo" };
+}
+
+/** Whether an excluded example is out of the data: it was taken out, and did not come back. */
+async function isOut(project: Project, { dataset: name, content, left }: ReviewLine) {
+  const dataset = project.datasets.get(name);
+  return (
+    left !== undefined &&
+    (dataset === undefined || (await contentIndex(dataset)).count(content) <= left)
+  );
 }
 
 async function describe(project: Project, log: ReviewLog): Promise<Reviews> {
@@ -169,21 +182,22 @@ async function currentKeys(
   lines: readonly ReviewLine[],
 ): Promise<(line: ReviewLine) => string> {
   const keys = new Map<string, string>();
+  const out = new Set<string>();
   const written = ({ dataset, content, index }: ReviewLine) => `${dataset}\0${content}\0${index}`;
   for (const line of lines) {
     const name = written(line);
-    if (line.applied === true) {
-      continue;
-    }
-    if (!keys.has(name)) {
+    if (await isOut(project, line)) {
+      // Apart from what was decided, before and after, about another one of the same content.
+      out.add(identity(line));
+    } else if (!keys.has(name)) {
       const index = await find(project, line);
       keys.set(name, index === undefined ? name : key(line.dataset, index));
     }
   }
-  return (line) =>
-    line.applied === true
-      ? `${written(line)}\0${line.action}`
-      : (keys.get(written(line)) ?? written(line));
+  return (line) => {
+    const name = identity(line);
+    return out.has(name) ? name : (keys.get(written(line)) ?? written(line));
+  };
 }
 
 function key(dataset: string, index: number): string {
@@ -191,11 +205,12 @@ function key(dataset: string, index: number): string {
 }
 
 async function toReview(project: Project, line: StandingDecision): Promise<Review> {
-  const { dataset, content, from, time } = line;
-  const index = line.applied === true ? undefined : await find(project, line);
+  const { action, dataset, content, from, time } = line;
+  const index = (await isOut(project, line)) ? undefined : await find(project, line);
   const now = index === undefined ? undefined : await current(project, dataset, index);
   const decision = decisionOf(line);
   return {
+    id: { action, dataset, index: line.index, content },
     dataset,
     index: index ?? line.index,
     content,
@@ -248,9 +263,13 @@ export async function find(project: Project, item: ReviewItem): Promise<number |
   if (content === undefined) {
     return undefined;
   }
+  return (await contentIndex(dataset)).nearest(content, index);
+}
+
+function contentIndex(dataset: Dataset): Promise<ContentIndex> {
   const known = knownOf(dataset);
   known.index ??= ContentIndex.of(dataset);
-  return (await known.index).nearest(content, index);
+  return known.index;
 }
 
 /** An example of a dataset now; undefined beyond its end. */

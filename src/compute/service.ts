@@ -15,7 +15,7 @@ import type { ComputeApi, Progress } from "../protocol/compute.ts";
 import type { ExampleRef, Preview, QueryRef } from "../protocol/examples.ts";
 import type { CallContext, Handlers } from "../protocol/rpc.ts";
 import type { ExplainedLabel, RunSummary } from "../protocol/runs.ts";
-import { planApply, writeCleaned } from "./apply.ts";
+import { planApply, relabelText, writeCleaned } from "./apply.ts";
 import { columnScales } from "./column-scales.ts";
 import { estimate } from "./estimate.ts";
 import { describeExamples, placeOf, previewOf } from "./examples.ts";
@@ -216,8 +216,14 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
         }),
       ),
     planApply: ({ root }) => workspaces.useProject(root, planApply),
-    noteExcluded: ({ root, items }) =>
-      decisions.take(() => workspaces.useProject(root, (project) => noteExcluded(project, items))),
+    relabelText: ({ root, dataset, text, ...labels }) =>
+      workspaces.useProject(root, async (project) =>
+        relabelText(project, datasetOf(project, dataset), text, labels),
+      ),
+    noteExcluded: ({ root, decisions: excluded }) =>
+      decisions.take(() =>
+        workspaces.useProject(root, (project) => noteExcluded(project, excluded)),
+      ),
     writeCleaned: ({ root, dataset, to }) =>
       workspaces.useProject(root, (project) => writeCleaned(project, dataset, to)),
     exportRun: async ({ root, runId, to, ...list }, { signal }) => {

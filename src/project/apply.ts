@@ -1,14 +1,22 @@
 import { FileType, l10n, Range, type TextDocument, Uri, WorkspaceEdit, workspace } from "vscode";
 import { TracInError } from "../core/errors.ts";
-import type { ApplyPlan, ApplyRow, ReviewItem } from "../protocol/reviews.ts";
+import type {
+  ApplyPlan,
+  ApplyRow,
+  DecisionId,
+  Refusal,
+  RefusalReason,
+} from "../protocol/reviews.ts";
 import { deletedRuns } from "./line-edits.ts";
+import { relativeTo } from "./paths.ts";
 
 /** What came of applying. */
 export interface Applied {
-  /** Rows and images that were changed. */
-  readonly items: readonly ReviewItem[];
-  readonly excluded: readonly ReviewItem[];
-  readonly refused: ApplyPlan["refused"];
+  /** How many rows and images were changed. */
+  readonly changed: number;
+  /** The decisions by which some of them were taken out. */
+  readonly excluded: readonly DecisionId[];
+  readonly refused: readonly Refusal[];
 }
 
 /** Settings with which saving would change more than the edit. */
@@ -35,36 +43,38 @@ export async function applyPlan(root: string, plan: ApplyPlan): Promise<Applied>
     }
     const same = rows.filter((row) => document.getText(rangeOf(row)) === row.text);
     for (const { line } of rows.filter((row) => !same.includes(row))) {
-      const reason = l10n.t("The row reads differently in the editor.");
-      refused.push({ file: `${file}:${line + 1}`, reason });
+      refused.push({ file: `${file}:${line + 1}`, reason: { kind: "differs" } });
     }
     addRows(edit, document, same);
     done.push(...same);
     documents.push(document);
   }
-  const moved: ReviewItem[] = [];
-  const excludedMoves: ReviewItem[] = [];
-  for (const { from, to, item } of plan.moves) {
+  const moved: ApplyPlan["moves"][number][] = [];
+  for (const move of plan.moves) {
+    const { from, to } = move;
     const target = Uri.joinPath(Uri.file(root), to);
     if (await exists(target)) {
-      refused.push({ file: from, reason: l10n.t("There is a file {0} already.", to) });
+      refused.push({ file: from, reason: { kind: "fileExists", file: to } });
       continue;
     }
     edit.renameFile(Uri.joinPath(Uri.file(root), from), target, { overwrite: false });
-    moved.push(item);
-    if (to.startsWith(".tracin/")) {
-      excludedMoves.push(item);
-    }
+    moved.push(move);
   }
-  const items = [...done.map(({ item }) => item), ...moved];
-  if (items.length > 0 && !(await workspace.applyEdit(edit))) {
+  const changed = done.length + moved.length;
+  if (changed > 0 && !(await workspace.applyEdit(edit))) {
     throw new TracInError("data", l10n.t("The editor refused to change the data."));
   }
   for (const document of documents) {
-    await document.save();
+    if (!(await document.save())) {
+      const file = relativeTo(root, document.uri.fsPath);
+      refused.push({ file, reason: { kind: "notSaved" } });
+    }
   }
-  const rows = done.filter(({ replacement }) => replacement === null).map(({ item }) => item);
-  return { items, excluded: [...rows, ...excludedMoves], refused };
+  const excluded = [
+    ...done.filter(({ replacement }) => replacement === null),
+    ...moved.filter(({ to }) => to.startsWith(".tracin/")),
+  ];
+  return { changed, excluded: excluded.map(({ id }) => id), refused };
 }
 
 function addRows(edit: WorkspaceEdit, document: TextDocument, rows: readonly ApplyRow[]): void {
@@ -91,15 +101,13 @@ function rangeOf({ line, lineCount }: Pick<ApplyRow, "line" | "lineCount">): Ran
   return new Range(line, 0, line + lineCount - 1, Number.MAX_SAFE_INTEGER);
 }
 
-function documentProblem(document: TextDocument): string | undefined {
+function documentProblem(document: TextDocument): RefusalReason | undefined {
   if (document.isDirty) {
-    return l10n.t("The file has unsaved changes; save them first.");
+    return { kind: "unsaved" };
   }
   const settings = workspace.getConfiguration("files", document);
   const wide = WIDE_SETTINGS.find((name) => settings.get(name, false));
-  return wide === undefined
-    ? undefined
-    : l10n.t("The setting files.{0} would change other lines when the file is saved.", wide);
+  return wide === undefined ? undefined : { kind: "savesMore", setting: `files.${wide}` };
 }
 
 async function exists(uri: Uri): Promise<boolean> {

@@ -51,6 +51,17 @@ export class Reviews extends Owner {
         }
       }),
     );
+    this.own(workspace.onDidRenameFiles(({ files }) => void this.onMoved(files)));
+  }
+
+  /** Images that move between the folders of labels, or back when that is undone. */
+  private async onMoved(files: readonly { readonly oldUri: Uri; readonly newUri: Uri }[]) {
+    const uris = files.flatMap(({ oldUri, newUri }) => [oldUri, newUri]);
+    for (const root of new Set(uris.map((uri) => this.projects.nearest(uri)?.root))) {
+      if (root !== undefined) {
+        await this.refresh(root);
+      }
+    }
   }
 
   /** All decisions of a project that stand, as last read; empty until {@link load}. */

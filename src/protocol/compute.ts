@@ -22,11 +22,13 @@ import type { LayerEstimate, ProjectSummary, SetupProposal } from "./project.ts"
 import type {
   ApplyPlan,
   CleanedCopy,
+  DecisionId,
   GivenDecision,
   ReviewItem,
   Reviews,
   ReviewsReply,
   SuggestedItem,
+  TextChange,
 } from "./reviews.ts";
 import type { ExplainedLabel, RunSummary } from "./runs.ts";
 import type { TestListRequest, TestRowsReply, TestRowsRequest, TestSlice } from "./test-set.ts";
@@ -131,8 +133,19 @@ export interface ComputeApi {
   undoReview(params: { readonly root: string }): ReviewsReply;
   /** How the open decisions would change the data. */
   planApply(params: { readonly root: string }): ApplyPlan;
-  /** Notes that excluded examples were taken out of the data. */
-  noteExcluded(params: { readonly root: string; readonly items: readonly ReviewItem[] }): Reviews;
+  /** What to change in the text of a row so that it has another label; null where it does not hold the old one by itself. */
+  relabelText(params: {
+    readonly root: string;
+    readonly dataset: string;
+    readonly text: string;
+    readonly from: string;
+    readonly to: string;
+  }): TextChange | null;
+  /** Notes that excluded examples were taken out of the data just now. */
+  noteExcluded(params: {
+    readonly root: string;
+    readonly decisions: readonly DecisionId[];
+  }): Reviews;
   /** Writes a copy of a dataset with the decisions applied; for arrays and image folders, the indices. */
   writeCleaned(params: {
     readonly root: string;

@@ -145,6 +145,7 @@ export type PanelCommand =
   | "tracin.explainPrediction"
   | "tracin.explainTestSet"
   | "tracin.findMislabelled"
+  | "tracin.applyReviews"
   | "tracin.setUpWorkspace"
   | "tracin.openSample"
   | "tracin.showLog";

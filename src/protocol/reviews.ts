@@ -30,8 +30,15 @@ export type SkipReason = "changed" | "noSuggestion";
  */
 export type ReviewState = "open" | "done" | "changed" | "gone";
 
+/** Names a decision in the file of decisions: the action that it was part of, and its example as it was written down. */
+export interface DecisionId extends ExampleRef {
+  readonly action: string;
+  readonly content: string;
+}
+
 /** A decision that stands. */
 export interface Review extends ExampleRef {
+  readonly id: DecisionId;
   /** Hash of everything but the target. */
   readonly content: string;
   readonly place: Place;
@@ -57,6 +64,32 @@ export interface ReviewsReply extends Reviews {
   readonly skipped: readonly (ReviewItem & { readonly reason: SkipReason })[];
 }
 
+/** Why a decision is not applied; the words are `refusalText`'s. */
+export type RefusalReason =
+  /** Its label is another one by now than when it was decided. */
+  | { readonly kind: "labelChanged"; readonly from: string }
+  | { readonly kind: "gone" }
+  /** The row does not hold its label in one column of its own. */
+  | { readonly kind: "labelUnclear"; readonly from: string }
+  /** An image whose folder is not its label. */
+  | { readonly kind: "folderUnclear" }
+  | { readonly kind: "noText" }
+  | { readonly kind: "tooLarge" }
+  | { readonly kind: "lineEnds" }
+  | { readonly kind: "unsaved" }
+  | { readonly kind: "notSaved" }
+  /** The row reads differently in the editor than on disk. */
+  | { readonly kind: "differs" }
+  /** A setting that changes more than the edit when a file is saved. */
+  | { readonly kind: "savesMore"; readonly setting: string }
+  | { readonly kind: "fileExists"; readonly file: string };
+
+/** What is not changed, and why: a whole file, or (`train.csv:3`) a row. */
+export interface Refusal {
+  readonly file: string;
+  readonly reason: RefusalReason;
+}
+
 /** How the open decisions change the data; the editor does it, so that it can be undone. */
 export interface ApplyPlan {
   /** Rows of text files, in their order. */
@@ -65,27 +98,29 @@ export interface ApplyPlan {
   readonly moves: readonly {
     readonly from: string;
     readonly to: string;
-    readonly item: ReviewItem;
+    readonly id: DecisionId;
   }[];
-  /** What is not changed, and why: whole files, or single rows. */
-  readonly refused: readonly { readonly file: string; readonly reason: string }[];
+  readonly refused: readonly Refusal[];
 }
 
 /** What becomes of one row. */
 export interface ApplyRow {
-  readonly item: ReviewItem;
+  readonly id: DecisionId;
   readonly file: string;
   /** Counted from 0. */
   readonly line: number;
   readonly lineCount: number;
   /** The row as it is on disk. */
   readonly text: string;
-  /** What takes the place of a part of `text` (UTF-16 units); null takes the row away. */
-  readonly replacement: {
-    readonly start: number;
-    readonly end: number;
-    readonly text: string;
-  } | null;
+  /** Null takes the row away. */
+  readonly replacement: TextChange | null;
+}
+
+/** What takes the place of a part of a row (UTF-16 units). */
+export interface TextChange {
+  readonly start: number;
+  readonly end: number;
+  readonly text: string;
 }
 
 /** What a cleaned copy holds. */

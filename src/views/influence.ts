@@ -61,6 +61,7 @@ const PANEL_COMMANDS: ReadonlySet<PanelCommand> = new Set<PanelCommand>([
   "tracin.explainPrediction",
   "tracin.explainTestSet",
   "tracin.findMislabelled",
+  "tracin.applyReviews",
   "tracin.setUpWorkspace",
   "tracin.openSample",
   "tracin.showLog",

@@ -87,6 +87,11 @@ export class ContentIndex {
       .get(content)
       ?.reduce((best, other) => (Math.abs(other - index) < Math.abs(best - index) ? other : best));
   }
+
+  /** How many examples have a content. */
+  count(content: string): number {
+    return this.places.get(content)?.length ?? 0;
+  }
 }
 
 function digest(text: string): string {

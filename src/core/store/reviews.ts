@@ -34,8 +34,11 @@ const lineSchema = z.object({
   from: z.string(),
   /** The label that it shall get. */
   to: z.string().optional(),
-  /** The excluded example was taken out of the data: another one with the same content is not meant. */
-  applied: z.literal(true).optional(),
+  /**
+   * The excluded example was taken out of the data, and so many of the same content were left there: none of them is meant.
+   * When there are more, it has come back.
+   */
+  left: z.int().nonnegative().optional(),
 });
 
 /** One line of the file. */
@@ -179,7 +182,13 @@ export function lastAction(lines: readonly ReviewLine[]): readonly StandingDecis
   return left.filter((line) => line.action === action);
 }
 
-function identity({ action, dataset, content, index }: ReviewLine): string {
+/** Tells the lines of one action apart; an `undo` has the identity of what it takes back. */
+export function identity({
+  action,
+  dataset,
+  content,
+  index,
+}: Pick<ReviewLine, "action" | "dataset" | "content" | "index">): string {
   return `${action}\0${dataset}\0${content}\0${index}`;
 }
 

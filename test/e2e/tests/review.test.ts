@@ -1,6 +1,7 @@
-import { readFile } from "node:fs/promises";
+import { copyFile, mkdir, readdir, readFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { ROOT } from "../support/paths.ts";
 import { useVSCode } from "../support/session.ts";
 
 const vscode = useVSCode("review");
@@ -75,6 +76,59 @@ describe("reviewing suspects", () => {
     await editor.page.keyboard.press("Control+Z");
     await editor.page.keyboard.press("Control+S");
     await expect.poll(() => readFile(data, "utf8"), { timeout: 15_000 }).toBe(before);
+
+    // The decisions stand, and wait to be applied again.
+    const apply = editor.panel.locator("tracin-review-bar .apply");
+    await expect.poll(() => apply.textContent()).toBe("Apply 2…");
+    expect(await progress.textContent()).toMatch(/^2 of/);
+    await apply.click();
+    await expect.poll(() => readFile(data, "utf8")).toBe(expected);
+    await apply.waitFor({ state: "hidden" });
+    await editor.screenshot("review-applied-light");
+  });
+
+  it("moves the images of a folder by label and out of it, and undo moves them back", async () => {
+    const folder = await vscode.openFolder([path.join(ROOT, "samples", "digits")], labelFolders);
+    const { editor } = vscode;
+    const before = await filesIn(path.join(folder, "by-label"));
+    await editor.command("TracIn: Find Mislabelled Examples");
+    await editor.ranked();
+    const imageOf = async (row: number) =>
+      (await editor.panelRow(row).locator(".place").textContent())?.trim() ?? "";
+    const [first, second] = [await imageOf(0), await imageOf(1)];
+    expect(first).toMatch(/^by-label\/\d\/\d+\.png$/);
+    const from = path.basename(path.dirname(first));
+    const to = from === "4" ? "5" : "4";
+    await editor.panelRow(0).focus();
+    await editor.page.keyboard.press("l");
+    await editor.quickRow(new RegExp(`^\\s*${to}\\s*$`)).click();
+    await expect.poll(() => editor.panelRow(0).locator(".decision").textContent()).toBe(`→ ${to}`);
+    await editor.panelRow(1).focus();
+    await editor.page.keyboard.press("x");
+    const apply = editor.panel.locator("tracin-review-bar .apply");
+    await expect.poll(() => apply.textContent()).toBe("Apply 2…");
+    await editor.screenshot("review-folder-light");
+    await apply.click();
+    await editor.notification("2 examples changed, 1 of them excluded").waitFor();
+    const inSet = (file: string) => path.relative("by-label", file);
+    const after = new Map(before);
+    after.delete(inSet(first));
+    after.delete(inSet(second));
+    after.set(path.join(to, path.basename(first)), before.get(inSet(first)) ?? "");
+    expect(await filesIn(path.join(folder, "by-label"))).toEqual(after);
+    const out = await readFile(path.join(folder, ".tracin/excluded/train", inSet(second)));
+    expect(out.toString("base64")).toBe(before.get(inSet(second)));
+    await apply.waitFor({ state: "hidden" });
+
+    // One step of the Explorer takes all of it back, and the decisions wait again.
+    await editor.page.locator('.activitybar [aria-label^="Explorer"]').first().click();
+    await editor.file("tracin.json").click();
+    await editor.page.keyboard.press("Control+Z");
+    const confirm = editor.page.locator(".monaco-dialog-box").getByText("Undo", { exact: true });
+    await confirm.click({ timeout: 3000 }).catch(() => undefined); // asked only for some
+    await expect.poll(() => filesIn(path.join(folder, "by-label"))).toEqual(before);
+    await editor.openSidebar();
+    await expect.poll(() => apply.textContent(), { timeout: 20_000 }).toBe("Apply 2…");
   });
 
   it("shows decisions again after a reload, in a narrow dark panel too", async () => {
@@ -99,3 +153,33 @@ describe("reviewing suspects", () => {
       .toMatch(/^→ \d$/);
   });
 });
+
+/** Makes the first images of the digits a folder for each label. */
+async function labelFolders(folder: string): Promise<void> {
+  const manifest = await readFile(path.join(folder, "train", "labels.csv"), "utf8");
+  const [header = "", ...rows] = manifest.trim().split("\n");
+  const names = header.split(",");
+  for (const row of rows.slice(0, 200)) {
+    const cells = row.split(",");
+    const image = cells[names.indexOf("file")] ?? "";
+    const label = cells[names.indexOf("label")] ?? "";
+    await mkdir(path.join(folder, "by-label", label), { recursive: true });
+    await copyFile(path.join(folder, "train", image), path.join(folder, "by-label", label, image));
+  }
+  const config = path.join(folder, "tracin.json");
+  const project: { data: Record<string, unknown> } = JSON.parse(await readFile(config, "utf8"));
+  project.data["train"] = { images: "by-label" };
+  await writeFile(config, JSON.stringify(project, null, 2));
+}
+
+/** The contents of all files of a folder, as base64 by path. */
+async function filesIn(folder: string): Promise<Map<string, string>> {
+  const files = new Map<string, string>();
+  for (const entry of await readdir(folder, { recursive: true, withFileTypes: true })) {
+    if (entry.isFile()) {
+      const file = path.join(entry.parentPath, entry.name);
+      files.set(path.relative(folder, file), (await readFile(file)).toString("base64"));
+    }
+  }
+  return files;
+}

@@ -51,16 +51,16 @@ it("plans one change of a label and one row that goes, and writes the copy that 
 });
 
 it.each([
-  ["mixed line ends", (text: string) => text.replace("\n", "\r\n"), /kinds of line ends/],
-  ["lone carriage returns", (text: string) => text.replaceAll("\n", "\r"), /kinds of line ends/],
-])("refuses a document with %s, and the cleaned copy serves", async (_, change, reason) => {
+  ["mixed line ends", (text: string) => text.replace("\n", "\r\n"), "lineEnds"],
+  ["lone carriage returns", (text: string) => text.replaceAll("\n", "\r"), "lineEnds"],
+])("refuses a document with %s, and the cleaned copy serves", async (_, change, kind) => {
   const text = change(await train());
   await writeFile(join(root, "train.csv"), text);
   await withProject(root, async (project) => {
     await on(project, 0, { kind: "exclude" });
     const plan = await planApply(project);
     expect(plan.rows).toEqual([]);
-    expect(plan.refused).toEqual([{ file: "train.csv", reason: expect.stringMatching(reason) }]);
+    expect(plan.refused).toEqual([{ file: "train.csv", reason: { kind } }]);
     await writeCleaned(project, "train", join(root, "cleaned.csv"));
     const { start, end } = project.datasets.get("train")?.locator(0) ?? { start: 0, end: 0 };
     expect(await readFile(join(root, "cleaned.csv"), "utf8")).toBe(
@@ -82,31 +82,57 @@ it("lists decisions whose label has changed since, instead of applying them", as
     expect(await planApply(project)).toEqual({
       rows: [],
       moves: [],
-      refused: [{ file: "train.csv:2", reason: `Its label is no longer ${from}.` }],
+      refused: [{ file: "train.csv:2", reason: { kind: "labelChanged", from } }],
     });
   });
 });
 
-it("does not take a copy of an excluded row for it, once that is gone", async () => {
+it("takes no copy of an excluded row for it once that is gone, and offers it again when it is back", async () => {
   const lines = (await train()).split("\n");
-  const twice = lines.toSpliced(2, 0, lines[1] ?? "");
-  await writeFile(join(root, "train.csv"), twice.join("\n"));
-  await withProject(root, async (project) => {
+  const once = lines.join("\n");
+  const twice = lines.toSpliced(2, 0, lines[1] ?? "").join("\n");
+  const states = () =>
+    withProject(root, async (project) => {
+      const { reviews } = await reviewsOf(project);
+      const { rows } = await planApply(project);
+      return [
+        ...reviews.map(({ index, decision, state }) => `${index} ${decision.kind} ${state}`),
+        ...rows.map(({ line }) => `line ${line} goes`),
+      ];
+    });
+  await writeFile(join(root, "train.csv"), twice);
+  const excluded = await withProject(root, async (project) => {
     await on(project, 0, { kind: "exclude" });
-    const { rows } = await planApply(project);
-    await noteExcluded(
-      project,
-      rows.map(({ item }) => item),
-    );
+    return (await planApply(project)).rows.map(({ id }) => id);
   });
-  await writeFile(join(root, "train.csv"), lines.join("\n"));
-  await withProject(root, async (project) => {
-    expect(await planApply(project)).toEqual({ rows: [], moves: [], refused: [] });
-    const { reviews } = await reviewsOf(project);
-    expect(reviews.map(({ decision, state }) => [decision.kind, state])).toEqual([
-      ["exclude", "done"],
-    ]);
-  });
+  await writeFile(join(root, "train.csv"), once);
+  await withProject(root, (project) => noteExcluded(project, excluded));
+  expect(await states()).toEqual(["0 exclude done"]);
+
+  // Undone in the editor: both rows are there again.
+  await writeFile(join(root, "train.csv"), twice);
+  expect(await states()).toEqual(["0 exclude open", "line 1 goes"]);
+
+  // And applied again, after a row before it has come: the file of decisions has it at another place than the data.
+  await writeFile(join(root, "train.csv"), lines.toSpliced(1, 0, lines[9] ?? "").join("\n"));
+  await withProject(root, (project) => noteExcluded(project, excluded));
+  expect(await states()).toEqual(["0 exclude done"]);
+});
+
+it("takes the label as it is in the data: open, applied, and open again after undo", async () => {
+  const before = await train();
+  const lines = before.split("\n");
+  const from = lines[3]?.split(",").at(-1) ?? "";
+  const to = from === "setosa" ? "virginica" : "setosa";
+  const planned = () =>
+    withProject(root, async (project) => (await planApply(project)).rows.length);
+  await withProject(root, (project) => on(project, 2, { kind: "relabel", to }));
+  expect(await planned()).toBe(1);
+  const changed = (lines[3] ?? "").replace(from, to);
+  await writeFile(join(root, "train.csv"), lines.with(3, changed).join("\n"));
+  expect(await planned()).toBe(0);
+  await writeFile(join(root, "train.csv"), before);
+  expect(await planned()).toBe(1);
 });
 
 it("moves images whose folder is their label", async () => {
@@ -162,9 +188,7 @@ it("refuses files that are no text, and writes the decisions with their indices"
     await on(project, 4, { kind: "exclude" });
     const plan = await planApply(project);
     expect(plan.rows).toEqual([]);
-    expect(plan.refused).toEqual([
-      { file: "train.parquet", reason: expect.stringMatching(/no text/) },
-    ]);
+    expect(plan.refused).toEqual([{ file: "train.parquet", reason: { kind: "noText" } }]);
     const made = await writeCleaned(project, "train", join(root, "decisions.jsonl"));
     expect(made).toEqual({ relabelled: 0, excluded: 1, kind: "indices", refused: [] });
   });

@@ -225,6 +225,15 @@ describe("suspects", () => {
     };
   }
 
+  const asked: unknown[] = [];
+  const compute = {
+    request: async (method: string, params: { text: string; from: string; to: string }) => {
+      asked.push([method, params]);
+      const start = params.text.indexOf(params.from);
+      return { start, end: start + params.from.length, text: params.to };
+    },
+  };
+
   interface Place {
     readonly line: number;
     readonly character: number;
@@ -247,7 +256,7 @@ describe("suspects", () => {
     const shown = Promise.resolve([suspect, agreed]);
     const { marks, documents, projects, decide, dispose } = open(shown);
     const problems = new SuspectProblems(marks, documents, projects as never);
-    const fixes = new SuspectFixes(marks, documents);
+    const fixes = new SuspectFixes(compute as never, marks, documents);
     const messages = async () => {
       await vi.advanceTimersByTimeAsync(300);
       return [...listed.values()].flat().map(({ message }) => message);
@@ -266,7 +275,14 @@ describe("suspects", () => {
     ]);
     const item = { dataset: "train", index: 2, content: "abc" };
     expect(offered[0]?.command?.arguments).toEqual(["/w", item, { kind: "relabel", to: "spam" }]);
-    const written = offered[0]?.edit as unknown as
+    // Where the label stands is the compute process' to say; the edit is made when the fix is chosen.
+    const [relabel] = offered;
+    expect(relabel?.edit).toBeUndefined();
+    const resolved = relabel && (await fixes.resolveCodeAction(relabel));
+    expect(asked).toEqual([
+      ["relabelText", { root: "/w", dataset: "train", text, from: "ham", to: "spam" }],
+    ]);
+    const written = resolved?.edit as unknown as
       | {
           replaced: [unknown, unknown, string][];
         }
@@ -300,7 +316,7 @@ describe("suspects", () => {
   it("of a row that reads differently by now are no problem and offer no fix", async () => {
     const document = documentOf(["h", "a", "b", text.replace("win", "won"), "c"]);
     const { marks, documents, dispose } = open(Promise.resolve([suspect]));
-    const fixes = new SuspectFixes(marks, documents);
+    const fixes = new SuspectFixes(compute as never, marks, documents);
     const range = new Range(3, 0, 3, 0);
     expect(await fixes.provideCodeActions(document as never, range, { diagnostics: [] })).toEqual(
       [],

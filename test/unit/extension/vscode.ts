@@ -237,6 +237,7 @@ export function createStub(given: Readonly<Record<string, unknown>> = {}): Stub 
       onDidOpenTextDocument: event,
       textDocuments: [],
       onDidSaveTextDocument: event,
+      onDidRenameFiles: event,
     },
   });
   return stub;
