@@ -1,4 +1,5 @@
 import type { PanelReview, PanelReviews } from "../src/protocol/panel.ts";
+import { isInData } from "../src/protocol/reviews.ts";
 
 /** What a person can do with the active suspect. */
 export type ReviewAction =
@@ -37,7 +38,7 @@ export class ReviewIndex {
   private readonly byContent: ReadonlyMap<string, PanelReview>;
 
   constructor(readonly reviews: PanelReviews) {
-    this.byIndex = new Map(reviews.list.map((review) => [review.index, review]));
+    this.byIndex = new Map(reviews.list.filter(isInData).map((review) => [review.index, review]));
     this.byContent = new Map(reviews.list.map((review) => [review.content, review]));
   }
 

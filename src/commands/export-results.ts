@@ -1,6 +1,7 @@
 import { l10n, type QuickPickItem, Uri, window, workspace } from "vscode";
 import type { Services } from "../project/services.ts";
 import type { ListRequest, RankedView } from "../protocol/lists.ts";
+import { isInData } from "../protocol/reviews.ts";
 import type { RunSummary } from "../protocol/runs.ts";
 
 interface Choice extends QuickPickItem {
@@ -119,7 +120,7 @@ function narrowingText(
 function droppedIndices({ reviews }: Services, root: string): readonly number[] {
   return reviews
     .ofDataset(root, "train")
-    .filter(({ decision }) => decision.kind === "exclude")
+    .filter((review) => review.decision.kind === "exclude" && isInData(review))
     .map(({ index }) => index)
     .sort((a, b) => a - b);
 }

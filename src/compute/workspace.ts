@@ -1,15 +1,18 @@
 import { stat } from "node:fs/promises";
-import { join } from "node:path";
+import { join, posix } from "node:path";
 import { findCheckpoints } from "../core/checkpoints/discover.ts";
 import { configFile, sourceFiles } from "../core/config/load.ts";
 import { openProject } from "../core/config/open.ts";
 import type { Project } from "../core/config/project.ts";
+import { isImageFolder } from "../core/datasets/content.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import { attachScorer, closeScorer, type ScorerInUse } from "./scoring.ts";
 import { type ComputeSettings, dataMemory } from "./settings.ts";
 
 interface Entry {
   readonly project: Project;
+  /** Folders whose name is the label of their images. */
+  readonly folders: readonly string[];
   /** Sizes and times of all inputs when it was opened. */
   readonly stamp: string;
   /** Opened when first needed. */
@@ -92,7 +95,7 @@ export class Workspaces {
     const known = this.entries.get(root);
     if (known !== undefined) {
       const entry = await known.catch(() => undefined);
-      const stamp = entry && (await stampOf(entry.project).catch(() => ""));
+      const stamp = entry && (await stampOf(entry.project, entry.folders).catch(() => ""));
       if (entry !== undefined && stamp === entry.stamp && !entry.isStale) {
         entry.users++;
         return entry;
@@ -124,7 +127,9 @@ export class Workspaces {
 
 async function open(root: string, memoryLimit: number): Promise<Entry> {
   const project = await openProject(root, { memoryLimit });
-  return { project, stamp: await stampOf(project), scorer: undefined, users: 0, isStale: false };
+  const folders = labelFolders(project);
+  const stamp = await stampOf(project, folders);
+  return { project, folders, stamp, scorer: undefined, users: 0, isStale: false };
 }
 
 async function closeUnused(entry: Entry): Promise<void> {
@@ -137,8 +142,22 @@ async function closeUnused(entry: Entry): Promise<void> {
   }
 }
 
-/** Changes when an input is written, or when a checkpoint appears or goes. */
-async function stampOf({ root, config, checkpoints }: Project): Promise<string> {
+/** The folders of labels, in which images come and go without a trace in the folder above. */
+function labelFolders({ datasets }: Project): readonly string[] {
+  const folders = new Set<string>();
+  for (const dataset of datasets.values()) {
+    for (let index = 0; isImageFolder(dataset) && index < dataset.length; index++) {
+      folders.add(posix.dirname(dataset.locator(index).file));
+    }
+  }
+  return [...folders];
+}
+
+/** Changes when an input is written, when an image comes or goes, or a checkpoint. */
+async function stampOf(
+  { root, config, checkpoints }: Project,
+  folders: readonly string[],
+): Promise<string> {
   const files = [
     configFile,
     config.model,
@@ -148,6 +167,7 @@ async function stampOf({ root, config, checkpoints }: Project): Promise<string> 
     ),
     ...(await findCheckpoints(root, config.checkpoints.files)),
     ...checkpoints.flatMap(({ files = [] }) => files),
+    ...folders,
   ];
   const stamps = await Promise.all(
     files.map(async (file) => {

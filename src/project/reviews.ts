@@ -1,13 +1,14 @@
 import { EventEmitter, Uri, window, workspace } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { ExampleRef } from "../protocol/examples.ts";
-import type {
-  GivenDecision,
-  Review,
-  ReviewItem,
-  Reviews as ReviewList,
-  ReviewsReply,
-  SuggestedItem,
+import {
+  type GivenDecision,
+  isInData,
+  type Review,
+  type ReviewItem,
+  type Reviews as ReviewList,
+  type ReviewsReply,
+  type SuggestedItem,
 } from "../protocol/reviews.ts";
 import type { Compute } from "./compute.ts";
 import { Owner } from "./disposable.ts";
@@ -69,10 +70,9 @@ export class Reviews extends Owner {
     return (this.loaded.get(root) ?? NOTHING).reviews;
   }
 
-  /** The decisions about examples that are in a dataset now. */
+  /** The decisions about examples of a dataset, those that are no longer in it among them. */
   ofDataset(root: string, dataset: string): readonly Review[] {
-    const { byIndex } = this.loaded.get(root) ?? NOTHING;
-    return [...byIndex.values()].filter((review) => review.dataset === dataset);
+    return this.all(root).filter((review) => review.dataset === dataset);
   }
 
   /** How many examples {@link undo} would take a decision back for. */
@@ -148,11 +148,6 @@ export class Reviews extends Owner {
     }
     this.changed.fire(root);
   }
-}
-
-/** Whether its example is still in the data; another one stands at its index otherwise. */
-function isInData({ decision, state }: Review): boolean {
-  return state !== "gone" && !(decision.kind === "exclude" && state === "done");
 }
 
 function indexKey({ dataset, index }: ExampleRef): string {

@@ -131,3 +131,8 @@ export interface CleanedCopy {
   readonly kind: "copy" | "indices";
   readonly refused: ApplyPlan["refused"];
 }
+
+/** Whether the example of a decision is in the data now; another one stands at its index otherwise. */
+export function isInData({ decision, state }: Pick<Review, "decision" | "state">): boolean {
+  return state !== "gone" && !(decision.kind === "exclude" && state === "done");
+}

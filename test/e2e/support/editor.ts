@@ -169,9 +169,12 @@ export class Editor {
     const tab = this.page.locator(".activitybar .action-item", {
       has: this.page.locator('[aria-label^="TracIn"]'),
     });
-    if ((await tab.getAttribute("class"))?.includes("checked") !== true) {
+    const isOpen = async () => (await tab.getAttribute("class"))?.includes("checked") === true;
+    // While a window comes back it may show the container a moment after the click, which then has closed it.
+    for (let tries = 0; tries < 3 && !(await isOpen()); tries++) {
       await tab.click();
       await this.leave();
+      await this.page.waitForTimeout(500);
     }
   }
 

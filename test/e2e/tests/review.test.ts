@@ -84,6 +84,9 @@ describe("reviewing suspects", () => {
     await apply.click();
     await expect.poll(() => readFile(data, "utf8")).toBe(expected);
     await apply.waitFor({ state: "hidden" });
+    // The row that is gone keeps its decision in the run.
+    expect(await editor.panelRow(1).locator(".decision").textContent()).toBe("excluded");
+    expect(await progress.textContent()).toMatch(/^2 of/);
     await editor.screenshot("review-applied-light");
   });
 

@@ -32,6 +32,17 @@ describe("decisions by row", () => {
     expect(reviews.of({ index: 7 })?.content).toBe("seven");
   });
 
+  it("about rows that are gone are no other row's, and count as applied", () => {
+    const gone = { ...review(4, "four"), decision: { kind: "exclude" } } as const;
+    const index = new ReviewIndex({
+      list: [gone, { ...review(5, "five"), state: "open" }],
+      undoable: 1,
+    });
+    expect(index.of({ index: 4 })).toBeUndefined();
+    expect(index.of({ index: 9, content: "four" })?.decision.kind).toBe("exclude");
+    expect(index.open).toBe(1);
+  });
+
   it("leave the next undecided row, going round", () => {
     const rows = [4, 7, 1, 2].map((index) => ({ index }));
     const next = (active: number) => reviews.nextUndecided(active, 4, (at) => rows[at]);
