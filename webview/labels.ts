@@ -22,6 +22,9 @@ export function labelChoices(
   if (query.reading === "positions") {
     return positionChoices(query);
   }
+  if (query.choosable) {
+    return outputChoices(query, labels);
+  }
   const names = labels ?? numberedLabels(query);
   if (names === undefined || query.reading !== "probabilities") {
     return [];
@@ -63,6 +66,26 @@ function positionChoices({ explained }: QueryCard): readonly LabelChoice[] {
     selected,
   });
   return [choice("target", explained === undefined), choice("prediction", explained !== undefined)];
+}
+
+/** The whole loss of a regression, or the part of one output. */
+function outputChoices(
+  { explained, prediction }: QueryCard,
+  labels: readonly string[] | undefined,
+): readonly LabelChoice[] {
+  // Values with names are listed by size; the names have their order.
+  const names = labels ?? prediction.map(({ label }) => label);
+  const choice = (label: string, explain: ExplainedLabel, selected: boolean): LabelChoice => ({
+    label,
+    explain,
+    isTarget: false,
+    isPrediction: false,
+    selected,
+  });
+  return [
+    choice(strings.card.allOutputs, "target", explained === undefined),
+    ...names.map((name, index) => choice(strings.card.oneOutput(name), index, name === explained)),
+  ];
 }
 
 /** Labels without names are class numbers: their order follows from the names themselves. */

@@ -53,6 +53,8 @@ export const strings = {
       target: "the target at each position",
       prediction: "the prediction at each position",
     },
+    allOutputs: "the loss of all outputs",
+    oneOutput: (name: string) => `output ${name}`,
     positions: "positions",
     positionsWrong: (wrong: number, count: number) =>
       count === 0 ? "none counts" : `${formatCount(wrong)} of ${formatCount(count)} wrong`,

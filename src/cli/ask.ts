@@ -89,7 +89,7 @@ export function explainCommand(program: Command, context: CommandContext): void 
       .option("--row <json>", "explain a row that is in no dataset, a JSON object with its fields")
       .option(
         "--label <label>",
-        '"target", "prediction" or the name of a label; the prediction where an example has no target',
+        '"target", "prediction", the name of a label, or the number of an output; the prediction where an example has no target',
         "target",
       )
       .option("--set <dataset>", "explain the examples of a dataset together, as their mean")

@@ -92,7 +92,8 @@ export function explainedLabel(project: Project, label: string): QuerySelection[
   if (index >= 0) {
     return index;
   }
-  if (/^\d+$/.test(label) && Number(label) < labels.length) {
+  // Outputs without names: the scorer knows how many there are.
+  if (/^\d+$/.test(label) && (labels.length === 0 || Number(label) < labels.length)) {
     return Number(label);
   }
   const near = nearestName(label, labels);
@@ -100,8 +101,10 @@ export function explainedLabel(project: Project, label: string): QuerySelection[
     "config",
     `There is no label "${label}".`,
     {},
-    near === undefined
-      ? `The labels are: ${labels.slice(0, 30).join(", ")}.`
-      : `Did you mean "${near}"?`,
+    labels.length === 0
+      ? "Labels and outputs have no names here: give a number, from 0."
+      : near === undefined
+        ? `The labels are: ${labels.slice(0, 30).join(", ")}.`
+        : `Did you mean "${near}"?`,
   );
 }

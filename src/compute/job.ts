@@ -62,7 +62,7 @@ export async function runJob(
     opened.scorer.queries(selection, options.signal),
   );
   const described = await Promise.all(results.map((result) => describeQuery(opened, result)));
-  const title = titleOf(described, selection);
+  const title = titleOf(described, selection, predictionForm(project));
   const stored = selection.filter(({ example }) => example === undefined);
   const work = async (writer: RunWriter, task: Omit<ScoringTask, "selection" | "aggregate">) => {
     const kept = selection.map(({ example }, position) =>
@@ -300,7 +300,11 @@ function summaryOf(
   };
 }
 
-function titleOf(queries: readonly RunQuery[], selection: readonly QuerySelection[]): string {
+function titleOf(
+  queries: readonly RunQuery[],
+  selection: readonly QuerySelection[],
+  form: PredictionForm,
+): string {
   const [query] = queries;
   const [first] = selection;
   if (query === undefined || first === undefined) {
@@ -313,7 +317,8 @@ function titleOf(queries: readonly RunQuery[], selection: readonly QuerySelectio
   if (query.explained === predictionAtPositions) {
     return `${name}, ${predictionAtPositions}`;
   }
-  const what = typeof first.explain === "number" ? "label" : first.explain;
+  const isOutput = form.reading === "values";
+  const what = typeof first.explain === "number" ? (isOutput ? "output" : "label") : first.explain;
   const label = query.explained ?? query.target;
   return `${name}, ${what} ${label.length > longestLabel ? `${label.slice(0, longestLabel)}…` : label}`;
 }

@@ -180,9 +180,17 @@ function toCard(record: RunRecord, query: RunQuery, preview: Preview): QueryCard
     prediction: query.prediction,
     positions: query.positions,
     outputs: query.outputs,
+    ...(isChoosable(record, query) ? { choosable: true } : {}),
     explained: query.explained,
     losses: query.losses,
   };
+}
+
+/** Whether the loss has a part for each of the values that a prediction is. */
+function isChoosable({ loss, ...record }: RunRecord, { prediction }: RunQuery): boolean {
+  return (
+    readingOfRun({ loss, ...record }) === "values" && loss !== "output" && prediction.length > 1
+  );
 }
 
 /** A place without absent fields. */

@@ -55,6 +55,8 @@ export interface QueryCard extends ExampleRef {
   readonly positions: PositionsReading | undefined;
   /** Number of outputs and mean loss of one, where they are too many to show. */
   readonly outputs: { readonly count: number; readonly loss: number } | undefined;
+  /** Whether the values of outputs can be explained one by one. */
+  readonly choosable?: true;
   /** Label that was explained, if the loss has labels; for labels at positions, that it is the prediction. */
   readonly explained: string | undefined;
   /** Loss of the query at each checkpoint. */

@@ -4,8 +4,9 @@ import type { EncodedBatch } from "../datasets/encoder.ts";
 import { newExampleDataset } from "../datasets/new-example.ts";
 import type { Reading, TargetForm } from "../datasets/target-form.ts";
 import { TracInError } from "../errors.ts";
-import { float32, type Tensor } from "../graph/tensor.ts";
+import { float32, sizeOf, type Tensor } from "../graph/tensor.ts";
 import { targetInput, targetMaskInput } from "./loss/loss.ts";
+import { hasChosenOutputs } from "./loss/regression.ts";
 import { concatRows, paddedRows } from "./rows.ts";
 import type { QuerySelection } from "./scores.ts";
 
@@ -18,7 +19,10 @@ export function feedsOf({ inputs, targets, mask }: EncodedBatch, loss: LossSpec)
   feeds.set(targetInput, targets);
   if (mask !== undefined) {
     feeds.set(targetMaskInput, mask);
-  } else if (loss.type === "sigmoid-cross-entropy") {
+  } else if (
+    loss.type === "sigmoid-cross-entropy" ||
+    hasChosenOutputs(loss, sizeOf(targets.shape.slice(1)))
+  ) {
     const all = new Float32Array(targets.data.length).fill(1);
     feeds.set(targetMaskInput, float32(targets.shape, all));
   }
@@ -100,16 +104,23 @@ export function explainedLabels(
   predictions: Float32Array,
 ): readonly (number | undefined)[] {
   const count = predictions.length / selection.length;
+  const outputs = sizeOf(targets.shape.slice(1));
+  const isChosen = hasChosenOutputs(loss, outputs);
   return selection.map(({ explain }, row) => {
     if (reading !== "probabilities") {
       if (explain === "target" || (explain === "prediction" && reading === "positions")) {
         return undefined;
       }
+      if (typeof explain === "number" && reading === "values" && isChosen) {
+        return inRange(explain, outputs);
+      }
       throw new TracInError(
         "config",
         reading === "positions"
           ? "There is a label at each position: an example's target or its prediction can be explained, but no single label."
-          : `The loss "${loss.type}" has no labels: only the example's own target can be explained.`,
+          : isChosen
+            ? "There are no labels: an example's own target or one of its outputs can be explained."
+            : `The loss "${loss.type}" has no labels: only the example's own target can be explained.`,
       );
     }
     if (explain === "target") {
@@ -119,21 +130,27 @@ export function explainedLabels(
     if (explain === "prediction") {
       return largest(predictions.subarray(row * count, (row + 1) * count));
     }
-    if (!Number.isInteger(explain) || explain < 0 || explain >= count) {
-      throw new TracInError(
-        "config",
-        `The model has no output ${explain}.`,
-        {},
-        `Its outputs are numbered 0 to ${count - 1}.`,
-      );
-    }
-    return explain;
+    return inRange(explain, count);
   });
+}
+
+function inRange(output: number, count: number): number {
+  if (Number.isInteger(output) && output >= 0 && output < count) {
+    return output;
+  }
+  throw new TracInError(
+    "config",
+    `The model has no output ${output}.`,
+    {},
+    `Its outputs are numbered 0 to ${count - 1}.`,
+  );
 }
 
 /**
  * Feeds whose targets are the labels to explain. For multi-label models an explained output counts alone, as if it
- * were on.
+ * were on; of a regression it counts alone, with its own target.
+ *
+ * @throws kind `data` where that example has no target for the output
  */
 export function withLabels(
   feeds: Feeds,
@@ -154,12 +171,20 @@ export function withLabels(
   const target = Float32Array.from(targets.data, Number);
   const counts = Float32Array.from(mask.data, Number);
   const width = target.length / labels.length;
+  const isLabel = loss.type === "sigmoid-cross-entropy";
   labels.forEach((label, row) => {
-    if (label !== undefined) {
+    if (label === undefined) {
+      return;
+    }
+    const at = row * width + label;
+    if (!isLabel && counts[at] === 0) {
+      throw new TracInError("data", `The example has no target for output ${label}.`);
+    }
+    counts.fill(0, row * width, (row + 1) * width);
+    counts[at] = 1;
+    if (isLabel) {
       target.fill(0, row * width, (row + 1) * width);
-      counts.fill(0, row * width, (row + 1) * width);
-      target[row * width + label] = 1;
-      counts[row * width + label] = 1;
+      target[at] = 1;
     }
   });
   return new Map([

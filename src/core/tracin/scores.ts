@@ -8,8 +8,8 @@ export interface QuerySelection {
   readonly index: number;
   /**
    * The label whose loss is explained: the example's own target, what the model predicts at the last
-   * checkpoint (where there are positions, at each that counts), or a class index (softmax) or output index (sigmoid;
-   * that output alone, as if it were on).
+   * checkpoint (where there are positions, at each that counts), or a class index (softmax) or output index (sigmoid:
+   * that output alone, as if it were on; regression with a few outputs: its part of the loss alone).
    */
   readonly explain: "target" | "prediction" | number;
   /** The example itself, where it stands in no dataset; `dataset` and `index` then only name it. */

@@ -49,6 +49,18 @@ describe("labelChoices", () => {
     expect(labelChoices(query, undefined)[2]?.explain).toBe(0);
   });
 
+  it("offers the outputs of a regression one by one, and their whole loss", () => {
+    const values = [1.5, -2].map((value, at) => ({ label: String(at), value }));
+    const query = { ...digits, reading: "values", prediction: values } as const;
+    expect(labelChoices(query, undefined)).toEqual([]);
+    const choices = labelChoices({ ...query, choosable: true, explained: "1" }, undefined);
+    expect(choices.map(({ label, explain, selected }) => [label, explain, selected])).toEqual([
+      ["the loss of all outputs", "target", false],
+      ["output 0", 0, false],
+      ["output 1", 1, true],
+    ]);
+  });
+
   it("offers several labels at once as the target", () => {
     const query = { ...digits, target: "1, 4", explained: undefined };
     expect(labelChoices(query, names)[0]).toMatchObject({

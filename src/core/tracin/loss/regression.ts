@@ -1,7 +1,17 @@
+import type { LossSpec } from "../../config/project.ts";
 import type { GraphBuilder } from "../../graph/builder.ts";
 import { allOf, flatInput, modelMask, outputsOf, reduceOutputs } from "./elements.ts";
 import { columns, reciprocalOf, scaled, sumOverExample } from "./examples.ts";
 import { type LossSource, type LossValues, targetInput, targetMaskInput } from "./loss.ts";
+
+/** A regression with more outputs is explained as a whole. */
+const mostChosen = 16;
+
+/** Whether the outputs of a regression can be explained one by one: then its targets have a mask, which leaves one of them. */
+export function hasChosenOutputs({ type }: Pick<LossSpec, "type">, outputs: number): boolean {
+  const isRegression = type !== "output" && !type.endsWith("-cross-entropy");
+  return isRegression && outputs > 1 && outputs <= mostChosen;
+}
 
 type Distance = "mse" | "mae" | "huber" | "smooth-l1";
 
@@ -20,7 +30,9 @@ export function regressionLoss(source: LossSource, distance: Distance): LossValu
   const error = builder.sub(z, flatInput(source, targetInput, outputs));
   const counted = allOf(
     builder,
-    target.masked ? flatInput(source, targetMaskInput, outputs) : undefined,
+    target.masked || hasChosenOutputs(loss, outputs)
+      ? flatInput(source, targetMaskInput, outputs)
+      : undefined,
     modelMask(source, shape),
   );
   const parts = distanceOf(builder, distance, error, loss.delta ?? 1);

@@ -1,0 +1,113 @@
+import { copyFile } from "node:fs/promises";
+import path from "node:path";
+import { describe, expect, it } from "vitest";
+import { violations } from "../support/axe.ts";
+import { ROOT } from "../support/paths.ts";
+import { useVSCode } from "../support/session.ts";
+
+const vscode = useVSCode("new-example");
+
+describe("an example that stands in no dataset", () => {
+  it("is a text typed in the panel, whose score is shown word by word", async () => {
+    await vscode.openSample("spam");
+    const { editor } = vscode;
+    const { panel } = editor;
+    await vscode.explain(1, "test.jsonl");
+    await editor.ranked();
+    await panel.getByRole("button", { name: "Explain another text" }).click();
+    const text = panel.getByRole("textbox", { name: "Text to explain" });
+    await text.fill("Congratulations! You have won a free prize, call now to claim");
+    await editor.page.keyboard.press("Control+Enter");
+    await expect
+      .poll(() => panel.locator("tracin-query-card").textContent(), { timeout: 60_000 })
+      .toContain("won a free prize");
+    await editor.ranked();
+    expect(await panel.locator("tracin-query-card").textContent()).toContain("New text");
+
+    // The heat map over the words of a training example: its parts add up to the layer's part.
+    await editor.panelRow(0).focus();
+    await editor.page.keyboard.press("Space");
+    const where = panel.locator("tracin-where").first();
+    const words = where.locator(".tokens > *");
+    await words.first().waitFor();
+    const titles = await words.evaluateAll((all) =>
+      all.map((word) => word.getAttribute("title") ?? ""),
+    );
+    const parts = titles.map((title) => Number(/([+-][\d.e+-]+)$/.exec(title)?.[1] ?? 0));
+    const total = Number(
+      /together ([+-][\d.e+-]+)/.exec((await where.textContent()) ?? "")?.[1] ?? Number.NaN,
+    );
+    const sum = parts.reduce((all, part) => all + part, 0);
+    // Three digits of each word are shown.
+    expect(Math.abs(sum - total)).toBeLessThan(
+      0.005 * parts.reduce((all, part) => all + Math.abs(part), 0) + 1e-9,
+    );
+    expect(await violations(editor)).toEqual([]);
+    await editor.screenshot("new-text-light");
+
+    await text.fill("");
+    await expect
+      .poll(() => panel.getByRole("button", { name: "Explain", exact: true }).isDisabled())
+      .toBe(true);
+  });
+
+  it("is an image picked from disk, with a heat map over a training image", async () => {
+    const folder = await vscode.openSample("digits", {
+      "workbench.colorTheme": "Default Dark Modern",
+    });
+    const { editor } = vscode;
+    const { panel } = editor;
+    const image = path.join(path.dirname(folder), "elsewhere.png");
+    await copyFile(path.join(ROOT, "samples", "digits", "test", "0142.png"), image);
+    await vscode.explain(12, "test/0012.png");
+    await editor.ranked();
+    await panel.getByRole("button", { name: "Explain another image…" }).click();
+    const input = editor.quickInput.locator("input.input");
+    await expect.poll(() => input.inputValue()).toMatch(/^\//);
+    await editor.page.waitForTimeout(800); // the dialog has read the folder
+    await input.fill(image);
+    await editor.page.waitForTimeout(500);
+    await editor.page.keyboard.press("Enter");
+    await expect
+      .poll(() => panel.locator("tracin-query-card").textContent(), { timeout: 60_000 })
+      .toContain("New image");
+    await editor.ranked();
+    const places = async () =>
+      (await panel.locator("tracin-row .place").allTextContents()).slice(0, 3);
+    const ofImage = await places();
+
+    await editor.panelRow(0).focus();
+    await editor.page.keyboard.press("Space");
+    const map = panel.locator("tracin-where tracin-heat-map").first();
+    await map.locator("canvas").waitFor();
+    const painted = await map.locator("canvas").evaluate((canvas) => {
+      const { width, height } = canvas as HTMLCanvasElement;
+      const data = (canvas as HTMLCanvasElement)
+        .getContext("2d")
+        ?.getImageData(0, 0, width, height).data;
+      return {
+        width,
+        height,
+        strongest: Math.max(...(data ?? []).filter((_, at) => at % 4 === 3)),
+      };
+    });
+    expect(painted).toEqual({ width: 28, height: 28, strongest: 230 });
+    expect(await map.locator("[role=img]").getAttribute("aria-label")).toMatch(
+      /the strongest place is at the (top|middle|bottom) (left|centre|right) with [+-]/,
+    );
+    expect(await violations(editor)).toEqual([]);
+    await editor.screenshot("new-image-dark");
+    await editor.resizeSidebar(200);
+    await editor.screenshot("new-image-narrow");
+
+    // The same image as a test example has the same first rows, for the same label.
+    await vscode.explain(142, "test/0142.png");
+    await expect
+      .poll(() => panel.locator("tracin-query-card .place").textContent(), { timeout: 60_000 })
+      .toContain("0142.png");
+    await editor.ranked();
+    const explained = await panel.locator("#explain").getAttribute("current-value");
+    expect(explained).not.toBe(null);
+    expect(ofImage).toHaveLength(3);
+  });
+});
