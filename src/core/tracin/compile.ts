@@ -3,6 +3,7 @@ import type { Engine } from "../engines/engine.ts";
 import { TracInError } from "../errors.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import type { Graph } from "../graph/graph.ts";
+import { shareEqual } from "../graph/share.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import type { FormChoice, FormChooser, QuestionSize } from "./cost.ts";
 import { factorShape, type SiteFactors } from "./factors.ts";
@@ -105,18 +106,30 @@ export async function compileScores(
       ? [{ value: factors.u.value, shape: factorShape(factors.u, batch), isDear: true }]
       : [],
   );
-  if (size.queries > 0) {
-    const scores = compiled.map(({ factors, form }, index) =>
-      emitScores(builder, index, factors, form, batch, size.queries, keepable),
+  const selfOf = (compiledGroup: CompiledGroup): string =>
+    compiledGroup.scale === undefined
+      ? emitSelf(builder, compiledGroup.factors, compiledGroup.form, batch, keepable)
+      : emitScaledSelf(forward, { ...compiledGroup, scale: compiledGroup.scale }, keepable);
+  if (size.queries === 0) {
+    emitOutput(builder, sum(builder, compiled.map(selfOf)), outputs.self, [batch]);
+  } else {
+    // Both numbers of a group in one value: an engine that goes back from the outputs then is done with a group, and with
+    // its examples' gradients, before it comes to the next one.
+    const rows = compiled.map((group, index) => {
+      const { factors, form } = group;
+      const scores = emitScores(builder, index, factors, form, batch, size.queries, keepable);
+      const self = builder.reshape(selfOf(group), [batch, 1]);
+      return builder.op("Concat", [scores, self], { axis: 1 });
+    });
+    const [scores = "", self = ""] = builder.ops(
+      "Split",
+      [sum(builder, rows), builder.ints([size.queries, 1])],
+      2,
+      { axis: 1 },
     );
-    emitOutput(builder, sum(builder, scores), outputs.scores, [batch, size.queries]);
+    emitOutput(builder, scores, outputs.scores, [batch, size.queries]);
+    emitOutput(builder, builder.reshape(self, [batch]), outputs.self, [batch]);
   }
-  const norms = compiled.map(({ group, factors, form, scale }) =>
-    scale === undefined
-      ? emitSelf(builder, factors, form, batch, keepable)
-      : emitScaledSelf(forward, { group, factors, form, scale }, keepable),
-  );
-  emitOutput(builder, sum(builder, norms), outputs.self, [batch]);
   emitLoss(forward);
   emitMargin(forward);
   const formFloats = compiled.reduce((total, { form }) => total + form.memory, 0);
@@ -126,9 +139,10 @@ export async function compileScores(
   const inputs = options.probed.graph.inputs.map(({ name }) => sizeOf(forward.type(name).shape));
   // What is larger than the examples themselves is dearer to read again than to compute.
   const mostFloats = inputs.reduce((total, floats) => total + floats, 0);
+  const split = splitInvariant(graph, invariant, keepable, mostFloats);
   return {
-    graph,
-    split: splitInvariant(graph, invariant, keepable, mostFloats),
+    graph: shareEqual(graph),
+    split: split && { once: shareEqual(split.once), rest: shareEqual(split.rest) },
     groups: compiled,
     floatsPerExample: 2 * forward.floatsPerExample + forward.loss.floatsPerExample + formFloats,
     cost: compiled.reduce((total, { form }) => total + form.cost, 0),
@@ -182,7 +196,7 @@ export async function compileQueries(
     });
   });
   emitLoss(forward);
-  return { graph: builder.build(), parts };
+  return { graph: shareEqual(builder.build()), parts };
 }
 
 /**
