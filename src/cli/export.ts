@@ -1,6 +1,6 @@
 import { resolve } from "node:path";
 import type { Command } from "commander";
-import { withMessage } from "../compute/job.ts";
+import { withMessage } from "../compute/progress.ts";
 import { scoreAll } from "../compute/scoring.ts";
 import { trainingData } from "../core/config/project.ts";
 import { NpyWriter } from "../core/store/npy.ts";

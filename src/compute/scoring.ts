@@ -166,7 +166,7 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
   const size = scorer.chunkSize(plan, queries);
   const chunks =
     task.rows === undefined
-      ? chunksOf({ start: 0, end: examples }, size)
+      ? chunksOf({ start: 0, end: examples }, size, scorer.firstChunk(plan, queries))
       : chunksOfRows(task.rows, size);
   const failed = new AbortController();
   const signal = AbortSignal.any([task.signal, failed.signal]);

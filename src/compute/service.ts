@@ -12,6 +12,7 @@ import type { RunRecord } from "../core/store/record.ts";
 import type { ReadTexts } from "../core/store/run-texts.ts";
 import type { QuerySelection, ScoreProgress } from "../core/tracin/scores.ts";
 import type { ComputeApi, Progress } from "../protocol/compute.ts";
+import type { EarlyRanking } from "../protocol/early.ts";
 import type { ExampleRef, Preview, QueryRef } from "../protocol/examples.ts";
 import type { CallContext, Handlers } from "../protocol/rpc.ts";
 import type { ExplainedLabel, RunSummary } from "../protocol/runs.ts";
@@ -23,11 +24,13 @@ import { checkGiven, givenQuery, queryAgain } from "./given.ts";
 import { keptText } from "./index-answer.ts";
 import { buildIndex, buildProgress } from "./index-build.ts";
 import { planIndex } from "./index-plan.ts";
-import { type JobOptions, type Question, runJob, withMessage } from "./job.ts";
+import { type Question, runJob } from "./job.ts";
 import { rankNeighbours, showNeighbours } from "./neighbours.ts";
 import { pairOf } from "./pair.ts";
+import { withMessage } from "./progress.ts";
 import { decide, find, noteExcluded, reviewsOf, undoReview } from "./reviews.ts";
 import { marksOf, OpenRuns, pageOf, rankingOf, suggestedItem } from "./runs.ts";
+import type { JobOptions } from "./save-run.ts";
 import type { ScorerInUse } from "./scoring.ts";
 import { type ComputeSettings, engineSetting } from "./settings.ts";
 import { Setup } from "./setup.ts";
@@ -70,7 +73,13 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     report(withMessage({ phase: "opening", done: 0, total: 1 }));
     return oneAtATime.take(async () => {
       signal.throwIfAborted();
-      const options = { fingerprints, started, onProgress: report, signal };
+      let latest = withMessage({ phase: "scoring", done: 0, total: 0 });
+      const onProgress = (progress: Progress) => {
+        latest = progress;
+        report(progress);
+      };
+      const onRanking = (early: EarlyRanking) => report({ ...latest, early });
+      const options = { fingerprints, started, onProgress, onRanking, signal };
       const record = await workspaces.useScorer(root, (opened) => run(opened, options));
       return summary(root, record);
     });

@@ -9,7 +9,8 @@ import type { RunRecord } from "../core/store/record.ts";
 import type { Scorer } from "../core/tracin/scorer.ts";
 import type { ScoreChunk } from "../core/tracin/scores.ts";
 import { describeExamples } from "./examples.ts";
-import { type JobOptions, saveRun, withMessage } from "./job.ts";
+import { withMessage } from "./progress.ts";
+import { type JobOptions, saveRun } from "./save-run.ts";
 import { type ScorerInUse, scoreAll } from "./scoring.ts";
 
 /** What is asked about a test set. */
@@ -44,7 +45,8 @@ export async function runTestSet(
       name: `test set ${title}`,
       queries: 1,
       datasets: [dataset],
-      work: async (writer, task) => {
+      opponentsFirst: true,
+      work: async ({ writer, task }) => {
         const evaluated = await evaluate(opened, dataset, options);
         const path = await writeTestTable(
           writer.folder,

@@ -4,6 +4,7 @@
  * `SerializedError` (src/core/errors.ts) in its data.
  */
 
+import type { EarlyRanking } from "./early.ts";
 import type { ExampleRef, GivenExample, Place, Preview, QueryRef } from "./examples.ts";
 import type { IndexPlan, IndexSettings, IndexSummary } from "./gradient-index.ts";
 import type {
@@ -39,6 +40,8 @@ export interface Progress {
   readonly total: number;
   /** A sentence for the status line. */
   readonly message: string;
+  /** The lists as they stand, with some reports of a run; what it holds is as large as a page of rows. */
+  readonly early?: EarlyRanking;
 }
 
 /** The requests that the compute process serves: parameters and result of each. */

@@ -28,9 +28,13 @@ export function chunksOfRows(rows: readonly number[], size: number) {
   } satisfies ChunkSource;
 }
 
-/** The chunks of a range, in order. */
-export function chunksOf(range: ExampleRange, size: number) {
+/**
+ * The chunks of a range, in order.
+ * @param first most examples of the first one; each that follows may be twice as large, up to `size`
+ */
+export function chunksOf(range: ExampleRange, size: number, first = size) {
   let start = range.start;
+  let most = first;
   return {
     size,
     examples: range.end - range.start,
@@ -38,8 +42,9 @@ export function chunksOf(range: ExampleRange, size: number) {
       if (start >= range.end) {
         return undefined;
       }
-      const chunk = { start, end: Math.min(range.end, start + size) };
+      const chunk = { start, end: Math.min(range.end, start + most) };
       start = chunk.end;
+      most = Math.min(size, 2 * most);
       return chunk;
     },
   } satisfies ChunkSource;

@@ -301,26 +301,24 @@ export class Scorer {
   }
 
   /**
+   * Examples of the first chunk: one batch, so that slow models have ranks to show soon, where a chunk costs nothing
+   * beyond its examples.
+   */
+  firstChunk(plan: Question, queries: number): number {
+    return this.fits(plan, queries) ? this.batchSize(plan) : this.chunkSize(plan, queries);
+  }
+
+  /**
    * Examples per chunk. Where the weights and query gradients of all checkpoints fit into memory, a chunk is a few
    * hundred examples, so that the first ranks come soon; where they do not, each chunk reads every checkpoint anew,
    * and a chunk is as large as the memory limit lets it be.
    */
   chunkSize(plan: Question, queries: number): number {
     const batch = this.batchSize(plan);
-    const { checkpoints, parameters, buffers, model } = this.project;
-    const weightFloats = [...parameters, ...buffers].reduce(
-      (total, name) => total + sizeOf(this.probed.typeAt(name, 1).shape),
-      0,
-    );
-    const queryFloats = plan.groups
-      .flatMap(({ factors, form }, index) => queryParts(index, factors, form))
-      .reduce((total, part) => total + queries * sizeOf(part.shape), 0);
-    const isEach = plan.groups.some(({ scale }) => scale?.kind === "each");
-    const scaleFloats = isEach ? this.parameterCount : 0;
-    const contextFloats = checkpoints.length * (weightFloats + queryFloats + scaleFloats);
-    if (4 * contextFloats <= this.options.memoryLimit / 2) {
+    if (this.fits(plan, queries)) {
       return batch * Math.ceil(smallestChunk / batch);
     }
+    const { checkpoints, model } = this.project;
     const inputFloats = model.graph.inputs.reduce(
       (total, input) => total + sizeOf(this.probed.typeAt(input.name, 1).shape),
       0,
@@ -332,6 +330,22 @@ export class Scorer {
     const perExample =
       4 * (inputFloats + keptFloats / planBatch + checkpoints.length * (queries + 3));
     return batch * Math.max(1, Math.floor(this.options.memoryLimit / 4 / perExample / batch));
+  }
+
+  /** Whether the weights and query gradients of all checkpoints fit into memory. */
+  private fits(plan: Question, queries: number): boolean {
+    const { checkpoints, parameters, buffers } = this.project;
+    const weightFloats = [...parameters, ...buffers].reduce(
+      (total, name) => total + sizeOf(this.probed.typeAt(name, 1).shape),
+      0,
+    );
+    const queryFloats = plan.groups
+      .flatMap(({ factors, form }, index) => queryParts(index, factors, form))
+      .reduce((total, part) => total + queries * sizeOf(part.shape), 0);
+    const isEach = plan.groups.some(({ scale }) => scale?.kind === "each");
+    const scaleFloats = isEach ? this.parameterCount : 0;
+    const contextFloats = checkpoints.length * (weightFloats + queryFloats + scaleFloats);
+    return 4 * contextFloats <= this.options.memoryLimit / 2;
   }
 
   /** Examples per batch that keep a batch's values within the memory limit and the processor's caches. */

@@ -20,15 +20,19 @@ export class TopK {
     if (Number.isNaN(value) || this.capacity <= 0) {
       return;
     }
-    const entry = { index, value };
     const root = this.heap[0];
     if (this.heap.length < this.capacity || root === undefined) {
-      this.heap.push(entry);
+      this.heap.push({ index, value });
       this.siftUp(this.heap.length - 1);
-    } else if (ranksBefore(entry, root)) {
-      this.heap[0] = entry;
+    } else if (value > root.value || (value === root.value && index < root.index)) {
+      this.heap[0] = { index, value };
       this.siftDown(0);
     }
+  }
+
+  /** Numbers of the kept entries, in no order. */
+  indices(): number[] {
+    return this.heap.map(({ index }) => index);
   }
 
   /** The kept entries, best first. */

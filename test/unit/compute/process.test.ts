@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { rowHash } from "../../../src/core/datasets/row-hash.ts";
 import type { Progress } from "../../../src/protocol/compute.ts";
+import type { EarlyRanking } from "../../../src/protocol/early.ts";
 import { type ComputeClient, createComputeClient } from "../../../src/protocol/rpc.ts";
 import { copySample } from "../sample.ts";
 import { buildPrograms, type Programs } from "../support/programs.ts";
@@ -102,6 +103,49 @@ describe("the compute process", () => {
     await expect(client.request("rows", { ...request, view: "suspects" })).rejects.toMatchObject({
       kind: "store",
     });
+  });
+
+  it("sends the first places of a run's lists before it is written, and they are those of the finished run", async () => {
+    const root = await sample("digits");
+    const early: EarlyRanking[] = [];
+    const phases: string[] = [];
+    const run = await client.request(
+      "explain",
+      { root, queries: [{ dataset: "test", index: 142 }], explain: "target" },
+      {
+        onProgress: (step) => {
+          phases.push(step.phase);
+          if (step.early) {
+            early.push(step.early);
+          }
+        },
+      },
+    );
+    const last = early.at(-1);
+    expect(last).toMatchObject({ scored: run.examples, examples: run.examples, queries: 1 });
+    expect(early.every(({ scored }, at) => scored > (early[at - 1]?.scored ?? 0))).toBe(true);
+    for (const { view, rows } of last?.lists ?? []) {
+      const request = { root, runId: run.id, view, query: 0, offset: 0, limit: rows.length };
+      const finished = await client.request("rows", request);
+      const known = finished.rows.map(({ content: _, combined: __, ...row }) => row);
+      expect(rows).toHaveLength(10);
+      expect(rows.map(({ combined: _, ...row }) => row)).toMatchObject(
+        known.map(({ rank, index, preview, target, predicted, suggested }) => ({
+          rank,
+          index,
+          preview,
+          target,
+          predicted,
+          suggested,
+        })),
+      );
+      for (const [at, row] of rows.entries()) {
+        expect(row.score).toBeCloseTo(known[at]?.score ?? 0, 5);
+        expect(row.parts).toEqual(known[at]?.parts);
+        expect(row.loss).toBeCloseTo(known[at]?.loss ?? 0, 5);
+        expect(row.margin).toBeCloseTo(known[at]?.margin ?? 0, 5);
+      }
+    }
   });
 
   it("lists runs without reading what their queries look like, which one run alone tells", async () => {
