@@ -1,9 +1,13 @@
 import { css, html, LitElement } from "lit";
 import { customElement, state } from "lit/decorators.js";
+import type { EarlyRanking } from "../src/protocol/early.ts";
 import type { PanelState } from "../src/protocol/panel.ts";
+import type { Arrival } from "./arrival.ts";
 import "./computing-view.ts";
+import "./early-view.ts";
+import type { EarlyView } from "./early-view.ts";
 import "./error-view.ts";
-import { listen, listenToReviews, listenToView } from "./messages.ts";
+import { listen, listenToEarly, listenToReviews, listenToView } from "./messages.ts";
 import { noReviews, ReviewIndex } from "./review.ts";
 import "./run-view.ts";
 import type { RunView } from "./run-view.ts";
@@ -16,6 +20,9 @@ import "./welcome-view.ts";
 export class App extends LitElement {
   @state() private panel: PanelState | undefined;
   @state() private reviews = noReviews;
+  @state() private early: EarlyRanking | undefined;
+  /** Where the person was in the early lists of the run that is shown now. */
+  private arrival: Arrival | undefined;
 
   override connectedCallback(): void {
     super.connectedCallback();
@@ -23,8 +30,13 @@ export class App extends LitElement {
     listenToReviews((reviews) => {
       this.reviews = new ReviewIndex(reviews);
     });
+    listenToEarly((ranking) => {
+      this.early = ranking;
+    });
     this.role = "main";
     listen((panel) => {
+      const early = this.renderRoot.querySelector<EarlyView>("tracin-early");
+      this.arrival = panel.kind === "run" ? (early?.arrival ?? this.arrival) : undefined;
       this.panel = panel;
     });
   }
@@ -44,8 +56,13 @@ export class App extends LitElement {
       case "computing":
         return html`<tracin-computing
           .heading=${panel.title}
-          .progress=${panel.progress}
-        ></tracin-computing>`;
+            .progress=${panel.progress}
+          ></tracin-computing>
+          ${
+            this.early
+              ? html`<tracin-early .ranking=${this.early} .scroller=${this}></tracin-early>`
+              : null
+          }`;
       case "error":
         return html`<tracin-error
           .message=${panel.message}
@@ -58,6 +75,7 @@ export class App extends LitElement {
           .form=${panel.form}
           .scales=${panel.scales}
           .reviews=${this.reviews}
+          .arrival=${this.arrival}
           .scroller=${this}
         ></tracin-run>`;
     }

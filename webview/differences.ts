@@ -1,3 +1,6 @@
+import type { ExampleForm } from "../src/protocol/examples.ts";
+import type { RunSummary } from "../src/protocol/runs.ts";
+
 /** A field of a training example beside that of the query. */
 export interface FieldDifference {
   readonly name: string;
@@ -15,6 +18,19 @@ export interface Comparison {
   readonly query: Entries;
   /** Standard deviations of columns of numbers. */
   readonly scales: Readonly<Record<string, number>>;
+}
+
+/** What rows of a table are compared with: the query of the run; undefined where it is none of a table. */
+export function comparisonWith(
+  run: RunSummary,
+  query: number,
+  form: ExampleForm | undefined,
+  scales: Readonly<Record<string, number>> = {},
+): Comparison | undefined {
+  const preview = run.kind === "explain" ? run.queries[query]?.preview : undefined;
+  return preview?.kind !== "fields" || form === undefined
+    ? undefined
+    : { query: preview.entries.filter(([name]) => form.columns.includes(name)), scales };
 }
 
 /**

@@ -1,5 +1,6 @@
 import { HOST_EXTENSION } from "vscode-messenger-common";
-import { Messenger } from "vscode-messenger-webview";
+import { createCancellationToken, Messenger } from "vscode-messenger-webview";
+import type { EarlyRanking } from "../src/protocol/early.ts";
 import type { GivenExample, Place } from "../src/protocol/examples.ts";
 import type {
   FilterCheck,
@@ -41,6 +42,11 @@ export function listen(listener: (state: panel.PanelState) => void): void {
   messenger.onNotification(panel.stateChanged, listener);
   messenger.start();
   messenger.sendNotification(panel.ready, HOST_EXTENSION);
+}
+
+/** Calls `listener` with the first places of what is being computed, whenever they change. */
+export function listenToEarly(listener: (ranking: EarlyRanking | undefined) => void): void {
+  messenger.onNotification(panel.earlyRanked, ({ ranking }) => listener(ranking));
 }
 
 /** Calls `listener` with the decisions about the training examples, whenever they change. */
@@ -115,12 +121,21 @@ export function getHistogram(
   return answered(messenger.sendRequest(panel.getHistogram, HOST_EXTENSION, request));
 }
 
-/** Asks for the training examples that argue for and against the label of one; never rejects. */
-export function getNeighbours(
+/**
+ * Asks for the training examples that argue for and against the label of one; never rejects. What is aborted comes back
+ * as superseded.
+ */
+export async function getNeighbours(
   runId: string,
   example: Omit<ReviewItem, "dataset">,
+  signal: AbortSignal,
 ): Promise<panel.PanelReply<Neighbours>> {
-  return answered(messenger.sendRequest(panel.getNeighbours, HOST_EXTENSION, { runId, example }));
+  const token = createCancellationToken(signal);
+  const request = { runId, example };
+  const reply = await answered(
+    messenger.sendRequest(panel.getNeighbours, HOST_EXTENSION, request, token),
+  );
+  return signal.aborted && !reply.ok ? { ...reply, superseded: true } : reply;
 }
 
 /** Asks for a page of test examples; never rejects. */

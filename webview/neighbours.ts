@@ -23,14 +23,15 @@ export class NeighboursElement extends LitElement {
   @property({ type: Number }) focusable = -1;
 
   @state() private found: Neighbours | undefined;
-  @state() private asking = false;
+  /** Ends the question that is being answered. */
+  @state() private asking: AbortController | undefined;
   @state() private failure = "";
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("row") || changed.has("runId")) {
       this.found = kept.get(this.key);
       this.failure = "";
-      this.asking = false;
+      this.asking = undefined;
     }
   }
 
@@ -49,7 +50,8 @@ export class NeighboursElement extends LitElement {
     return html`<div role="status">
       ${
         this.asking
-          ? html`<span class="muted">${words.computing}</span>`
+          ? html`<span class="muted">${words.computing}</span>
+            <button class="plain link" tabindex=${this.focusable} @click=${() => this.asking?.abort()}>${strings.computing.cancel}</button>`
           : html`<button class="plain link" tabindex=${this.focusable} title=${words.title} @click=${this.ask}>${words.ask}</button>`
       }
       ${this.failure === "" ? null : html`<span class="failure">${this.failure}</span>`}
@@ -106,11 +108,12 @@ export class NeighboursElement extends LitElement {
     if (!row) {
       return;
     }
-    this.asking = true;
+    const asking = new AbortController();
+    this.asking = asking;
     this.failure = "";
     const { index, content } = row;
     const example = content === undefined ? { index } : { index, content };
-    const reply = await getNeighbours(this.runId, example);
+    const reply = await getNeighbours(this.runId, example, asking.signal);
     if (reply.ok) {
       kept.set(key, reply.value);
       for (const oldest of [...kept.keys()].slice(0, -mostKept)) {
@@ -119,9 +122,9 @@ export class NeighboursElement extends LitElement {
     }
     // Meanwhile the element may show another row.
     if (this.key === key) {
-      this.asking = false;
+      this.asking = undefined;
       this.found = reply.ok ? reply.value : undefined;
-      this.failure = reply.ok ? "" : reply.message;
+      this.failure = reply.ok || reply.superseded === true ? "" : reply.message;
     }
   }
 

@@ -50,6 +50,8 @@ export class RowElement extends LitElement {
   @property({ reflect: true }) layout: RowLayout = "compact";
   @property({ type: Boolean, reflect: true }) expanded = false;
   @property({ type: Boolean, reflect: true }) active = false;
+  /** Whether it is of a run under way: there is no more to see of it. */
+  @property({ type: Boolean }) provisional = false;
   /** What was decided about it. */
   @property({ attribute: false }) review: PanelReview | undefined;
   @property({ attribute: false }) checkpoints: readonly string[] = [];
@@ -75,17 +77,7 @@ export class RowElement extends LitElement {
     return html`
       <div class="grid">
         <span class="rank" role="gridcell">${formatCount(row.rank)}</span>
-        <span class="twistie" role="gridcell">
-          <button
-            class="plain"
-            tabindex=${this.focusable}
-            title=${this.expanded ? strings.row.collapse : strings.row.expand}
-            aria-label=${this.expanded ? strings.row.collapse : strings.row.expand}
-            @click=${this.toggle}
-          >
-            ${chevron(this.expanded)}
-          </button>
-        </span>
+        ${this.provisional ? null : this.renderTwistie()}
         ${this.renderPreview(row)} ${this.renderLabel(row)} ${this.renderScore(row)}
         <span class="place" role="gridcell">
           <button
@@ -100,6 +92,21 @@ export class RowElement extends LitElement {
       </div>
       ${this.expanded ? this.renderDetails(row) : null}
     `;
+  }
+
+  private renderTwistie(): TemplateResult {
+    const name = this.expanded ? strings.row.collapse : strings.row.expand;
+    return html`<span class="twistie" role="gridcell">
+      <button
+        class="plain"
+        tabindex=${this.focusable}
+        title=${name}
+        aria-label=${name}
+        @click=${this.toggle}
+      >
+        ${chevron(this.expanded)}
+      </button>
+    </span>`;
   }
 
   private renderPreview({ preview, place }: RankedRow): TemplateResult {

@@ -2,22 +2,22 @@ import { html, LitElement, type PropertyValues, type TemplateResult } from "lit"
 import { customElement, property, state } from "lit/decorators.js";
 import { keyed } from "lit/directives/keyed.js";
 import type { ExampleForm } from "../src/protocol/examples.ts";
-import type { ListRequest, RankedView, RowFilter, RowSort } from "../src/protocol/lists.ts";
+import type { RankedView, RowFilter, RowSort } from "../src/protocol/lists.ts";
 import type { RunSummary } from "../src/protocol/runs.ts";
 import type { TestSlice } from "../src/protocol/test-set.ts";
+import { type Arrival, arrive } from "./arrival.ts";
 import { carryOut } from "./carry-out.ts";
-import type { Comparison } from "./differences.ts";
+import { comparisonWith } from "./differences.ts";
 import "./filter-bar.ts";
 import { isEmpty } from "./filter-model.ts";
-import { chevron, chevronLeft } from "./icons.ts";
 import { ListCaches } from "./list-caches.ts";
 import { listCaption, suspectsCaption } from "./list-caption.ts";
 import { loadViewState, saveViewState, tellShown } from "./messages.ts";
 import { baseName } from "./place.ts";
 import "./new-example.ts";
 import "./query-card.ts";
-import "./ranked-list.ts";
-import type { RankedList } from "./ranked-list.ts";
+import { queryStepper } from "./query-stepper.ts";
+import { RankedList } from "./ranked-list.ts";
 import { noReviews, type ReviewAction, type ReviewIndex } from "./review.ts";
 import "./run-header.ts";
 import { runStyles, tabsHeight } from "./run-styles.ts";
@@ -26,7 +26,14 @@ import { ScrollKeeper } from "./scroll-keeper.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 import "./test-set.ts";
-import { listKey, orderIn, stateForRun, toggleExpanded, type ViewState } from "./view-state.ts";
+import {
+  listKey,
+  listOf,
+  orderIn,
+  stateForRun,
+  toggleExpanded,
+  type ViewState,
+} from "./view-state.ts";
 
 /** A finished run: its query, how it was made, and its ranked lists. */
 @customElement("tracin-run")
@@ -37,6 +44,8 @@ export class RunView extends LitElement {
   @property({ attribute: false }) form: ExampleForm | undefined;
   @property({ attribute: false }) reviews: ReviewIndex = noReviews;
   @property({ attribute: false }) scroller: HTMLElement | undefined;
+  /** Where the person was while the run was computed. */
+  @property({ attribute: false }) arrival: Arrival | undefined;
 
   @state() private shown: ViewState = loadViewState();
   @state() private wide = false;
@@ -78,7 +87,11 @@ export class RunView extends LitElement {
       this.lists.clear();
       const { run } = this;
       this.shown = stateForRun(this.shown, run.id, viewsOf(run), run.queries.length);
-      this.scrolling.restore = this.shown.scroll[this.shown.view];
+      const { arrival } = this;
+      if (arrival && viewsOf(run).includes(arrival.view)) {
+        this.shown = { ...this.shown, view: arrival.view };
+      }
+      this.scrolling.restore = arrival ? undefined : this.shown.scroll[this.shown.view];
       saveViewState(this.shown);
     }
     this.scrolling.scroller = this.scroller;
@@ -94,7 +107,7 @@ export class RunView extends LitElement {
   }
 
   private tellShown(): void {
-    const list = this.run && this.listOf(this.run.id, this.shown.view);
+    const list = this.run && listOf(this.run, this.shown, this.shown.view);
     const text = JSON.stringify(list);
     if (list && text !== this.told) {
       this.told = text;
@@ -115,7 +128,7 @@ export class RunView extends LitElement {
         @toggle-composing=${() => this.change({ composing: !this.shown.composing })}
         @toggle-details=${() => this.change({ details: !this.shown.details })}
       >
-        ${run.queries.length > 1 ? this.renderStepper(run.queries.length) : null}
+        ${queryStepper(this.shown.query, run.queries.length, (chosen) => this.change({ query: chosen, scroll: {} }))}
         ${
           query
             ? html`<tracin-query-card
@@ -147,7 +160,7 @@ export class RunView extends LitElement {
           .details=${this.shown.details}
         ></tracin-run-header>
         <tracin-filter-bar
-          .list=${this.listOf(run.id, this.shown.view)}
+          .list=${listOf(run, this.shown, this.shown.view)}
           histogram=${this.shown.histogram}
           @filter-changed=${(event: CustomEvent<RowFilter>) => this.relist({ filter: event.detail })}
           @sort-changed=${this.onSort}
@@ -157,7 +170,7 @@ export class RunView extends LitElement {
       <div
         class="lists"
         @toggle-expanded=${this.onToggleExpanded}
-        @list-ready=${() => this.scrolling.goBack()}
+        @list-ready=${this.onListReady}
         @sort-changed=${this.onSort}
         @review=${this.onReview}
         @selection-changed=${(event: CustomEvent<number>) => {
@@ -167,17 +180,6 @@ export class RunView extends LitElement {
         ${this.renderTabs(run)}
       </div>
     `;
-  }
-
-  private renderStepper(total: number): TemplateResult {
-    const { card } = strings;
-    const { query } = this.shown;
-    const step = (by: number) => this.change({ query: query + by, scroll: {} });
-    return html`<div class="stepper">
-      <vscode-button appearance="icon" aria-label=${card.previous} title=${card.previous} ?disabled=${query === 0} @click=${() => step(-1)}>${chevronLeft}</vscode-button>
-      <span>${card.query(query + 1, total)}</span>
-      <vscode-button appearance="icon" aria-label=${card.next} title=${card.next} ?disabled=${query === total - 1} @click=${() => step(1)}>${chevron(false)}</vscode-button>
-    </div>`;
   }
 
   private renderTabs(run: RunSummary): TemplateResult {
@@ -223,11 +225,11 @@ export class RunView extends LitElement {
           .reviews=${this.reviews}
           .labels=${this.labels}
           .scored=${run.kind !== "suspects"}
-          .comparison=${this.comparison}
+          .comparison=${comparisonWith(run, query, this.form, this.scales)}
           .about=${run.kind === "explain" ? { runId: run.id, query } : undefined}
           .filtered=${!isEmpty(filter)}
           .sort=${sort}
-          .cache=${this.lists.of(key, this.listOf(run.id, view))}
+          .cache=${this.lists.of(key, listOf(run, this.shown, view))}
           .revision=${this.revision}
           .scroller=${this.scroller}
           .above=${this.above}
@@ -237,17 +239,6 @@ export class RunView extends LitElement {
         ></tracin-ranked-list>`,
       )}
     </div>`;
-  }
-
-  /** What rows of a table are compared with: the query of the run. */
-  private get comparison(): Comparison | undefined {
-    const { run, scales, form } = this;
-    const preview = run?.kind === "explain" ? run.queries[this.shown.query]?.preview : undefined;
-    if (preview?.kind !== "fields" || form === undefined) {
-      return undefined;
-    }
-    const query = preview.entries.filter(([name]) => form.columns.includes(name));
-    return { query, scales: scales ?? {} };
   }
 
   private renderCaption(run: RunSummary, view: RankedView): TemplateResult {
@@ -264,18 +255,6 @@ export class RunView extends LitElement {
       : listCaption(view, run.queries[query]?.explained, run.testSet !== undefined);
   }
 
-  private listOf(runId: string, view: RankedView): Omit<ListRequest, "root"> {
-    const { query, order, filter, sort } = this.shown;
-    return {
-      runId,
-      view,
-      query,
-      ...(view === "suspects" && this.run ? { order: orderIn(this.run, order) } : {}),
-      ...(isEmpty(filter) ? {} : { filter }),
-      ...(sort === undefined ? {} : { sort }),
-    };
-  }
-
   private change(change: Partial<ViewState>): void {
     this.shown = { ...this.shown, ...change };
     saveViewState(this.shown);
@@ -285,6 +264,17 @@ export class RunView extends LitElement {
   private relist(change: Pick<Partial<ViewState>, "filter" | "sort">): void {
     this.change({ ...change, scroll: {} });
     this.scrolling.upTo(this.above);
+  }
+
+  private onListReady(event: CustomEvent<unknown>): void {
+    const [list] = event.composedPath();
+    const { arrival, scroller } = this;
+    if (list instanceof RankedList && list.view === arrival?.view && scroller) {
+      this.arrival = undefined;
+      void arrive(list, scroller, arrival);
+    } else {
+      this.scrolling.goBack();
+    }
   }
 
   private onSort(event: CustomEvent<RowSort | undefined>): void {
@@ -324,7 +314,7 @@ export class RunView extends LitElement {
           action,
           list ?? undefined,
           this.run.id,
-          this.listOf(this.run.id, "suspects"),
+          listOf(this.run, this.shown, "suspects"),
         )) ?? this.said;
     }
   }

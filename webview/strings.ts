@@ -32,6 +32,22 @@ export const strings = {
     progressTitle: "Examples times checkpoints",
   },
 
+  early: {
+    announced: "The first rows are shown while the rest is computed: they are provisional.",
+    basedOn: (scored: number, examples: number, checkpoints: number) =>
+      scored === examples
+        ? `All ${formatCount(examples)} examples are scored; the run is being written.`
+        : `Provisional, from ${formatCount(scored)} of ${formatCount(examples)} examples${
+            checkpoints > 1 ? `, each at all ${formatCount(checkpoints)} checkpoints` : ""
+          }. The rest may rank before them.`,
+    firstOf: (queries: number) => `About the first of ${formatCount(queries)} queries.`,
+    views: {
+      proponents: "Proponents so far",
+      opponents: "Opponents so far",
+      suspects: "Suspects so far",
+    } satisfies Record<Exclude<RankedView, "all">, string>,
+  },
+
   error: { showLog: "Show Log", retry: "Try Again" },
 
   card: {

@@ -1,4 +1,10 @@
-import type { RankedView, RowFilter, RowSort, SuspectOrder } from "../src/protocol/lists.ts";
+import type {
+  ListRequest,
+  RankedView,
+  RowFilter,
+  RowSort,
+  SuspectOrder,
+} from "../src/protocol/lists.ts";
 import type { RunSummary } from "../src/protocol/runs.ts";
 import type { TestSlice } from "../src/protocol/test-set.ts";
 import { isEmpty, parseFilter, parseSort } from "./filter-model.ts";
@@ -73,6 +79,22 @@ export function listKey(
 ): string {
   const list = view === "suspects" ? `${view}/${order}` : `${view}/${query}`;
   return isEmpty(filter) && sort === undefined ? list : `${list}/${JSON.stringify([filter, sort])}`;
+}
+
+/** A list of a run as the person has it. */
+export function listOf(
+  run: Pick<RunSummary, "id" | "orders">,
+  { query, order, filter, sort }: ViewState,
+  view: RankedView,
+): Omit<ListRequest, "root"> {
+  return {
+    runId: run.id,
+    view,
+    query,
+    ...(view === "suspects" ? { order: orderIn(run, order) } : {}),
+    ...(isEmpty(filter) ? {} : { filter }),
+    ...(sort === undefined ? {} : { sort }),
+  };
 }
 
 /** Reads a saved state; what is missing or malformed takes its initial value. */

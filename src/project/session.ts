@@ -1,6 +1,7 @@
 import { CancellationTokenSource, EventEmitter, type Memento, workspace } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { Progress } from "../protocol/compute.ts";
+import type { EarlyRanking } from "../protocol/early.ts";
 import type { Mark } from "../protocol/lists.ts";
 import type { PanelState } from "../protocol/panel.ts";
 import type { RunSummary } from "../protocol/runs.ts";
@@ -24,13 +25,17 @@ export class Session extends Owner {
   private ref: RunRef | undefined;
   /** The run that the panel showed last; it comes back when a computation is cancelled. */
   private last: Extract<PanelState, { readonly kind: "run" }> | undefined;
-  private job: CancellationTokenSource | undefined;
+  private job: { readonly root: string; readonly source: CancellationTokenSource } | undefined;
+  private ranking: EarlyRanking | undefined;
   private marked: { readonly runId: string; readonly marks: Promise<readonly Mark[]> } | undefined;
   private readonly panelChanged = this.own(new EventEmitter<PanelState>());
+  private readonly earlyChanged = this.own(new EventEmitter<void>());
   private readonly runChanged = this.own(new EventEmitter<RunRef | undefined>());
   private readonly runsChanged = this.own(new EventEmitter<void>());
   /** The panel has something else to show. */
   readonly onDidChangePanel = this.panelChanged.event;
+  /** The lists of what is being computed have other first places, or none. */
+  readonly onDidChangeEarly = this.earlyChanged.event;
   /** Another run is shown, or none. */
   readonly onDidChangeRun = this.runChanged.event;
   /** Runs were written or deleted. */
@@ -77,6 +82,24 @@ export class Session extends Owner {
     return this.ref;
   }
 
+  /** The first places of what is being computed, once there are any. */
+  get early(): EarlyRanking | undefined {
+    return this.ranking;
+  }
+
+  /** The folder of what is shown: a computation under way, or a run. */
+  get root(): string | undefined {
+    return this.job?.root ?? this.ref?.root;
+  }
+
+  /** The folder of the shown run. Throws kind `cancelled` where another one is shown by now. */
+  rootOf(runId: string): string {
+    if (this.ref?.runId !== runId) {
+      throw new TracInError("cancelled", "Another run is shown by now.");
+    }
+    return this.ref.root;
+  }
+
   /**
    * Computes with progress and cancel, in the panel and in the status bar, and shows the run. A computation that
    * is still going on is cancelled first. Returns undefined when this one was cancelled; throws a `TracInError`.
@@ -90,16 +113,23 @@ export class Session extends Owner {
     if (this.panel.kind === "run") {
       this.last = this.panel;
     }
-    const job = new CancellationTokenSource();
+    const source = new CancellationTokenSource();
+    const job = { root, source };
     this.job = job;
     this.projects.use(root);
+    this.rank(undefined);
     this.show({ kind: "computing", title, progress: starting(title) });
     try {
       const run = await work({
-        token: job.token,
-        onProgress: (progress) => {
-          if (this.job === job) {
+        token: source.token,
+        onProgress: ({ early, ...progress }) => {
+          if (this.job !== job) {
+            return;
+          }
+          if (early === undefined) {
             this.show({ kind: "computing", title, progress });
+          } else {
+            this.rank(early);
           }
         },
       });
@@ -111,7 +141,7 @@ export class Session extends Owner {
       return run;
     } catch (error) {
       const problem = TracInError.from(error);
-      const cancelled = problem.kind === "cancelled" || job.token.isCancellationRequested;
+      const cancelled = problem.kind === "cancelled" || source.token.isCancellationRequested;
       if (this.job === job) {
         this.show(cancelled ? this.idle() : errorState(problem));
       }
@@ -122,14 +152,15 @@ export class Session extends Owner {
     } finally {
       if (this.job === job) {
         this.job = undefined;
+        this.rank(undefined);
       }
-      job.dispose();
+      source.dispose();
     }
   }
 
   /** Cancels what is being computed. */
   cancel(): void {
-    this.job?.cancel();
+    this.job?.source.cancel();
   }
 
   /** Shows a saved run. */
@@ -249,6 +280,13 @@ export class Session extends Owner {
   private idle(): PanelState {
     const { last, ref } = this;
     return last !== undefined && last.run.id === ref?.runId ? last : this.empty();
+  }
+
+  private rank(ranking: EarlyRanking | undefined): void {
+    if (ranking !== this.ranking) {
+      this.ranking = ranking;
+      this.earlyChanged.fire();
+    }
   }
 
   private show(state: PanelState): void {

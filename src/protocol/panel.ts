@@ -1,5 +1,6 @@
 import type { NotificationType, RequestType } from "vscode-messenger-common";
 import type { Progress } from "./compute.ts";
+import type { EarlyRanking } from "./early.ts";
 import type { ExampleForm, GivenExample, Place, Preview } from "./examples.ts";
 import type {
   FilterCheck,
@@ -36,6 +37,10 @@ export type PanelState =
 export const ready: NotificationType<void> = { method: "ready" };
 /** Host -> panel: the new state. */
 export const stateChanged: NotificationType<PanelState> = { method: "stateChanged" };
+/** Host -> panel: the first places of the lists of what is being computed; none yet where undefined. */
+export const earlyRanked: NotificationType<{ readonly ranking: EarlyRanking | undefined }> = {
+  method: "earlyRanked",
+};
 /** Panel -> host: a page of a ranked list of the shown run. */
 export const getRows: RequestType<Omit<RowsRequest, "root">, PanelReply<RowsReply>> = {
   method: "getRows",

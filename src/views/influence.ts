@@ -9,43 +9,32 @@ import {
   type WebviewViewProvider,
   window,
 } from "vscode";
-import type { MessageParticipant } from "vscode-messenger-common";
-import { TracInError } from "../core/errors.ts";
 import type { Compute } from "../project/compute.ts";
 import { Owner } from "../project/disposable.ts";
 import { showError } from "../project/messages.ts";
 import type { Reviews } from "../project/reviews.ts";
 import type { Session } from "../project/session.ts";
-import { skipText } from "../project/skip-text.ts";
-import { Superseding } from "../project/superseding.ts";
 import type { GivenExample } from "../protocol/examples.ts";
 import type { ListRequest, RankedView } from "../protocol/lists.ts";
 import {
   cancel,
-  checkFilter,
-  decide,
-  decideShown,
+  earlyRanked,
   explainGiven,
   explainLabel,
-  getHistogram,
-  getNeighbours,
-  getPair,
-  getRows,
   listShown,
   type PanelCommand,
   reveal,
   reviewsChanged,
   runCommand,
   stateChanged,
-  undoReview,
 } from "../protocol/panel.ts";
-import type { Decision } from "../protocol/reviews.ts";
-import { decideShown as decideAboutShown } from "./decide-shown.ts";
+import { serveLists } from "./list-requests.ts";
 import { loadPanel } from "./panel-page.ts";
 import { Panels } from "./panels.ts";
 import { pickImage } from "./pick-image.ts";
 import { reply } from "./reply.ts";
 import { revealPlace } from "./reveal.ts";
+import { serveReviews } from "./review-requests.ts";
 import { serveTestSet, type TestSetActions } from "./test-set-requests.ts";
 
 /** Asks for the shown query again with another label. */
@@ -67,9 +56,6 @@ const PANEL_COMMANDS: ReadonlySet<PanelCommand> = new Set<PanelCommand>([
   "tracin.showLog",
 ]);
 
-/** Examples for and against a label that the panel shows. */
-const NEIGHBOURS = 3;
-
 /** The Influence panel, which shows the session's state: a view in the side bar, and as an editor if wished. */
 export class InfluenceView extends Owner implements WebviewViewProvider, WebviewPanelSerializer {
   static readonly id = "tracin.influence";
@@ -79,6 +65,7 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
   private readonly panels = this.own(
     new Panels(() => {
       this.post();
+      this.postEarly();
       void this.session.restore().then(() => this.showReviews());
     }),
   );
@@ -99,6 +86,7 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
     this.own(window.registerWebviewViewProvider(InfluenceView.id, this));
     this.own(window.registerWebviewPanelSerializer(InfluenceView.editor, this));
     this.own(session.onDidChangePanel(() => this.post()));
+    this.own(session.onDidChangeEarly(() => this.postEarly()));
     this.own(reviews.onDidChange(() => this.postReviews()));
     this.own(session.onDidChangePanel(() => void this.showReviews()));
     this.listen();
@@ -180,19 +168,12 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
     loadPanel(tab.webview, this.extension, "editor");
   }
 
-  private async pickLabel(): Promise<Decision | undefined> {
-    const { state } = this.session;
-    const labels = state.kind === "run" ? state.labels : undefined;
-    const title = l10n.t("Relabel to");
-    const to =
-      labels === undefined
-        ? await window.showInputBox({ title })
-        : await window.showQuickPick([...labels], { title });
-    return to === undefined ? undefined : { kind: "relabel", to };
-  }
-
   private post(): void {
     this.panels.send(stateChanged, this.session.state);
+  }
+
+  private postEarly(): void {
+    this.panels.send(earlyRanked, { ranking: this.session.early });
   }
 
   /** Reads the decisions of the shown run's project, and sends them. */
@@ -216,127 +197,37 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
 
   private listen(): void {
     const { messenger } = this.panels;
-    const rootOf = (runId: string): string => {
-      const run = this.session.run;
-      if (run?.runId !== runId) {
-        throw new TracInError("cancelled", "Another run is shown by now.");
-      }
-      return run.root;
-    };
-    this.own(
-      messenger.onRequest(decide, ({ runId, items, decision }) =>
-        reply(async () => {
-          const { run } = this.session;
-          if (run?.runId !== runId) {
-            throw new TracInError("cancelled", "Another run is shown by now.");
-          }
-          const chosen = decision.kind === "pick" ? await this.pickLabel() : decision;
-          const skipped =
-            chosen &&
-            (await this.reviews.decide(
-              run.root,
-              items.map((item) => ({ ...item, dataset: "train" })),
-              chosen,
-            ));
-          return {
-            decision: chosen,
-            skipped: skipped?.map(({ reason }) => skipText(reason)) ?? [],
-          };
-        }),
-      ),
-    );
-    this.own(
-      messenger.onRequest(decideShown, (list) =>
-        reply(async () =>
-          decideAboutShown(this.compute, this.reviews, { ...list, root: rootOf(list.runId) }),
-        ),
-      ),
-    );
+    const { compute, session, reviews } = this;
+    for (const listener of [
+      ...serveLists(messenger, compute, session),
+      ...serveReviews(messenger, compute, session, reviews),
+      ...serveTestSet(messenger, compute, session, this.testSets),
+    ]) {
+      this.own(listener);
+    }
     this.own(
       messenger.onNotification(listShown, (list) => {
         this.shown = list;
       }),
     );
     this.own(
-      messenger.onRequest(undoReview, () =>
-        reply(async () => {
-          const root = this.session.run?.root;
-          if (root !== undefined) {
-            await this.reviews.undo(root);
-          }
-        }),
-      ),
-    );
-    // What a panel asks for in the place of something else, such as another filter, ends that.
-    const superseding = new Superseding();
-    const signalFor = (what: string, wanted: unknown, page: MessageParticipant) =>
-      superseding.signal(`${idOf(page)} ${what}`, JSON.stringify(wanted));
-    this.own(
-      messenger.onRequest(getRows, ({ offset, limit, ...list }, page) => {
-        const signal = signalFor(`rows ${list.view}`, list, page);
-        const request = { ...list, offset, limit };
-        return reply(
-          () => this.compute.request("rows", { ...request, root: rootOf(list.runId) }, { signal }),
-          signal,
-        );
-      }),
-    );
-    this.own(
-      messenger.onRequest(getPair, (request) =>
-        reply(async () =>
-          this.compute.request("pair", { ...request, root: rootOf(request.runId) }),
-        ),
-      ),
-    );
-    this.own(
-      messenger.onRequest(checkFilter, (request, page) => {
-        const signal = signalFor("check", request, page);
-        const root = () => rootOf(request.runId);
-        return reply(
-          () => this.compute.request("checkFilter", { ...request, root: root() }, { signal }),
-          signal,
-        );
-      }),
-    );
-    this.own(
-      messenger.onRequest(getHistogram, (request, page) => {
-        const signal = signalFor("histogram", request, page);
-        const root = () => rootOf(request.runId);
-        return reply(
-          () => this.compute.request("histogram", { ...request, root: root() }, { signal }),
-          signal,
-        );
-      }),
-    );
-    this.own(
-      messenger.onRequest(getNeighbours, ({ runId, example }) =>
-        reply(async () =>
-          this.compute.request("neighbours", {
-            root: rootOf(runId),
-            example: { ...example, dataset: "train" },
-            limit: NEIGHBOURS,
-          }),
-        ),
-      ),
-    );
-    this.own(
       messenger.onNotification(reveal, async ({ place, what }) => {
-        const run = this.session.run;
-        if (run) {
-          await revealPlace(run.root, place, what).catch(showError);
+        const { root } = session;
+        if (root !== undefined) {
+          await revealPlace(root, place, what).catch(showError);
         }
       }),
     );
     this.own(
       messenger.onRequest(explainGiven, ({ given, image }) =>
         reply(async () => {
-          const root = this.session.run?.root;
+          const root = session.run?.root;
           const file = image ? await pickImage() : undefined;
           if (root === undefined || (image && file === undefined)) {
             return false;
           }
           const example = { ...given, ...(file === undefined ? {} : { image: file }) };
-          await this.compute.request("checkExample", { root, given: example });
+          await compute.request("checkExample", { root, given: example });
           void this.explainGiven(root, example).catch(showError);
           return true;
         }),
@@ -344,7 +235,7 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
     );
     this.own(
       messenger.onNotification(explainLabel, async ({ runId, explain }) => {
-        const run = this.session.run;
+        const { run } = session;
         if (run?.runId === runId) {
           await this.explainAgain(run, explain).catch(showError);
         }
@@ -357,14 +248,6 @@ export class InfluenceView extends Owner implements WebviewViewProvider, Webview
         }
       }),
     );
-    for (const listener of serveTestSet(messenger, this.compute, this.session, this.testSets)) {
-      this.own(listener);
-    }
-    this.own(messenger.onNotification(cancel, () => this.session.cancel()));
+    this.own(messenger.onNotification(cancel, () => session.cancel()));
   }
-}
-
-/** Tells the pages of the panel apart. */
-function idOf(page: MessageParticipant): string {
-  return "webviewId" in page ? page.webviewId : "";
 }

@@ -201,12 +201,12 @@ export class Editor {
     return this.page.frameLocator("iframe.webview.ready").frameLocator("#active-frame");
   }
 
-  /** A ranked row of the panel, counted from 0. */
+  /** A row of the finished ranking, counted from 0. */
   panelRow(index: number): Locator {
-    return this.panel.locator("tracin-row").nth(index);
+    return this.panel.locator("tracin-run tracin-row").nth(index);
   }
 
-  /** Waits until the panel ranks examples. */
+  /** Waits until the panel shows a finished ranking. */
   async ranked(timeout = 60_000): Promise<void> {
     await this.panelRow(0).locator(".place button").waitFor({ timeout });
   }

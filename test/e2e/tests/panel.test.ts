@@ -13,7 +13,7 @@ async function panelIn(editor: Editor, place: "sidebar" | "editor"): Promise<Fra
       async () => {
         for (const frame of editor.page.frames()) {
           const isPlace = await frame
-            .locator(`html[data-place="${place}"] tracin-row .place button`)
+            .locator(`html[data-place="${place}"] tracin-run tracin-row .place button`)
             .first()
             .isVisible()
             .catch(() => false); // a frame on its way out
