@@ -14,8 +14,8 @@ const mostRows = 10;
 /** Milliseconds from the start of the run to the first ranking at the earliest, and between two rankings. */
 const firstAfter = 300;
 const again = 700;
-/** Most part of the time that making rankings takes. */
-const share = 0.02;
+/** Most part of the time that goes by while rankings are made. */
+const share = 0.1;
 /** Bytes of an image that is sent again and again; a larger one is shown with the finished run. */
 const largestImage = 256 << 10;
 

@@ -1,6 +1,7 @@
 import { readdir } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
+import { violations } from "../support/axe.ts";
 import { IRIS, writeManyFlowers } from "../support/large.ts";
 import { computeProcesses } from "../support/processes.ts";
 import { useVSCode } from "../support/session.ts";
@@ -102,6 +103,7 @@ describe("the first rows of a run", () => {
     await vscode.explain(143, "test/0143.png");
     await earlyRows().first().locator(".place button").waitFor({ timeout: 120_000 });
     await editor.resizeSidebar(760);
+    expect(await violations(editor)).toEqual([]);
     await editor.screenshot("early-dark-wide");
     await editor.page.locator('.activitybar [aria-label^="Explorer"]').first().click();
     await editor.openSidebar();
