@@ -1,11 +1,3 @@
-/** Chromium cannot lay out elements much higher than 33 million pixels. */
-const highestList = 30_000_000;
-
-/** How many rows of a list can be laid out. */
-export function listedRows(total: number, rowHeight: number): number {
-  return Math.min(total, Math.floor(highestList / Math.max(1, rowHeight)));
-}
-
 /** The layout for rows of a width in pixels. */
 export function layoutOf(width: number): "compact" | "medium" | "wide" {
   return width < 340 ? "compact" : width < 640 ? "medium" : "wide";

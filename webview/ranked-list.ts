@@ -1,4 +1,3 @@
-import type { VirtualItem } from "@tanstack/virtual-core";
 import { html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
@@ -8,7 +7,7 @@ import { tableText } from "./copy-rows.ts";
 import type { Comparison } from "./differences.ts";
 import { formatCount } from "./format.ts";
 import { listHeader } from "./list-header.ts";
-import { isRoomy, layoutOf, listedRows } from "./list-model.ts";
+import { isRoomy, layoutOf } from "./list-model.ts";
 import { listStyles } from "./list-styles.ts";
 import { reveal } from "./messages.ts";
 import { rowAfterKey } from "./navigation.ts";
@@ -119,9 +118,8 @@ export class RankedList extends LitElement implements WindowedList {
     }
   }
 
-  /** Rows that are listed: all, or as many as a browser can lay out. */
   get rowCount(): number {
-    return listedRows(this.cache?.total ?? 0, this.window.rowHeight);
+    return this.cache?.total ?? 0;
   }
 
   /** What covers the top of the scroller: the tabs, and the names of the columns. */
@@ -155,7 +153,6 @@ export class RankedList extends LitElement implements WindowedList {
     }
     const kind = cache.first?.preview.kind ?? "text";
     const digits = Math.max(2, formatCount(this.window.range.endIndex + 1).length);
-    const { rowCount } = this;
     const roomy = isRoomy(this.width, kind) ? `roomy numbers-${this.numbers.length}` : "";
     return html`
       <div
@@ -188,17 +185,12 @@ export class RankedList extends LitElement implements WindowedList {
         }
         <div class="body" role="rowgroup" .style=${`height: ${this.window.height}px`}>
           ${repeat(
-            this.window.items,
-            (item) => item.index,
-            (item) => this.renderRow(item, kind),
+            this.window.rows,
+            (index) => index,
+            (index) => this.renderRow(index, kind),
           )}
         </div>
       </div>
-      ${
-        rowCount < cache.total
-          ? html`<p class="notice muted">${strings.list.truncated(rowCount, cache.total)}</p>`
-          : null
-      }
     `;
   }
 
@@ -207,9 +199,8 @@ export class RankedList extends LitElement implements WindowedList {
     return this.view === "all" && !this.scored ? "suspects" : this.view;
   }
 
-  private renderRow(item: VirtualItem, kind: string) {
+  private renderRow(index: number, kind: string) {
     const { cache } = this;
-    const { index } = item;
     const open = this.expanded.has(index);
     return html`<tracin-row
       role="row"
@@ -221,7 +212,7 @@ export class RankedList extends LitElement implements WindowedList {
       aria-selected=${this.isSelected(index)}
       ?data-selected=${this.selection.rows.has(index)}
       tabindex=${index === this.active ? 0 : -1}
-      .style=${`transform: translateY(${this.window.topOf(item)}px)`}
+      .style=${`transform: translateY(${this.window.topOf(index)}px)`}
       .runId=${this.runId}
       .row=${cache?.row(index)}
       .index=${index}

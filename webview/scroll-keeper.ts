@@ -1,5 +1,7 @@
 import type { ReactiveController, ReactiveControllerHost } from "lit";
 
+import { ScrollScale } from "./scroll-scale.ts";
+
 /** Tells when a person has scrolled, and goes back to a place as soon as the page is long enough. */
 export class ScrollKeeper implements ReactiveController {
   /** Where to go back to, in pixels. */
@@ -30,7 +32,7 @@ export class ScrollKeeper implements ReactiveController {
   }
 
   get top(): number {
-    return this.#scroller?.scrollTop ?? 0;
+    return this.#scroller ? ScrollScale.of(this.#scroller).offset : 0;
   }
 
   hostDisconnected(): void {
@@ -40,8 +42,8 @@ export class ScrollKeeper implements ReactiveController {
 
   /** Goes up to a place, if it is above. */
   upTo(top: number): void {
-    if (this.top > top) {
-      this.#scroller?.scrollTo({ top });
+    if (this.#scroller && this.top > top) {
+      ScrollScale.of(this.#scroller).scrollTo(top);
     }
   }
 
@@ -53,8 +55,9 @@ export class ScrollKeeper implements ReactiveController {
       return;
     }
     requestAnimationFrame(() => {
-      scroller.scrollTop = restore;
-      if (Math.abs(scroller.scrollTop - restore) <= 1) {
+      const scale = ScrollScale.of(scroller);
+      scale.scrollTo(restore);
+      if (Math.abs(scale.offset - restore) <= 1) {
         this.restore = undefined;
       }
     });

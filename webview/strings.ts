@@ -373,8 +373,6 @@ export const strings = {
       suspects: "There are no training examples.",
       all: "There are no training examples.",
     } satisfies Record<RankedView, string>,
-    truncated: (shown: number, total: number) =>
-      `The first ${formatCount(shown)} of ${formatCount(total)} rows are listed; the run's folder holds all.`,
   },
 
   review: {

@@ -1,5 +1,5 @@
 import { l10n, Uri, window } from "vscode";
-import { applyPlan } from "../project/apply.ts";
+import { applyPlan, moveBack } from "../project/apply.ts";
 import type { Services } from "../project/services.ts";
 import { refusalText } from "../protocol/refusal-text.ts";
 import { pickProject } from "./pick-project.ts";
@@ -16,14 +16,18 @@ export async function applyReviews(services: Services): Promise<void> {
     void window.showInformationMessage(l10n.t("There is no decision to apply."));
     return;
   }
-  const { changed, excluded, refused } = await applyPlan(root, plan);
+  const { changed, excluded, refused, moved } = await applyPlan(root, plan);
   if (excluded.length > 0) {
     await compute.request("noteExcluded", { root, decisions: excluded });
   }
   await reviews.refresh(root);
   const told = l10n.t("{0} examples changed, {1} of them excluded.", changed, excluded.length);
   if (refused.length === 0) {
-    void window.showInformationMessage(told);
+    const undo = l10n.t("Move Images Back");
+    const actions = moved.length > 0 ? [undo] : [];
+    if ((await window.showInformationMessage(told, ...actions)) === undo) {
+      await moveBack(root, moved);
+    }
     return;
   }
   const reasons = refused.map(({ file, reason }) => `${file}: ${refusalText(reason, l10n)}`);

@@ -17,6 +17,8 @@ export interface Applied {
   /** The decisions by which some of them were taken out. */
   readonly excluded: readonly DecisionId[];
   readonly refused: readonly Refusal[];
+  /** Images that were moved. */
+  readonly moved: ApplyPlan["moves"];
 }
 
 /** Settings with which saving would change more than the edit. */
@@ -74,7 +76,26 @@ export async function applyPlan(root: string, plan: ApplyPlan): Promise<Applied>
     ...done.filter(({ replacement }) => replacement === null),
     ...moved.filter(({ to }) => to.startsWith(".tracin/")),
   ];
-  return { changed, excluded: excluded.map(({ id }) => id), refused };
+  return { changed, excluded: excluded.map(({ id }) => id), refused, moved };
+}
+
+/**
+ * Moves images back to where they were, also through an edit of the workspace. (VS Code's own undo finds such a move only
+ * while one of the images is open.)
+ *
+ * @throws kind `data` when the editor refuses the edit
+ */
+export async function moveBack(root: string, moved: ApplyPlan["moves"]): Promise<void> {
+  const edit = new WorkspaceEdit();
+  for (const { from, to } of moved) {
+    const [there, back] = [to, from].map((file) => Uri.joinPath(Uri.file(root), file));
+    if (there && back) {
+      edit.renameFile(there, back, { overwrite: false });
+    }
+  }
+  if (!(await workspace.applyEdit(edit))) {
+    throw new TracInError("data", l10n.t("The editor refused to change the data."));
+  }
 }
 
 function addRows(edit: WorkspaceEdit, document: TextDocument, rows: readonly ApplyRow[]): void {

@@ -18,11 +18,13 @@ describe("an example that stands in no dataset", () => {
     const text = panel.getByRole("textbox", { name: "Text to explain" });
     await text.fill("Congratulations! You have won a free prize, call now to claim");
     await editor.page.keyboard.press("Control+Enter");
-    await expect
-      .poll(() => panel.locator("tracin-query-card").textContent(), { timeout: 60_000 })
-      .toContain("won a free prize");
+    await panel
+      .locator("tracin-query-card")
+      .getByText("won a free prize")
+      .first()
+      .waitFor({ timeout: 60_000 });
     await editor.ranked();
-    expect(await panel.locator("tracin-query-card").textContent()).toContain("New text");
+    await panel.locator("tracin-query-card").getByText("New text").waitFor();
 
     // The heat map over the words of a training example: its parts add up to the layer's part.
     await editor.panelRow(0).focus();
@@ -34,9 +36,8 @@ describe("an example that stands in no dataset", () => {
       all.map((word) => word.getAttribute("title") ?? ""),
     );
     const parts = titles.map((title) => Number(/([+-][\d.e+-]+)$/.exec(title)?.[1] ?? 0));
-    const total = Number(
-      /together ([+-][\d.e+-]+)/.exec((await where.textContent()) ?? "")?.[1] ?? Number.NaN,
-    );
+    const told = await where.getByText(/together [+-]/).textContent();
+    const total = Number(/together ([+-][\d.e+-]+)/.exec(told ?? "")?.[1] ?? Number.NaN);
     const sum = parts.reduce((all, part) => all + part, 0);
     // Three digits of each word are shown.
     expect(Math.abs(sum - total)).toBeLessThan(
@@ -68,9 +69,11 @@ describe("an example that stands in no dataset", () => {
     await input.fill(image);
     await editor.page.waitForTimeout(500);
     await editor.page.keyboard.press("Enter");
-    await expect
-      .poll(() => panel.locator("tracin-query-card").textContent(), { timeout: 60_000 })
-      .toContain("New image");
+    await panel
+      .locator("tracin-query-card")
+      .getByText("New image")
+      .first()
+      .waitFor({ timeout: 60_000 });
     await editor.ranked();
     const places = async () =>
       (await panel.locator("tracin-row .place").allTextContents()).slice(0, 3);

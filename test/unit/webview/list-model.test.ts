@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { layoutOf, listedRows, rowRange } from "../../../webview/list-model.ts";
+import { layoutOf, rowRange } from "../../../webview/list-model.ts";
 import { rowAfterKey } from "../../../webview/navigation.ts";
 
 describe("rowAfterKey", () => {
@@ -35,13 +35,6 @@ describe("rowRange", () => {
   });
   it("stays within the list", () => {
     expect(rowRange({ startIndex: 0, endIndex: 1, overscan: 5, count: 2 }, 7)).toEqual([0, 1]);
-  });
-});
-
-describe("listedRows", () => {
-  it("lists all rows that a browser can lay out", () => {
-    expect(listedRows(100_000, 75)).toBe(100_000);
-    expect(listedRows(1_000_000, 75)).toBe(400_000);
   });
 });
 
