@@ -83,9 +83,10 @@ expected["pictures"] = base64.b64encode(pictures.tobytes()).decode()
 features = {
     "label": {"names": ["cat", "dog", "owl"], "_type": "ClassLabel"},
     "tags": {"feature": {"names": ["O", "B", "I"], "_type": "ClassLabel"}, "_type": "List"},
+    "topics": [{"names": ["art", "law", "sport"], "_type": "ClassLabel"}],
     "text": {"dtype": "string", "_type": "Value"},
 }
-named = pa.table({"text": [f"t{i}" for i in range(6)], "label": [i % 2 for i in range(6)], "tags": [[i % 3, 0] for i in range(6)]})
+named = pa.table({"text": [f"t{i}" for i in range(6)], "label": [i % 2 for i in range(6)], "tags": [[i % 3, 0] for i in range(6)], "topics": [[i % 3][: i % 4] for i in range(6)]})
 pq.write_table(named.replace_schema_metadata({"huggingface": json.dumps({"info": {"features": features}})}), OUT / "named.parquet")
 # Images that differ in a pixel alone, without a path: the same size in bytes.
 alike = [png(np.full((2, 2), value, np.uint8)) for value in (10, 20, 10)]

@@ -129,6 +129,7 @@ describe("Parquet", () => {
     const dataset = await open({ parquet: "named.parquet", target: "label" });
     expect(dataset.labelNames?.("label")).toEqual(["cat", "dog", "owl"]);
     expect(dataset.labelNames?.("tags")).toEqual(["O", "B", "I"]);
+    expect(dataset.labelNames?.("topics")).toEqual(["art", "law", "sport"]);
     expect(dataset.labelNames?.("text")).toBeUndefined();
     expect((await open({ parquet: "table.parquet" })).labelNames?.("label")).toBeUndefined();
   });
@@ -151,6 +152,29 @@ describe("Parquet", () => {
     ).toEqual(labels);
     const { targets } = await encoder.encode(train, 0, 3);
     expect([...(targets?.data ?? [])].map(Number)).toEqual([0, 1, 0]);
+  });
+
+  it.each([
+    ["a label at each token", { perToken: "tags" }, "softmax-cross-entropy", ["O", "B", "I"]],
+    ["several labels", "topics", "sigmoid-cross-entropy", ["art", "law", "sport"]],
+  ] as const)("labels in lists are named by the file: %s", async (_, target, type, labels) => {
+    const train = await open({ parquet: "named.parquet", target });
+    const encoder = await fitEncoder({
+      features: { ids: { tokens: { column: "tags", length: 2 } } },
+      loss: { type },
+      target,
+      output: type === "softmax-cross-entropy" ? ["batch", 2, 3] : ["batch", 3],
+      inputs: [{ name: "ids", dtype: "int64", shape: [2] }],
+      train,
+      root: goldens,
+    });
+    expect([0, 1, 2].map((index) => encoder.className(index))).toEqual(labels);
+    const { targets } = await encoder.encode(train, 0, 4);
+    expect([...(targets?.data ?? [])].map(Number)).toEqual(
+      type === "softmax-cross-entropy"
+        ? [0, 0, 1, 0, 2, 0, 0, 0]
+        : [0, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0],
+    );
   });
 
   it("reads within the memory that it may hold, but no less than 128 MiB", async () => {

@@ -12,6 +12,7 @@ import {
   checkOutputs,
   classNames,
   type FittedFeatures,
+  fileLabels,
   holdsLists,
   type TargetFamily,
   type TargetOptions,
@@ -129,11 +130,12 @@ function fitList(
       labels: checkOutputs(train, labels, classes),
       classes: labels.length,
     });
-  const known = options.labels ?? (family === "binary" ? ["0", "1"] : undefined);
+  const [column = ""] = train.target;
+  const known =
+    options.labels ?? (family === "binary" ? ["0", "1"] : fileLabels(train, column, classes));
   if (known !== undefined) {
     return { finish: () => finish(known) };
   }
-  const [column = ""] = train.target;
   const seen = new Set<string>();
   return {
     observe: async (batch) => {

@@ -6,12 +6,13 @@ import type { Dataset } from "../dataset.ts";
 import { Batch } from "./batch.ts";
 import type { Fit } from "./feature.ts";
 import { fitPositions } from "./fit-positions.ts";
-import { distinct, isIndex, sortNames } from "./names.ts";
+import { distinct, sortNames } from "./names.ts";
 import {
   addLabel,
   checkOutputs,
   classNames,
   type FittedFeatures,
+  fileLabels,
   outputsError,
   type TargetFamily,
   type TargetOptions,
@@ -74,17 +75,6 @@ export async function fitTargets(
   }
 }
 
-/**
- * Names that the file of the training data has for the indices in its target. Names that are other numbers than their indices would be taken for
- * these, and a model with another number of classes was trained on others.
- */
-function fileLabels(train: Dataset, outputs: number | undefined): readonly string[] | undefined {
-  const names = train.labelNames?.(onlyTarget(train)) ?? [];
-  const isClear = names.every((name, index) => !isIndex(name) || name === String(index));
-  const fits = outputs === undefined || outputs === names.length;
-  return names.length > 0 && isClear && distinct(names) && fits ? names : undefined;
-}
-
 /** Where the model computes its loss, the input that takes the target tells what it is. */
 function familyOf({ loss, features, inputs }: TargetOptions): TargetFamily {
   switch (loss.type) {
@@ -132,7 +122,7 @@ async function fitClass(train: Dataset, options: TargetOptions): Promise<Fit<Tar
     return { finish: () => ({ kind: "oneHot", labels: checkOutputs(train, labels, outputs) }) };
   }
   const column = onlyTarget(train);
-  const given = options.labels ?? fileLabels(train, outputs);
+  const given = options.labels ?? fileLabels(train, column, outputs);
   const { ignoreIndex } = options.loss;
   const name = ignoreIndex === undefined ? undefined : String(ignoreIndex);
   const ignore = name === undefined ? {} : { ignore: name };
@@ -205,7 +195,7 @@ function fitSigmoid(train: Dataset, options: TargetOptions): Fit<TargetState> {
         const labels = options.labels ?? (width === 1 ? [column] : numbered);
         return { kind: "flags", labels: checkOutputs(train, labels, outputs) };
       }
-      const labels = options.labels ?? sortNames(names);
+      const labels = options.labels ?? fileLabels(train, column, outputs) ?? sortNames(names);
       return { kind: "labelList", labels: checkOutputs(train, labels, outputs) };
     },
   };

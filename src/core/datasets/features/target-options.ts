@@ -8,7 +8,7 @@ import type { InputSpec } from "../encoder.ts";
 import { toList } from "../field.ts";
 import { Batch } from "./batch.ts";
 import type { Feature } from "./feature.ts";
-import { isIndex, sortNames } from "./names.ts";
+import { distinct, isIndex, sortNames } from "./names.ts";
 import { labelOf } from "./target-values.ts";
 
 /** What targets are fitted from. */
@@ -47,6 +47,21 @@ export function classNames(
   const count = outputs ?? sorted.length;
   const areIndices = sorted.every((name) => isIndex(name) && Number(name) < count);
   return areIndices ? Array.from({ length: count }, (_, index) => String(index)) : sorted;
+}
+
+/**
+ * Names that the file of the training data has for the indices in a column. Names that are other numbers than their indices would be taken for
+ * these, and a model with another number of classes was trained on others.
+ */
+export function fileLabels(
+  train: Dataset,
+  column: string,
+  outputs: number | undefined,
+): readonly string[] | undefined {
+  const names = train.labelNames?.(column) ?? [];
+  const isClear = names.every((name, index) => !isIndex(name) || name === String(index));
+  const fits = outputs === undefined || outputs === names.length;
+  return names.length > 0 && isClear && distinct(names) && fits ? names : undefined;
 }
 
 /** Adds the label of a value to those that were seen. */

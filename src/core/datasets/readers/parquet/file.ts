@@ -123,6 +123,9 @@ export class ParquetFile {
 
 const rowNumber = "file_row_number";
 
+/** Lists in lists, beyond which no names are looked for. */
+const deepestList = 4;
+
 /** `info.features` of Hugging Face datasets: columns of the type ClassLabel, alone or in a list, have names. Damage says nothing. */
 function readLabelNames(
   module: DuckDb,
@@ -144,11 +147,12 @@ function readLabelNames(
       : undefined;
   const features = at(at(notes, "info"), "features");
   for (const column of Object.keys(Object(features))) {
-    const feature = at(features, column);
-    const label = [feature, at(feature, "feature")].find(
-      (each) => at(each, "_type") === "ClassLabel",
-    );
-    const listed = at(label, "names");
+    let feature = at(features, column);
+    for (let depth = 0; depth < deepestList && at(feature, "_type") !== "ClassLabel"; depth++) {
+      // A list was an array with one feature before it had a type of its own.
+      feature = at(feature, "feature") ?? at(feature, "0");
+    }
+    const listed = at(feature, "_type") === "ClassLabel" ? at(feature, "names") : undefined;
     if (Array.isArray(listed) && listed.every((name): name is string => typeof name === "string")) {
       names.set(column, listed);
     }
