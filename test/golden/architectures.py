@@ -42,6 +42,9 @@ GOLDENS = {
     "norms": ("group and instance normalisation", "dynamo", 21),
     "einsum": ("mixture of experts (einsum)", "TorchScript", 17),
     "conv3d": ("3D convolutions", "dynamo", 20),
+    # Parameters by index tuples.
+    "experts": ("mixture of experts (lookup)", "dynamo", 20),
+    "patches": ("patches (unfold, fold), dilation", "TorchScript", 18),
     "spectral-norm": ("weight norm and spectral norm", "dynamo", 20),
 }
 

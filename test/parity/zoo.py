@@ -857,6 +857,65 @@ class MixtureOfExperts(nn.Module):
         return torch.einsum("be,bec->bc", F.softmax(self.gate(x), -1), out)
 
 
+class ExpertLookup(nn.Module):
+    """Each example through the one expert that its gate likes best: a weight is picked by index."""
+
+    inputs = staticmethod(lambda: {"x": normal(6)})
+
+    def __init__(self):
+        super().__init__()
+        self.gate = nn.Linear(6, 3)
+        self.w = nn.Parameter(torch.randn(3, 6, 5))
+        self.b = nn.Parameter(torch.zeros(3, 5))
+        self.head = nn.Linear(5, CLASSES)
+
+    def forward(self, x):
+        share, chosen = self.gate(x).softmax(-1).max(-1)
+        y = torch.bmm(x.unsqueeze(1), self.w[chosen]).squeeze(1) + self.b[chosen]
+        return self.head(F.relu(y) * share.unsqueeze(-1))
+
+
+class FoldedPatches(nn.Module):
+    """Overlapping patches through a dense layer and back (nn.Unfold, nn.Fold), between dilated convolutions that keep the size."""
+
+    inputs = image(2, 6)
+
+    def __init__(self):
+        super().__init__()
+        self.before = nn.Conv2d(2, 2, (3, 2), padding="same", dilation=2)
+        self.patch = nn.Linear(8, 8)
+        self.after = nn.Conv2d(2, 4, 3, padding="same", dilation=2)
+        self.head = nn.Linear(4, CLASSES)
+
+    def forward(self, image):
+        columns = F.unfold(self.before(image), 2, padding=1, stride=2)
+        mixed = torch.tanh(self.patch(columns.transpose(1, 2))).transpose(1, 2)
+        x = F.fold(mixed, (6, 6), 2, padding=1, stride=2)
+        return self.head(F.relu(self.after(x)).mean((2, 3)))
+
+
+class RandomField(nn.Module):
+    """Tags of a sequence with learnt transitions (CRF): the negative log-likelihood is computed in the graph."""
+
+    inputs = staticmethod(lambda: {"x": normal(5, 6), "tags": torch.randint(0, 3, (EXAMPLES, 5))})
+    outputs = ("loss",)
+    loss = {"type": "output", "output": "loss"}
+
+    def __init__(self):
+        super().__init__()
+        self.emit = nn.Linear(6, 3)
+        self.move = nn.Parameter(torch.randn(3, 3))
+        self.start = nn.Parameter(torch.randn(3))
+
+    def forward(self, x, tags):
+        scores = self.emit(x)
+        all_paths, path = self.start + scores[:, 0], self.start[tags[:, 0]] + scores[:, 0].gather(1, tags[:, :1]).squeeze(1)
+        for step in range(1, 5):
+            all_paths = torch.logsumexp(all_paths.unsqueeze(2) + self.move + scores[:, step].unsqueeze(1), 1)
+            path = path + self.move[tags[:, step - 1], tags[:, step]] + scores[:, step].gather(1, tags[:, step : step + 1]).squeeze(1)
+        return torch.logsumexp(all_paths, 1) - path
+
+
 class EinsumAttention(nn.Module):
     """Multi-head attention written with einsum throughout (as in einops models)."""
 
@@ -1163,6 +1222,9 @@ MODELS = {
     "cosine similarity to prototypes": CosineSimilarity,
     "distances to prototypes (cdist)": Prototypes,
     "mixture of experts (einsum)": MixtureOfExperts,
+    "mixture of experts (lookup)": ExpertLookup,
+    "patches (unfold, fold), dilation": FoldedPatches,
+    "conditional random field in the graph": RandomField,
     "attention by einsum": EinsumAttention,
     "nn.Bilinear": Bilinear,
     "LoRA, frozen base": LoRA,

@@ -9,7 +9,7 @@ import {
 } from "../graph/graph.ts";
 import { float32, int64, toNumbers } from "../graph/tensor.ts";
 import { composites, wrapPad } from "./composites.ts";
-import { type Conversion, type Convert, int, replaceNodes, without } from "./conversion.ts";
+import { type Conversion, type Convert, int, ints, replaceNodes, without } from "./conversion.ts";
 
 /**
  * The operator sets that `toOurOpset` understands. From 22 on little but element types has changed (compared by the schemas of the `onnx`
@@ -147,6 +147,24 @@ const conversions: Readonly<Record<string, Convert | undefined>> = {
       return fail("Batch normalisation is exported in training mode.", evalMode);
     }
     return from < 14 ? [{ ...node, outputs: node.outputs.slice(0, 1) }] : [node];
+  },
+
+  /** onnxruntime has no dilation with sizes that stay: where strides are 1 the padding follows from the kernel alone. */
+  Conv({ node, constant }) {
+    const isUpper = stringAttribute(node, "auto_pad", "NOTSET") === "SAME_UPPER";
+    const isLower = stringAttribute(node, "auto_pad", "NOTSET") === "SAME_LOWER";
+    const kernel =
+      intsAttribute(node, "kernel_shape") ?? constant(node.inputs[1] ?? "")?.shape.slice(2);
+    const strides = intsAttribute(node, "strides") ?? [];
+    if (!(isUpper || isLower) || !kernel || strides.some((stride) => stride !== 1)) {
+      return [node];
+    }
+    const dilations = intsAttribute(node, "dilations") ?? [];
+    const missing = kernel.map((size, axis) => (dilations[axis] ?? 1) * (size - 1));
+    const half = missing.map((count) => Math.floor(count / 2));
+    const rest = missing.map((count, axis) => count - (half[axis] ?? 0));
+    const pads = ints(isUpper ? [...half, ...rest] : [...rest, ...half]);
+    return [{ ...node, attributes: { ...without(node.attributes, "auto_pad"), pads } }];
   },
 
   AveragePool({ node, from, fail }) {

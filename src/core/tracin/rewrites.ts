@@ -120,9 +120,12 @@ function tupleLookup({ builder, type, record }: RewriteContext, node: Node): voi
   const strides = sizes.map((_, axis) => sizeOf(sizes.slice(axis + 1)));
   const matrix = [sizeOf(sizes), sizeOf(shape.slice(depth))];
   const rows = record(builder.reshape(table, matrix), { dtype, shape: matrix }, y);
+  const whole = (value: string) => record(value, { dtype: "int64", shape: where }, tuples);
   const isNegative = builder.op("Less", [tuples, builder.ints([0])]);
-  const behind = builder.mul(builder.op("Cast", [isNegative], { to: 7 }), builder.ints(sizes));
-  const places = builder.mul(builder.add2(tuples, behind), builder.ints(strides));
+  record(isNegative, { dtype: "bool", shape: where }, tuples);
+  const counted = whole(builder.op("Cast", [isNegative], { to: 7 }));
+  const behind = whole(builder.mul(counted, builder.ints(sizes)));
+  const places = whole(builder.mul(whole(builder.add2(tuples, behind)), builder.ints(strides)));
   const lead = where.slice(0, -1);
   const ids = record(
     builder.reduceSum(places, [lead.length]),

@@ -16,6 +16,39 @@ export const indexingCases: Readonly<Record<string, (draw: Draw) => OperatorCase
       attributes: { axis: chance(draw) ? axis : axis - x.length },
     };
   },
+  Col2Im: (draw) => {
+    // Dilated windows have two spatial axes: onnxruntime is wrong in silence elsewhere.
+    const rank = integer(draw, 1, 3);
+    const each = (low: number, high: number) =>
+      Array.from({ length: rank }, () => integer(draw, low, high));
+    const kernel = each(1, 2);
+    const strides = each(1, 2);
+    const dilations = rank === 2 ? each(1, 2) : kernel.map(() => 1);
+    const counts = each(1, 2);
+    const pads = [...each(0, 1), ...each(0, 1)];
+    // Elements over at the end, which no window reaches.
+    const over = each(0, 1);
+    const size = counts.map((count, axis) => {
+      const reach = (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1;
+      const whole = (count - 1) * (strides[axis] ?? 1) + reach;
+      const padding = (pads[axis] ?? 0) + (pads[rank + axis] ?? 0);
+      return whole - padding + ((over[axis] ?? 0) < (strides[axis] ?? 1) ? (over[axis] ?? 0) : 0);
+    });
+    if (size.some((length) => length < 1)) {
+      pads.fill(0);
+      counts.forEach((count, axis) => {
+        const reach = (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1;
+        size[axis] = (count - 1) * (strides[axis] ?? 1) + reach;
+      });
+    }
+    const channels = integer(draw, 1, 2);
+    const x = [integer(draw, 1, 2), channels * sizeOf(kernel), sizeOf(counts)];
+    return {
+      inputs: [tensor(draw, x), int64([rank], size), int64([rank], kernel)],
+      checked: [0],
+      attributes: { strides, dilations, pads },
+    };
+  },
   GatherElements: (draw) => {
     const x = shape(draw, 1, 3);
     const axis = integer(draw, 0, x.length - 1);

@@ -44,7 +44,7 @@ const texts: Readonly<Record<Handling, readonly [string, string]>> = {
   ],
   executed: [
     "Executed, and no gradient passes",
-    "Their results are integers, booleans or constants. Where one of them gives numbers that a parameter reaches (Col2Im), the model is refused, naming node and module.",
+    "Their results are integers, booleans or constants.",
   ],
   refused: [
     "Refused",

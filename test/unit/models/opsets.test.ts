@@ -123,6 +123,20 @@ describe("operators of older and newer sets, converted to 18", () => {
     expect(y).toEqual(float32([1, 1, 2], [-0.875, -0.625]));
   });
 
+  it.each([
+    // Three elements are missing: one before and two behind, or the other way round.
+    ["SAME_UPPER", 1],
+    ["SAME_LOWER", 2],
+  ] as const)("a dilated convolution that keeps the size, %s", async (padding, before) => {
+    const values = [1, 2, 4, 8, 16, 32];
+    const attributes = { auto_pad: string(padding), dilations: ints(3), kernel_shape: ints(2) };
+    const weight = { w: float32([1, 1, 2], [1, 1]) };
+    const [y] = await result("Conv", 18, float32([1, 1, 6], values), attributes, weight);
+    const at = (index: number): number => values[index] ?? 0;
+    const sums = values.map((_, place) => at(place - before) + at(place - before + 3));
+    expect(y).toEqual(float32([1, 1, 6], sums));
+  });
+
   it.each([1, 2, -1, undefined])("Softmax of 11 joins the axes from %s on", async (axis) => {
     const input = ramp([2, 3, 4]);
     const [y] = await result("Softmax", 11, input, axis === undefined ? {} : { axis: int(axis) });

@@ -2,6 +2,7 @@ import type { GradientRule } from "../gradient.ts";
 import { activations } from "./activations.ts";
 import { convolution } from "./convolution.ts";
 import { elementwise } from "./elementwise.ts";
+import { folding } from "./folding.ts";
 import { functions } from "./functions.ts";
 import { indexing } from "./indexing.ts";
 import { matrix } from "./matrix.ts";
@@ -20,6 +21,7 @@ export const rules: ReadonlyMap<string, GradientRule> = new Map(
     matrix,
     convolution,
     pooling,
+    folding,
     shape,
     resize,
     reduce,
