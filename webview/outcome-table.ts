@@ -30,10 +30,18 @@ export function outcomeTable(
         : html`<div class="small">
             <div class="muted">${words.confusions}</div>
             <ul class="confusions">
-              ${outcome.confusions.map(
-                ({ target, predicted, count }) =>
-                  html`<li>${words.confusion(target, predicted, formatCount(count))}</li>`,
-              )}
+              ${outcome.confusions.map(({ target, predicted, count }) => {
+                const slice: TestSlice = { kind: "confusion", target, predicted };
+                const isChosen = sliceKey(slice) === sliceKey(chosen);
+                return html`<li>
+                  <button
+                    class="plain link"
+                    aria-pressed=${isChosen}
+                    title=${words.confusionTitle(target, predicted)}
+                    @click=${() => choose(isChosen ? { kind: "all" } : slice)}
+                  >${words.confusion(target, predicted, formatCount(count))}</button>
+                </li>`;
+              })}
             </ul>
           </div>`;
     case "loss":
@@ -149,6 +157,7 @@ export const outcomeStyles = css`
     text-align: end;
     font-variant-numeric: tabular-nums;
   }
+  .confusions button[aria-pressed="true"],
   table.outcome button[aria-pressed="true"] {
     outline: 1px solid var(--vscode-foreground);
     outline-offset: 2px;

@@ -17,6 +17,8 @@ export function sliceKey(slice: TestSlice): string {
         slice.target ?? null,
         slice.predicted ?? null,
       ]);
+    case "confusion":
+      return JSON.stringify([slice.kind, slice.target, slice.predicted]);
     case "filter":
       return JSON.stringify([slice.kind, slice.text?.trim() ?? "", slice.ranges ?? []]);
   }
@@ -53,6 +55,10 @@ export function conditionOf(slice: TestSlice): string {
         ...has("predicted_labels", slice.predicted),
       ].join(" and ");
     }
+    case "confusion": {
+      const pair = `${slice.target}→${slice.predicted}`;
+      return `contains(confusions, ${quoted(`|${pair.replaceAll("|", "¦")}|`)})`;
+    }
     case "filter":
       return slice.text?.trim() ?? "";
   }
@@ -63,7 +69,7 @@ export function parseSlice(value: unknown): TestSlice | undefined {
   if (typeof value !== "object" || value === null || !("kind" in value)) {
     return undefined;
   }
-  const text = (name: string) => {
+  const text = (name: string): Readonly<Record<string, string>> => {
     const found: unknown = Object.entries(value).find(([key]) => key === name)?.[1];
     return typeof found === "string" ? { [name]: found } : {};
   };
@@ -81,6 +87,12 @@ export function parseSlice(value: unknown): TestSlice | undefined {
       return "label" in value && typeof value.label === "string"
         ? { kind: "label", label: value.label, ...flag("target"), ...flag("predicted") }
         : undefined;
+    case "confusion": {
+      const [target, predicted] = [text("target")["target"], text("predicted")["predicted"]];
+      return target === undefined || predicted === undefined
+        ? undefined
+        : { kind: "confusion", target, predicted };
+    }
     case "filter":
       return { kind: "filter", ...parseFilter(value) };
     default:

@@ -205,6 +205,10 @@ export const strings = {
     labelCell: (label: string, target: boolean, predicted: boolean, count: number) =>
       `${label} ${target ? (predicted ? "found" : "missed") : "wrongly given"}: ${formatCount(count)}`,
     confusions: "Labels taken for others at the last checkpoint",
+    confusionTitle: (target: string, predicted: string) =>
+      `Choose the examples in which ${target} is taken for ${predicted} at some position`,
+    confusionSlice: (target: string, predicted: string) =>
+      `${target} taken for ${predicted} somewhere`,
     confusion: (target: string, predicted: string, count: string) =>
       `${target} → ${predicted}: ${count}`,
     noConfusions: "Every position is right.",

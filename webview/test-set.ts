@@ -188,6 +188,8 @@ export class TestSetElement extends LitElement {
           return words.labels(chosen.target, chosen.predicted);
         case "label":
           return words.labelSlice(chosen.label, chosen.target, chosen.predicted);
+        case "confusion":
+          return words.confusionSlice(chosen.target, chosen.predicted);
         case "filter":
           return [
             ...(chosen.text ? [words.where(chosen.text)] : []),

@@ -18,6 +18,8 @@ export interface ViewState {
   /** The run that query, scroll and expanded rows belong to. */
   readonly runId: string | undefined;
   readonly view: RankedView;
+  /** While a test set is shown, which begins with its opponents: the list to come back to. */
+  readonly usual: RankedView | undefined;
   /** What suspects are ranked by; the run's default unless chosen. */
   readonly order: SuspectOrder | undefined;
   /** Which query of the run. */
@@ -47,6 +49,7 @@ const orders: readonly SuspectOrder[] = ["margin", "combined", "loss", "selfInfl
 export const initialViewState: ViewState = {
   runId: undefined,
   view: "proponents",
+  usual: undefined,
   order: undefined,
   query: 0,
   filter: {},
@@ -103,11 +106,12 @@ export function parseViewState(saved: unknown): ViewState {
     return initialViewState;
   }
   const { runId, view, order, query, filter, sort, histogram } = saved;
-  const { slice, losses } = saved;
+  const { usual, slice, losses } = saved;
   const { allLabels, details, composing, scroll, expanded } = saved;
   return {
     runId: typeof runId === "string" ? runId : undefined,
-    view: view === "opponents" || view === "suspects" || view === "all" ? view : "proponents",
+    view: parseView(view),
+    usual: usual === undefined ? undefined : parseView(usual),
     order: orders.find((each) => each === order),
     query: isCount(query) ? query : 0,
     filter: parseFilter(filter),
@@ -142,13 +146,17 @@ export function stateForRun(
           scroll: {},
           expanded: {},
         };
-  // The lists of a test set begin with what hurts it.
-  const isNewTestSet = state.runId !== runId && views[0] === "opponents";
-  const isThere = views.includes(kept.view) && !isNewTestSet;
+  // The lists of a test set begin with what hurts it; what comes after it begins as what was before.
+  const isTestSet = views[0] === "opponents";
+  const wanted =
+    state.runId === runId ? state.view : isTestSet ? "opponents" : (state.usual ?? state.view);
   return {
     ...kept,
     runId,
-    view: isThere ? kept.view : (views[0] ?? "suspects"),
+    usual: isTestSet
+      ? (state.usual ?? (state.runId === runId ? undefined : state.view))
+      : undefined,
+    view: views.includes(wanted) ? wanted : (views[0] ?? "suspects"),
     query: Math.min(kept.query, Math.max(0, queries - 1)),
   };
 }
@@ -160,6 +168,10 @@ export function toggleExpanded(state: ViewState, key: string, index: number): Vi
     ? before.filter((other) => other !== index)
     : [...before, index].slice(-maxExpanded);
   return { ...state, expanded: { ...state.expanded, [key]: after } };
+}
+
+function parseView(value: unknown): RankedView {
+  return value === "opponents" || value === "suspects" || value === "all" ? value : "proponents";
 }
 
 function parseScroll(value: unknown): ViewState["scroll"] {

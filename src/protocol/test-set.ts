@@ -21,6 +21,8 @@ export type TestSlice =
       readonly target?: boolean | undefined;
       readonly predicted?: boolean | undefined;
     }
+  /** For labels at positions: one is taken for another somewhere in the example. */
+  | { readonly kind: "confusion"; readonly target: string; readonly predicted: string }
   /** Words or a condition, and ranges of numbers. */
   | {
       readonly kind: "filter";

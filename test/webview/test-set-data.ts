@@ -93,6 +93,8 @@ function countOf(slice: TestSlice, outcome: TestOutcome): number {
   switch (slice.kind) {
     case "all":
       return 200;
+    case "confusion":
+      return 9;
     case "errors":
       return outcome.kind === "labels" ? outcome.counted - (outcome.right.at(-1) ?? 0) : 15;
     case "labels": {

@@ -8,7 +8,7 @@ import type { TestOutcome } from "./outcome.ts";
 import { LabelTally } from "./tallies/labels.ts";
 import { MultiLabelTally } from "./tallies/multi-label.ts";
 import { PositionTally } from "./tallies/positions.ts";
-import { LossTally, type Tally } from "./tallies/tally.ts";
+import { LossTally, type RowOutcome, type Tally } from "./tallies/tally.ts";
 import { ValueTally } from "./tallies/values.ts";
 
 /** What the model makes of one example of a test set, at the last checkpoint. */
@@ -25,6 +25,8 @@ export interface TestedExample {
   /** For several labels, each between bars: `|cat|dog|`. */
   readonly targetLabels: string | undefined;
   readonly predictedLabels: string | undefined;
+  /** For labels at positions, those of the outcome's confusions that it has, each between bars: `|cat→dog|`. */
+  readonly confusions: string | undefined;
 }
 
 /** Losses and predictions of a whole test set. N examples, C checkpoints. */
@@ -54,18 +56,28 @@ export async function evaluateDataset(
   };
   const tally = tallyOf(project, form);
   const losses = new Float32Array(dataset.length * checkpoints);
-  const examples: TestedExample[] = [];
+  const found: (Omit<TestedExample, "confusions"> & Pick<RowOutcome, "confused">)[] = [];
   await scorer.evaluate(dataset, (chunk) => collect(chunk), options);
+  const examples = found.map(
+    ({ confused, ...example }): TestedExample => ({
+      ...example,
+      confusions: confused && tally.confusions?.(confused),
+    }),
+  );
   return { dataset: name, examples, losses, checkpoints, outcome: tally.outcome() };
 
   function collect(chunk: EvaluatedChunk): void {
     const { predictions = new Float32Array(0) } = chunk.checkpoints.at(-1) ?? {};
     const width = predictions.length / Math.max(1, chunk.size);
     for (let row = 0; row < chunk.size; row++) {
-      const { wrong, error, absoluteError, targetLabels, predictedLabels } = tally.add(chunk, row);
+      const { wrong, error, absoluteError, targetLabels, predictedLabels, confused } = tally.add(
+        chunk,
+        row,
+      );
       const outputs = predictions.subarray(row * width, (row + 1) * width);
       const { predicted, probability } = readOutputs(form, outputs, "");
-      examples.push({
+      found.push({
+        ...(confused === undefined ? {} : { confused }),
         predicted,
         probability,
         wrong,
@@ -74,8 +86,9 @@ export async function evaluateDataset(
         targetLabels,
         predictedLabels,
       });
-      for (const [checkpoint, found] of chunk.checkpoints.entries()) {
-        losses[(chunk.start + row) * checkpoints + checkpoint] = found.losses[row] ?? Number.NaN;
+      for (const [checkpoint, evaluation] of chunk.checkpoints.entries()) {
+        losses[(chunk.start + row) * checkpoints + checkpoint] =
+          evaluation.losses[row] ?? Number.NaN;
       }
     }
   }

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { TracInError } from "../errors.ts";
 import { quote } from "../store/duckdb.ts";
 import type { RowFilter } from "../store/filter.ts";
-import { barless } from "./label-bars.ts";
+import { barless, confusionName } from "./label-bars.ts";
 import type { TestOutcome } from "./outcome.ts";
 
 /** Examples of a test set that are explained together. */
@@ -23,6 +23,8 @@ export const sliceSchema = z.discriminatedUnion("kind", [
     target: z.boolean().optional(),
     predicted: z.boolean().optional(),
   }),
+  /** For labels at positions: one is taken for another somewhere in the example. */
+  z.object({ kind: z.literal("confusion"), target: z.string(), predicted: z.string() }),
   /** Words or a condition, and ranges of numbers. */
   z.object({
     kind: z.literal("filter"),
@@ -72,6 +74,20 @@ export function sliceFilter(slice: TestSlice, outcome: TestOutcome): RowFilter {
       const parts = [...has("target_labels", target), ...has("predicted_labels", predicted)];
       return parts.length === 0 ? {} : { text: parts.join(" AND ") };
     }
+    case "confusion": {
+      const { target, predicted } = slice;
+      const confusions = outcome.kind === "positions" ? outcome.confusions : [];
+      if (!confusions.some((each) => each.target === target && each.predicted === predicted)) {
+        throw new TracInError(
+          "config",
+          `${confusionName(target, predicted)} is no confusion that is listed for this test set.`,
+          {},
+          "Choose one that is, or examples by a condition.",
+        );
+      }
+      const bars = quote(`|${barless(confusionName(target, predicted))}|`);
+      return { text: `contains(confusions, ${bars})` };
+    }
     case "filter": {
       const { text, ranges } = slice;
       return {
@@ -108,6 +124,8 @@ export function sliceTitle(slice: TestSlice): string {
       ];
       return words.length === 0 ? "all examples" : `${label} ${words.join(", ")}`;
     }
+    case "confusion":
+      return `${slice.target} taken for ${slice.predicted} somewhere`;
     case "filter": {
       const ranges = (slice.ranges ?? []).map(
         ({ column, from, to }) => `${column} ${short(from)} to ${short(to)}`,

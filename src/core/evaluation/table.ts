@@ -79,6 +79,9 @@ function columnsOf({ losses, checkpoints, outcome }: Evaluated): readonly Column
           text("predicted_labels", ({ predictedLabels }) => predictedLabels ?? null),
         ]
       : []),
+    ...(outcome.kind === "positions"
+      ? [text("confusions", ({ confusions }) => confusions ?? null)]
+      : []),
     ...Array.from(
       { length: checkpoints },
       (_, checkpoint): Column => ({

@@ -21,6 +21,12 @@ const several: TestOutcome = {
     trueNegatives: 0,
   })),
 };
+const positions: TestOutcome = {
+  kind: "positions",
+  counted: 9,
+  right: [5],
+  confusions: [{ target: "I'd", predicted: "O|O", count: 4 }],
+};
 const values: TestOutcome = { kind: "values", outputs: [] };
 
 describe("a slice", () => {
@@ -43,6 +49,12 @@ describe("a slice", () => {
       },
     ],
     [
+      "I'd taken for O|O somewhere",
+      { kind: "confusion", target: "I'd", predicted: "O|O" },
+      positions,
+      { text: "contains(confusions, '|I''d→O¦O|')" },
+    ],
+    [
       "loss > 1, loss 0.5 to 2.25",
       { kind: "filter", text: "loss > 1", ranges: [{ column: "loss", from: 0.5, to: 2.25 }] },
       values,
@@ -58,6 +70,7 @@ describe("a slice", () => {
     [{ kind: "errors" }, { kind: "loss" }, /Only the loss/],
     [{ kind: "labels", target: "egg" }, labels, /no label "egg"/],
     [{ kind: "labels", target: "a|b" }, several, /do not have one label each/],
+    [{ kind: "confusion", target: "O", predicted: "I'd" }, positions, /O→I'd is no confusion/],
     [{ kind: "label", label: "ham" }, values, /no label "ham"/],
   ])("that makes no sense is refused: %j", (slice, outcome, message) => {
     expect(() => sliceFilter(slice, outcome)).toThrow(message);

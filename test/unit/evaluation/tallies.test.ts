@@ -150,7 +150,13 @@ describe("a label at each position", () => {
         { predicted: [0, 2, 2, 2, 0, 0, 0, 0, 0] },
       ),
     );
-    expect(rows).toEqual([{ wrong: true }, { wrong: true }, {}]);
+    expect(rows).toEqual([
+      { wrong: true, confused: Int32Array.of(1, 2) },
+      { wrong: true, confused: Int32Array.of(1, 2, 1, 0) },
+      {},
+    ]);
+    expect(tally.confusions(Int32Array.of(1, 0, 1, 2))).toBe("|tag 1→tag 2|tag 1→tag 0|");
+    expect(tally.confusions(Int32Array.of(2, 1))).toBe("");
     expect(tally.outcome()).toEqual({
       kind: "positions",
       counted: 4,

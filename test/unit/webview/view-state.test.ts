@@ -67,6 +67,17 @@ describe("stateForRun", () => {
       expanded: {},
     });
   });
+  it("begins a test set with its opponents, and what comes after it as what was before", () => {
+    const testViews = ["opponents", "proponents", "suspects"] as const;
+    const before = { ...state, view: "proponents" as const };
+    const testSet = stateForRun(before, "t1", testViews, 0);
+    expect(testSet.view).toBe("opponents");
+    const slice = stateForRun({ ...testSet, view: "suspects" }, "t2", testViews, 0);
+    expect(slice.view).toBe("opponents");
+    expect(stateForRun(slice, "t2", testViews, 0)).toEqual(slice);
+    const after = stateForRun(slice, "r3", views, 1);
+    expect([after.view, after.usual]).toEqual(["proponents", undefined]);
+  });
   it("shows a list that the run has", () => {
     expect(stateForRun(state, "r2", ["suspects"], 0).view).toBe("suspects");
   });

@@ -12,6 +12,8 @@ export interface RowOutcome {
   /** For several labels, each between bars: `|cat|dog|`. */
   readonly targetLabels?: string;
   readonly predictedLabels?: string;
+  /** For labels at positions: the pairs of target and prediction that are taken for each other, each once, as class indices. */
+  readonly confused?: Int32Array;
 }
 
 /** Counts what a model gets right, example by example. */
@@ -19,6 +21,8 @@ export interface Tally {
   /** Looks at example `row` of a chunk. */
   add(chunk: EvaluatedChunk, row: number): RowOutcome;
   outcome(): TestOutcome;
+  /** Those of an example's confusions that the outcome lists, each between bars: `|cat→dog|`. */
+  confusions?(confused: Int32Array): string;
 }
 
 /** Losses alone. */
