@@ -118,7 +118,7 @@ def groups(model):
     ]
 
 
-def loop(folder: Path, optimizer: str, save: Callable, learning_rate="from-file", scheduler=None):
+def loop(folder: Path, optimizer: str, save: Callable, learning_rate="from-file", scheduler=None, each="epoch"):
     """A loop as people write it, with a checkpoint after each epoch by `save(path without suffix, model, optimizer, schedule)`.
 
     `save` returns the file's name and, where the file does not hold the model's very numbers, the weights that it holds.
@@ -140,7 +140,9 @@ def loop(folder: Path, optimizer: str, save: Callable, learning_rate="from-file"
             optimiser.step()
             if sizes:
                 formulas.check_step(optimiser, sizes, direction, gradients, before)
-        if schedule:
+            if schedule and each == "batch":
+                schedule.step()
+        if schedule and each == "epoch":
             schedule.step()
         file, stored = save(folder / f"epoch-{epoch + 1}", model, optimiser, schedule)
         run.files.append(file)
@@ -190,6 +192,12 @@ RULED = [0.1, 0.05]
 LOOPS = {
     "dictionary with model, optimizer, StepLR": lambda folder: loop(
         folder, "SGD", save_dictionary, scheduler=functools.partial(lr_scheduler.StepLR, step_size=1, gamma=0.5)
+    ),
+    "CosineAnnealingLR, stepped for each batch": lambda folder: loop(
+        folder, "SGD", save_dictionary, scheduler=functools.partial(lr_scheduler.CosineAnnealingLR, T_max=7), each="batch"
+    ),
+    "CosineAnnealingWarmRestarts": lambda folder: loop(
+        folder, "SGD", save_dictionary, scheduler=functools.partial(lr_scheduler.CosineAnnealingWarmRestarts, T_0=2, T_mult=2, eta_min=0.01), each="batch"
     ),
     "nested dictionaries, prefix _orig_mod.module.": lambda folder: loop(folder, "SGD", save_wrapped),
     "groups of different rates": lambda folder: loop(folder, "SGD, groups of different rates", save_dictionary),

@@ -17,6 +17,8 @@ export interface FoundLearningRate {
   readonly value: number;
   /** Where it was found, as a person reads it: `optimizer.param_groups[0].lr`. */
   readonly source: string;
+  /** The rate from which the optimizer started, where a scheduler has written it down (PyTorch's `initial_lr`). */
+  readonly initial?: number;
 }
 
 /**

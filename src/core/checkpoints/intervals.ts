@@ -134,6 +134,10 @@ function timingOf(checkpoints: readonly Checkpoint[]): Timing | undefined {
   if (isProportional(1)) {
     return "before";
   }
+  const byEpoch = timingByEpochs(counts);
+  if (byEpoch !== undefined) {
+    return byEpoch;
+  }
   // Epochs may be counted from 0 or from 1, so only what neither count allows is decided by them.
   const ahead = counts.map(({ steps, epoch }) => (epoch === undefined ? undefined : steps - epoch));
   return ahead.every((difference) => difference === 1)
@@ -141,6 +145,30 @@ function timingOf(checkpoints: readonly Checkpoint[]): Timing | undefined {
     : ahead.every((difference) => difference === -1)
       ? "before"
       : undefined;
+}
+
+/**
+ * A scheduler that is stepped k > 1 times in each epoch has made a multiple of k steps when an epoch is saved after its last
+ * step, and one less before it, wherever epochs are counted from.
+ */
+function timingByEpochs(
+  counts: readonly { readonly steps: number; readonly epoch: number | undefined }[],
+): Timing | undefined {
+  const [first, ...others] = counts;
+  const each = others.map(({ steps, epoch = Number.NaN }, index) => {
+    const before = counts[index];
+    return (steps - (before?.steps ?? 0)) / (epoch - (before?.epoch ?? Number.NaN));
+  });
+  const [size] = each;
+  if (first === undefined || size === undefined || !Number.isInteger(size) || size < 2) {
+    return undefined;
+  }
+  const left = first.steps % size;
+  return each.some((other) => other !== size) || (left !== 0 && left !== size - 1)
+    ? undefined
+    : left === 0
+      ? "after"
+      : "before";
 }
 
 function logged(

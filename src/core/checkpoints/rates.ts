@@ -14,7 +14,7 @@ export interface ResolvedRate {
   readonly learningRateSource: string;
   /** eta_i, or eta_i * visits_i / batchSize where those are configured. */
   readonly weight: number;
-  /** Where the rate is flagged: the one in force at the previous checkpoint, which may be that of the interval. */
+  /** Where the rate is flagged: the one in force at the previous checkpoint (or the start), which may be that of the interval. */
   readonly previousRate?: number;
   /** Things to look at: a rate of 0, one that changed, checkpoints that are out of order. */
   readonly warnings: readonly string[];
@@ -52,7 +52,9 @@ export function resolveLearningRates(
   }
   const factors = visitFactors(config, checkpoints.length);
   return rates.map(({ value, source, groups, isInForce }, index) => {
-    const previous = isInForce ? rateInForce(checkpoints[index - 1]) : undefined;
+    const first = index === 0 ? checkpoints[0] : undefined;
+    const before = first ? initialRate(first) : rateInForce(checkpoints[index - 1]);
+    const previous = isInForce ? before : undefined;
     const isOffered = previous !== undefined && previous > 0 && previous !== value;
     return {
       learningRate: value,
@@ -111,6 +113,12 @@ function rateInForce(checkpoint: Checkpoint | undefined): number | undefined {
   return rates.length === 0 ? undefined : Math.max(...rates);
 }
 
+/** The rate from which the optimizer started, the largest of its groups. */
+function initialRate({ learningRates }: Checkpoint): number | undefined {
+  const rates = learningRates.flatMap(({ initial }) => initial ?? []);
+  return rates.length === 0 ? undefined : Math.max(...rates);
+}
+
 function foundRate(checkpoint: Checkpoint, interval: IntervalRates | undefined): Rate {
   const found = checkpoint.learningRates;
   const [first] = found;
@@ -165,7 +173,7 @@ function rateWarnings(
   const offer =
     previous === undefined || previous === 0
       ? "Set checkpoints.learningRate in tracin.json if the training used another rate."
-      : `If the file was saved after a scheduler step, the rate up to here was that of ${previousFile}: ${previous}. Use Previous Checkpoint's Rate, in the Checkpoints view, or checkpoints.learningRate in tracin.json sets it.`;
+      : `If the file was saved after a scheduler step, the rate up to here was that of ${previousFile ?? "the start"}: ${previous}. Use Previous Checkpoint's Rate, in the Checkpoints view, or checkpoints.learningRate in tracin.json sets it.`;
   if (value === 0) {
     return [`The learning rate found is 0, so this checkpoint adds nothing to any score. ${offer}`];
   }

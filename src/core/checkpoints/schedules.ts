@@ -75,6 +75,22 @@ const schedules: readonly Schedule[] = [
       ((base - number("eta_min")) * (1 + Math.cos((Math.PI * steps) / number("T_max")))) / 2,
   },
   {
+    // CosineAnnealingWarmRestarts: periods of T_0, T_0 T_mult, T_0 T_mult^2, ... steps.
+    settings: ["T_0", "T_mult", "eta_min"],
+    rate: ({ number, base }, steps) => {
+      const [first, growth, end] = [number("T_0"), number("T_mult"), number("eta_min")];
+      let [start, period] = [0, first];
+      if (growth === 1) {
+        start = steps - (steps % first);
+      } else {
+        for (; steps >= start + period && period > 0; period *= growth) {
+          start += period;
+        }
+      }
+      return end + ((base - end) * (1 + Math.cos((Math.PI * (steps - start)) / period))) / 2;
+    },
+  },
+  {
     settings: ["start_factor", "end_factor", "total_iters"],
     rate: ({ number, base }, steps) => {
       const [start, end, total] = [

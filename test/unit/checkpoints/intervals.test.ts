@@ -145,6 +145,26 @@ describe("whether the scheduler was stepped before saving", () => {
     ]);
   });
 
+  it.each([
+    ["after the last of the epoch's steps", [4, 8, 12], "after"],
+    ["before it", [3, 7, 11], "before"],
+  ] as const)("stepped for each batch, saved %s", (_, counts, timing) => {
+    for (const first of [0, 1]) {
+      const three = counts.map((count, index) => stepped(count, { epoch: first + index }));
+      const steps = counts.map((count, index) => {
+        const [start, end] = timing === "after" ? [count - 4, count] : [count - 3, count + 1];
+        return { start: index === 0 ? 0 : start, end };
+      });
+      expect(rates(three)).toEqual(
+        steps.map(({ start, end }) => {
+          const used = Array.from({ length: end - start }, (_, step) => start + step);
+          const sum = used.reduce((total, step) => total + 0.1 * 0.5 ** Math.floor(step / 2), 0);
+          return [expect.closeTo(sum / used.length, 12), 0];
+        }),
+      );
+    }
+  });
+
   it("several epochs between two checkpoints: the mean", () => {
     const two = [2, 6].map((count) => stepped(count, { step: 10 * count }));
     expect(rates(two)).toEqual([

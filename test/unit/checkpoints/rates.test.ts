@@ -45,6 +45,20 @@ describe("learning rates", () => {
     ]);
   });
 
+  it("a first rate that is not the one from which the optimizer started is flagged, with that one", () => {
+    const stepped = (index: number, value: number): Checkpoint => ({
+      ...checkpoint(index, []),
+      learningRates: [{ value, source: "optimizer.param_groups[0].lr", initial: 0.1 }],
+    });
+    const [first] = resolveLearningRates({ files }, [stepped(1, 0.05), stepped(2, 0.025)]);
+    expect(first).toMatchObject({ learningRate: 0.05, previousRate: 0.1 });
+    expect(first?.warnings).toEqual([
+      expect.stringMatching(/changed from 0\.1 to 0\.05.*that of the start: 0\.1/),
+    ]);
+    const [same] = resolveLearningRates({ files }, [stepped(1, 0.1), stepped(2, 0.05)]);
+    expect(same?.warnings).toEqual([]);
+  });
+
   it("a 0 is flagged", () => {
     const [, second] = resolveLearningRates({ files }, [checkpoint(1, [0.1]), checkpoint(2, [0])]);
     expect(second).toMatchObject({ learningRate: 0, weight: 0 });

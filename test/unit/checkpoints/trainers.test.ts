@@ -61,6 +61,7 @@ describe("what trainers write", () => {
     expect(checkpoint.learningRates).toEqual(
       [0, 1].map((group) => ({
         value: 0.001875,
+        initial: 0.005,
         source: `optimizer.pt: param_groups[${group}].lr`,
       })),
     );

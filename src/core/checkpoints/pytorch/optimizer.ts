@@ -79,7 +79,12 @@ class OptimizerReader {
       if (rate === undefined || rate < 0) {
         continue;
       }
-      this.learningRates.push({ value: rate, source });
+      const initial = await numberIn(mapOf(group).get("initial_lr"), source, this.access);
+      this.learningRates.push({
+        value: rate,
+        source,
+        ...(initial === undefined ? {} : { initial }),
+      });
       this.algorithms.add(algorithmOf(mapOf(group))?.name);
       const names = listOf(mapOf(group).get("param_names"));
       for (const [place, id] of listOf(mapOf(group).get("params")).entries()) {
