@@ -155,7 +155,7 @@ export const strings = {
       `and ${recall} of the ${formatCount(top)} highest scores are among the ${formatCount(top)} highest estimates. ` +
       "Estimates are marked ≈. Self-influence and losses are exact.",
     indexTitle: (kept: string) =>
-      `Read from the gradient index (${kept}), which keeps exact numbers.`,
+      `Read from the gradient index (${kept}), which keeps exact numbers: scores differ from computed ones by the rounding of float32 alone.`,
     preconditioned: "with the optimizer's step sizes",
     examples: (count: number) => (count === 1 ? "1 example" : `${formatCount(count)} examples`),
     details: "Checkpoints, learning rates and weights of this run",

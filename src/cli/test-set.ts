@@ -21,6 +21,8 @@ export interface TestSetOptions extends CommonOptions {
   readonly predicted?: string;
   readonly where?: string;
   readonly top: number;
+  /** Whether an index that is up to date is asked. */
+  readonly index: boolean;
 }
 
 /** `tracin explain --set test`: which training examples hurt and help a whole test set, or a slice of it? */
@@ -34,7 +36,7 @@ export async function explainTestSet(
     const slice = sliceOf(project, options);
     const record = await runTestSet(
       opened,
-      { dataset: options.set, slice },
+      { dataset: options.set, slice, useIndex: options.index },
       {
         fingerprints: new Fingerprints(),
         started: context.started,

@@ -3,6 +3,7 @@ import { TracInError } from "../core/errors.ts";
 import { relativeTo } from "../project/paths.ts";
 import type { ProjectFolder } from "../project/projects.ts";
 import type { Services } from "../project/services.ts";
+import { usesIndex } from "../project/settings.ts";
 import type { DatasetSummary } from "../protocol/project.ts";
 import type { TestSlice } from "../protocol/test-set.ts";
 import { pickProject } from "./pick-project.ts";
@@ -29,7 +30,11 @@ export async function explainSlice(
 ): Promise<void> {
   const title = l10n.t("Explaining the examples of {0}", dataset);
   const run = services.session.start(root, title, (options) =>
-    services.compute.request("explainTestSet", { root, dataset, slice }, options),
+    services.compute.request(
+      "explainTestSet",
+      { root, dataset, slice, useIndex: usesIndex() },
+      options,
+    ),
   );
   await Promise.all([run, services.influence.reveal()]);
 }

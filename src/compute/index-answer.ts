@@ -7,8 +7,39 @@ import { kindOf } from "../core/index/settings.ts";
 import { indexState } from "../core/index/state.ts";
 import type { Fingerprints } from "../core/store/inputs.ts";
 import type { RunRecord } from "../core/store/record.ts";
+import { profiled } from "../core/tracin/profile.ts";
 import type { Scorer } from "../core/tracin/scorer.ts";
 import { type ScorerInUse, type ScoringTask, scoreAll } from "./scoring.ts";
+
+/** Whether an index may answer, and what tells of changed files. */
+export interface IndexUse {
+  /** False computes all scores. */
+  readonly useIndex: boolean;
+  readonly fingerprints: Fingerprints;
+  /** Takes the chunks of an index instead of the task's `onChunk`. */
+  readonly onEstimates: ScoringTask["onChunk"];
+}
+
+/**
+ * Scores all training examples, from an index of the project where one answers questions as they are now.
+ *
+ * @returns what a run remembers of it
+ */
+export async function scoreTask(
+  opened: ScorerInUse,
+  task: ScoringTask,
+  { useIndex, fingerprints, onEstimates }: IndexUse,
+): Promise<Pick<RunRecord, "processes" | "index" | "indexUnused">> {
+  const { manifest, unused } = useIndex ? await usableIndex(opened, fingerprints) : {};
+  if (manifest === undefined) {
+    const processes = await scoreAll(opened, task);
+    return { processes, ...(unused === undefined ? {} : { indexUnused: [...unused] }) };
+  }
+  const answer = await profiled(opened.settings.profile, "index", () =>
+    scoreFromIndex(opened, manifest, { ...task, onChunk: onEstimates }),
+  );
+  return { processes: 1, index: indexRecord(manifest, answer) };
+}
 
 /** The index of a project if it answers questions as they are now; else why it does not, where there is one. */
 export async function usableIndex(
@@ -31,8 +62,7 @@ export async function usableIndex(
   }
 }
 
-/** What a run remembers of an answer from an index. */
-export function indexRecord(
+function indexRecord(
   manifest: IndexManifest,
   { exact, exactRows, reranked, agreement }: IndexAnswer,
 ): NonNullable<RunRecord["index"]> {
@@ -100,6 +130,7 @@ async function openIndex(opened: ScorerInUse, manifest: IndexManifest): Promise<
     programs,
     checkpoints: project.checkpoints,
     memoryLimit: settings.memoryLimit / 4,
+    threads: settings.processes,
   });
   const index = { manifest, layout, programs, reader };
   openIndices.set(scorer, index);

@@ -4,10 +4,10 @@ import { profiled } from "../core/tracin/profile.ts";
 import type { QuerySelection } from "../core/tracin/scores.ts";
 import { describeQuery, predictionForm, titleOf } from "./describe-queries.ts";
 import { keepExample } from "./given.ts";
-import { indexRecord, scoreFromIndex, usableIndex } from "./index-answer.ts";
+import { scoreTask } from "./index-answer.ts";
 import { withMessage } from "./progress.ts";
 import { type JobOptions, type RunPlan, saveRun } from "./save-run.ts";
-import { type ScorerInUse, scoreAll } from "./scoring.ts";
+import type { ScorerInUse } from "./scoring.ts";
 
 export interface Question {
   /** Empty: self-influence and losses alone. */
@@ -52,21 +52,11 @@ export async function runJob(
       return given === undefined ? query : { ...query, given, place };
     });
     const asked = { ...task, selection, aggregate };
-    const { manifest, unused } =
-      question.useIndex === false ? {} : await usableIndex(opened, options.fingerprints);
-    const index =
-      manifest &&
-      (await profiled(profile, "index", () =>
-        scoreFromIndex(opened, manifest, { ...asked, onChunk: onEstimates }),
-      ));
-    const processes = index === undefined ? await scoreAll(opened, asked) : 1;
+    const { fingerprints } = options;
+    const { useIndex = true } = question;
     return {
       kind: selection.length === 0 ? ("suspects" as const) : ("explain" as const),
-      ...(index === undefined || manifest === undefined
-        ? {}
-        : { index: indexRecord(manifest, index) }),
-      ...(unused === undefined ? {} : { indexUnused: [...unused] }),
-      processes,
+      ...(await scoreTask(opened, asked, { useIndex, fingerprints, onEstimates })),
       aggregate,
       queries,
     };

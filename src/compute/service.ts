@@ -139,10 +139,10 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
       workspaces.useProject(root, (project) => checkGiven(project, given)),
     suspects: ({ root, useIndex = true }, context) =>
       compute(root, async () => ({ selection: [], useIndex }), context),
-    explainTestSet: ({ root, dataset, slice }, context) =>
+    explainTestSet: ({ root, dataset, slice, useIndex }, context) =>
       computeRun(
         root,
-        (opened, options) => runTestSet(opened, { dataset, slice }, options),
+        (opened, options) => runTestSet(opened, { dataset, slice, useIndex }, options),
         context,
       ),
     listRuns: async ({ root }) =>

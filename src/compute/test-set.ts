@@ -9,14 +9,17 @@ import type { RunRecord } from "../core/store/record.ts";
 import type { Scorer } from "../core/tracin/scorer.ts";
 import type { ScoreChunk } from "../core/tracin/scores.ts";
 import { describeExamples } from "./examples.ts";
+import { scoreTask } from "./index-answer.ts";
 import { withMessage } from "./progress.ts";
 import { type JobOptions, saveRun } from "./save-run.ts";
-import { type ScorerInUse, scoreAll } from "./scoring.ts";
+import type { ScorerInUse, ScoringTask } from "./scoring.ts";
 
 /** What is asked about a test set. */
 export interface TestSetQuestion {
   readonly dataset: string;
   readonly slice: TestSlice;
+  /** False computes all scores exactly; otherwise an index of the project that is up to date is asked. */
+  readonly useIndex?: boolean | undefined;
 }
 
 /** Evaluations of the datasets of each open project: another slice of the same test set needs no second look. */
@@ -31,7 +34,7 @@ const evaluations = new WeakMap<Scorer, Map<string, Promise<Evaluated>>>();
  */
 export async function runTestSet(
   opened: ScorerInUse,
-  { dataset, slice }: TestSetQuestion,
+  { dataset, slice, useIndex = true }: TestSetQuestion,
   options: JobOptions,
 ): Promise<RunRecord> {
   const { project } = opened;
@@ -46,7 +49,7 @@ export async function runTestSet(
       queries: 1,
       datasets: [dataset],
       opponentsFirst: true,
-      work: async ({ writer, task }) => {
+      work: async ({ writer, task, onEstimates }) => {
         const evaluated = await evaluate(opened, dataset, options);
         const path = await writeTestTable(
           writer.folder,
@@ -71,15 +74,17 @@ export async function runTestSet(
           index,
           explain: "target" as const,
         }));
-        const processes = await scoreAll(opened, {
-          ...task,
-          selection,
-          aggregate: true,
-          onChunk: (chunk) => task.onChunk(scaled(chunk, 1 / chosen.length)),
-        });
+        const mean = (take: ScoringTask["onChunk"]) => (chunk: ScoreChunk) =>
+          take(scaled(chunk, 1 / chosen.length));
+        const { fingerprints } = options;
+        const found = await scoreTask(
+          opened,
+          { ...task, selection, aggregate: true, onChunk: mean(task.onChunk) },
+          { useIndex, fingerprints, onEstimates: mean(onEstimates) },
+        );
         return {
           kind: "testSet",
-          processes,
+          ...found,
           aggregate: true,
           queries: [],
           testSet: {

@@ -71,6 +71,8 @@ export interface ComputeApi {
     readonly root: string;
     readonly dataset: string;
     readonly slice: TestSlice;
+    /** False computes all scores; otherwise an index that is up to date is asked. */
+    readonly useIndex?: boolean;
   }): RunSummary;
   /** Self-influence and mean loss of all training examples, saved as a run. */
   suspects(params: { readonly root: string; readonly useIndex?: boolean }): RunSummary;

@@ -1,15 +1,17 @@
 /**
- * Passes over a gradient index of drawn numbers, 2,048 of each example. Prints one line of JSON.
+ * Passes over a gradient index of drawn numbers, 2,048 of each example. Prints one line of JSON. What is compared takes turns
+ * in one process, so that other programs slow down both.
  *
  *     node index-pass.js write FOLDER --rows N      writes the index
- *     node index-pass.js stream FOLDER --queries N  one pass over the files
- *     node index-pass.js read FOLDER                reads the same bytes in order by the same calls, and nothing else
- *     node index-pass.js memory FOLDER --queries N  passes over the numbers in memory
- *     node index-pass.js product --rows N --queries N --threads N
- *                                                   a plain product of matrices of that shape by the engine
+ *     node index-pass.js stream FOLDER --queries N  passes over the files, and plain readings of the same bytes in order by the same calls
+ *     node index-pass.js cold FOLDER --queries N    the same, the files dropped from the system's cache before each (Linux)
+ *     node index-pass.js memory FOLDER --queries N  passes over the numbers in memory, and plain products of matrices of that
+ *                                                   shape by the engine, with one thread and with all
  */
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { open, readdir } from "node:fs/promises";
+import { spawnSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, writeFileSync } from "node:fs";
+import { open } from "node:fs/promises";
+import { availableParallelism } from "node:os";
 import { join } from "node:path";
 import { parseArgs } from "node:util";
 import type { ProjectCheckpoint } from "../../src/core/config/project.ts";
@@ -28,7 +30,10 @@ const width = 2048;
 const blockRows = 2048;
 /** Bytes of a read of the plain reading: as many as a slice of the pass has. */
 const readBytes = 2 * 2 ** 20;
-const rounds = 8;
+/** Turns, of which each takes its best; from a cold cache every one takes seconds. */
+const rounds = { warm: 8, cold: 3 } as const;
+/** Rows of a plain product, of which as many follow each other as it takes: 2 GB, far more than any cache holds. */
+const productRows = 250_000;
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -36,17 +41,15 @@ async function main(): Promise<void> {
     options: {
       rows: { type: "string", default: "1000000" },
       queries: { type: "string", default: "1" },
-      threads: { type: "string", default: "1" },
     },
   });
   const [mode = "", folder = "."] = positionals;
-  const [rows, queries] = [Number(values.rows), Number(values.queries)];
+  const queries = Number(values.queries);
   const modes: Readonly<Record<string, () => Promise<unknown>>> = {
-    write: () => write(folder, rows),
-    stream: () => stream(folder, queries, 0),
-    memory: () => stream(folder, queries, Number.MAX_SAFE_INTEGER),
-    read: () => read(folder),
-    product: () => product(rows, queries, Number(values.threads)),
+    write: () => write(folder, Number(values.rows)),
+    stream: () => stream(folder, queries),
+    cold: () => cold(folder, queries),
+    memory: () => memory(folder, queries),
   };
   const run = modes[mode];
   if (run === undefined) {
@@ -72,8 +75,60 @@ async function write(root: string, rows: number): Promise<unknown> {
   return { rows };
 }
 
-/** The best of some passes; the first one is not counted, which fills the memory where that is asked. */
-async function stream(root: string, queries: number, memoryLimit: number): Promise<unknown> {
+/** The least seconds of each action over some turns. */
+async function takeTurns(
+  turns: number,
+  actions: readonly (() => Promise<void>)[],
+  /** What is not timed before each. */
+  prepare: () => void = () => undefined,
+): Promise<number[]> {
+  const least = actions.map(() => Number.POSITIVE_INFINITY);
+  for (let turn = 0; turn < turns; turn++) {
+    for (const [index, action] of actions.entries()) {
+      prepare();
+      const started = performance.now();
+      await action();
+      const taken = (performance.now() - started) / 1000;
+      least[index] = Math.min(least[index] as number, taken);
+    }
+  }
+  return least;
+}
+
+async function stream(root: string, queries: number): Promise<unknown> {
+  const { pass } = openPass(root, queries, 0);
+  await pass();
+  const [seconds, plain] = await takeTurns(rounds.warm, [pass, () => readAll(root)]);
+  return { seconds, plain };
+}
+
+async function cold(root: string, queries: number): Promise<unknown> {
+  const { pass } = openPass(root, queries, 0);
+  const actions = [pass, () => readAll(root)];
+  const [seconds, plain] = await takeTurns(rounds.cold, actions, () => dropFromCache(root));
+  return { seconds, plain };
+}
+
+/** `dd` of coreutils asks the system to forget a file of which it copies nothing. */
+function dropFromCache(root: string): void {
+  const forget =
+    'for file in "$0"/*; do dd if="$file" iflag=nocache count=0 status=none || exit; done';
+  const { status, stderr } = spawnSync("sh", ["-c", forget, shardsFolder(root)]);
+  if (status !== 0) {
+    throw new Error(`The files cannot be dropped from the system's cache: ${stderr}`);
+  }
+}
+
+async function memory(root: string, queries: number): Promise<unknown> {
+  const { pass, examples } = openPass(root, queries, Number.MAX_SAFE_INTEGER);
+  // The first pass fills the memory.
+  await pass();
+  const products = await plainProducts(examples, queries);
+  const [seconds, ...plain] = await takeTurns(rounds.warm, [pass, ...products]);
+  return { seconds, plain: Math.min(...plain) };
+}
+
+function openPass(root: string, queries: number, memoryLimit: number) {
   const blocks = JSON.parse(
     readFileSync(join(root, "blocks.json"), "utf8"),
   ) as IndexManifest["blocks"];
@@ -96,6 +151,7 @@ async function stream(root: string, queries: number, memoryLimit: number): Promi
     programs,
     checkpoints: [{ file: "c", weight: 1 } as ProjectCheckpoint],
     memoryLimit,
+    threads: availableParallelism(),
   });
   const query = float32([width, queries], new Float32Array(width * queries).fill(0.5));
   const options = {
@@ -103,73 +159,62 @@ async function stream(root: string, queries: number, memoryLimit: number): Promi
     count: queries,
     aggregate: false,
   };
-  const times: number[] = [];
-  let seen = 0;
-  for (let round = 0; round <= rounds; round++) {
-    const started = performance.now();
+  const pass = async () => {
+    let seen = 0;
     await reader.pass(options, ({ size }) => {
       seen += size;
     });
-    times.push((performance.now() - started) / 1000);
-  }
-  return { seconds: Math.min(...times.slice(1)), passes: seen / examples };
-}
-
-async function read(root: string): Promise<unknown> {
-  const folder = shardsFolder(root);
-  const names = (await readdir(folder)).sort();
-  const times: number[] = [];
-  for (let round = 0; round < rounds; round++) {
-    const buffer = new Uint8Array(readBytes);
-    const started = performance.now();
-    for (const name of names) {
-      const handle = await open(join(folder, name), "r");
-      for (let position = 0; ; ) {
-        const { bytesRead } = await handle.read(buffer, 0, readBytes, position);
-        if (bytesRead === 0) {
-          break;
-        }
-        position += bytesRead;
-      }
-      await handle.close();
+    if (seen !== examples) {
+      throw new Error(`A pass saw ${seen} of ${examples} examples.`);
     }
-    times.push((performance.now() - started) / 1000);
-  }
-  return { seconds: Math.min(...times) };
+  };
+  return { pass, examples };
 }
 
-/** One product over all rows: [rows, width] x [width, queries], in pieces of less than 2 GiB. */
-async function product(rows: number, queries: number, threads: number): Promise<unknown> {
-  const most = 250_000;
-  const pieces = Array.from({ length: Math.ceil(rows / most) }, (_, piece) =>
-    Math.min(most, rows - piece * most),
-  ).map((size) => float32([size, width], new Float32Array(size * width).fill(0.25)));
-  const query = float32([width, queries], new Float32Array(width * queries).fill(0.5));
-  const programs = await Promise.all(
-    pieces.map(async ({ shape: [size = 0] }) => {
-      const builder = new GraphBuilder();
-      const a = builder.input({ name: "a", dtype: "float32", shape: [size, width] });
-      const b = builder.input({ name: "b", dtype: "float32", shape: [width, queries] });
-      const result = builder.matmul(a, b);
-      builder.output({ name: result, dtype: "float32", shape: [size, queries] });
-      return onnxruntimeEngine().compile(builder.build(), { threads });
+async function readAll(root: string): Promise<void> {
+  const folder = shardsFolder(root);
+  const buffer = new Uint8Array(readBytes);
+  for (const name of readdirSync(folder).sort()) {
+    const handle = await open(join(folder, name), "r");
+    for (let position = 0; ; ) {
+      const { bytesRead } = await handle.read(buffer, 0, readBytes, position);
+      if (bytesRead === 0) {
+        break;
+      }
+      position += bytesRead;
+    }
+    await handle.close();
+  }
+}
+
+/**
+ * Products over so many rows, [rows, width] x [width, queries], with one thread and with all. They are made of pieces of less than
+ * 2 GiB that are the same numbers.
+ */
+async function plainProducts(rows: number, queries: number): Promise<(() => Promise<void>)[]> {
+  const pieces = Math.ceil(rows / productRows);
+  const size = Math.ceil(rows / pieces);
+  const builder = new GraphBuilder();
+  const a = builder.input({ name: "a", dtype: "float32", shape: [size, width] });
+  const b = builder.input({ name: "b", dtype: "float32", shape: [width, queries] });
+  const result = builder.matmul(a, b);
+  builder.output({ name: result, dtype: "float32", shape: [size, queries] });
+  const graph = builder.build();
+  const feeds = new Map([
+    ["a", float32([size, width], new Float32Array(size * width).fill(0.25))],
+    ["b", float32([width, queries], new Float32Array(width * queries).fill(0.5))],
+  ]);
+  const counts = new Set([1, availableParallelism()]);
+  return Promise.all(
+    [...counts].map(async (threads) => {
+      const program = await onnxruntimeEngine().compile(graph, { threads });
+      return async () => {
+        for (let piece = 0; piece < pieces; piece++) {
+          await program.run(feeds);
+        }
+      };
     }),
   );
-  const times: number[] = [];
-  for (let round = 0; round <= rounds; round++) {
-    const started = performance.now();
-    for (const [index, program] of programs.entries()) {
-      const a = pieces[index] ?? query;
-      await program.run(
-        new Map([
-          ["a", a],
-          ["b", query],
-        ]),
-      );
-    }
-    times.push((performance.now() - started) / 1000);
-  }
-  return { seconds: Math.min(...times.slice(1)) };
 }
 
 main().catch((error: unknown) => {

@@ -153,10 +153,15 @@ export class IndexPrograms {
   }
 
   /** Scores [rows, queries] of stored examples on the queries' parts. */
-  async storedScores(rows: number, queries: number, aggregate: boolean): Promise<Program> {
+  async storedScores(
+    rows: number,
+    queries: number,
+    aggregate: boolean,
+    threads: number,
+  ): Promise<Program> {
     const { stored } = await this.layout({ type: "factors" });
-    const name = `stored scores ${rows} ${queries} ${aggregate}`;
-    return this.cached(name, async () => {
+    const name = `stored scores ${rows} ${queries} ${aggregate} ${threads}`;
+    const graph = async () => {
       const builder = new GraphBuilder();
       const question = { queries, aggregate };
       const scores = stored.map((group, index) =>
@@ -166,7 +171,8 @@ export class IndexPrograms {
       const sum = scores.length === 1 ? first : builder.op("Sum", scores);
       emitOutput(builder, sum, scoresOutput, [rows, queries]);
       return builder.build();
-    });
+    };
+    return this.cached(name, graph, threads);
   }
 
   /** Products [rows, queries] of stored sketches of a type with those of the queries, [width, queries]. */
@@ -175,9 +181,10 @@ export class IndexPrograms {
     rows: number,
     width: number,
     queries: number,
+    threads: number,
   ): Promise<Program> {
-    const name = `sketch scores ${dtype} ${rows} ${width} ${queries}`;
-    return this.cached(name, async () => {
+    const name = `sketch scores ${dtype} ${rows} ${width} ${queries} ${threads}`;
+    const graph = async () => {
       const builder = new GraphBuilder();
       const sketch = builder.input({ name: indexOutputs.sketch, dtype, shape: [rows, width] });
       const query = builder.input({
@@ -189,7 +196,8 @@ export class IndexPrograms {
       const products = builder.matmul(wide, query);
       emitOutput(builder, products, scoresOutput, [rows, queries]);
       return builder.build();
-    });
+    };
+    return this.cached(name, graph, threads);
   }
 
   async dispose(): Promise<void> {
@@ -215,12 +223,13 @@ export class IndexPrograms {
   private cached(
     name: string,
     graph: () => Promise<ReturnType<GraphBuilder["build"]>>,
+    threads = 1,
   ): Promise<Program> {
     const known = this.programs.get(name);
     if (known !== undefined) {
       return known;
     }
-    const program = graph().then((compiled) => this.engine.compile(compiled));
+    const program = graph().then((compiled) => this.engine.compile(compiled, { threads }));
     this.programs.set(name, program);
     program.catch(() => this.programs.delete(name));
     return program;

@@ -1,9 +1,10 @@
 import type { Project, ProjectCheckpoint } from "../config/project.ts";
-import { TracInError, throwIfAborted } from "../errors.ts";
+import { throwIfAborted } from "../errors.ts";
 import { float32, type Tensor } from "../graph/tensor.ts";
 import { relativeRate } from "../tracin/parameter-weights.ts";
-import { batchOf, type Feeds } from "../tracin/questions.ts";
+import type { QueryBlockSource } from "../tracin/query-blocks.ts";
 import { concatRows, floats } from "../tracin/rows.ts";
+import { TensorSum } from "../tracin/tensor-sum.ts";
 import type { IndexManifest } from "./manifest.ts";
 import { type IndexLayout, type IndexPrograms, indexOutputs, queryInput } from "./programs.ts";
 import { kindOf } from "./settings.ts";
@@ -14,16 +15,13 @@ import { type StoredGroup, weighedParts } from "./stored-factors.ts";
 /** The queries' side of the programs that score stored examples, at one checkpoint. */
 export type IndexQueries = ReadonlyMap<string, Tensor>;
 
-/** Queries that run at once. */
-const queryBatch = 16;
-
 export interface QueryOptions {
   readonly project: Project;
   readonly programs: IndexPrograms;
   readonly layout: IndexLayout;
   readonly manifest: IndexManifest;
   /** The queries as the graph takes them, `count` of them. */
-  readonly feeds: Feeds;
+  readonly blocks: QueryBlockSource;
   readonly count: number;
   /** Whether they are summed to one. */
   readonly aggregate: boolean;
@@ -68,8 +66,10 @@ export async function prepareQueries(
   const inputs = new Map([...weights, ...random, ...constants]);
   const width = layout.sketch.width;
   const queries = options.aggregate ? 1 : options.count;
-  const transposed = new Float32Array(width * queries);
-  await eachBatch(options, async (feeds, row, rows) => {
+  const transposed = new Float64Array(width * queries);
+  let row = 0;
+  for await (const { rows, feeds } of options.blocks()) {
+    throwIfAborted(options.signal);
     const program = await options.programs.querySketch(kindOf(settings), rows);
     const values = await program.run(new Map([...feeds, ...inputs]));
     const sketches = floats(values, indexOutputs.sketch);
@@ -80,7 +80,8 @@ export async function prepareQueries(
         transposed[at] = (transposed[at] as number) + (sketches[query * width + place] as number);
       }
     }
-  });
+    row += rows;
+  }
   return new Map([[queryInput, float32([width, queries], transposed)]]);
 }
 
@@ -91,37 +92,34 @@ async function factorQueries(
 ): Promise<IndexQueries> {
   const { layout, aggregate, count } = options;
   const pieces = new Map<string, Tensor[]>();
-  await eachBatch(options, async (feeds, _, rows) => {
+  const sums = new Map<string, TensorSum>();
+  for await (const { rows, feeds } of options.blocks()) {
+    throwIfAborted(options.signal);
     const program = await options.programs.queryFactors(rows, aggregate);
     for (const [name, value] of await program.run(new Map([...feeds, ...weights]))) {
-      if (name.startsWith("tracin.query.")) {
+      if (!name.startsWith("tracin.query.")) {
+        continue;
+      }
+      if (aggregate) {
+        const sum = sums.get(name) ?? new TensorSum();
+        sum.add(value);
+        sums.set(name, sum);
+      } else {
         pieces.set(name, [...(pieces.get(name) ?? []), value]);
       }
     }
-  });
+  }
   const question = { queries: aggregate ? 1 : count, aggregate };
   const weighed = new Map(
     layout.stored.flatMap((stored: StoredGroup, group) =>
       weighedParts(group, stored, question).map((name) => [name, scales[group] ?? 1] as const),
     ),
   );
-  return new Map(
-    [...pieces].map(([name, parts]) => [
-      name,
-      times(aggregate ? sumOf(parts) : concatRows(parts), weighed.get(name) ?? 1),
-    ]),
-  );
-}
-
-async function eachBatch(
-  { feeds, count, signal }: QueryOptions,
-  action: (feeds: Feeds, row: number, rows: number) => Promise<void>,
-): Promise<void> {
-  for (let row = 0; row < count; row += queryBatch) {
-    throwIfAborted(signal);
-    const rows = Math.min(queryBatch, count - row);
-    await action(batchOf(feeds, row, rows, rows), row, rows);
-  }
+  const found = [
+    ...[...pieces].map(([name, parts]) => [name, concatRows(parts)] as const),
+    ...[...sums].map(([name, sum]) => [name, sum.total] as const),
+  ];
+  return new Map(found.map(([name, value]) => [name, times(value, weighed.get(name) ?? 1)]));
 }
 
 function times(tensor: Tensor, factor: number): Tensor {
@@ -131,18 +129,4 @@ function times(tensor: Tensor, factor: number): Tensor {
         tensor.shape,
         Float32Array.from(tensor.data, (value: number | bigint) => Number(value) * factor),
       );
-}
-
-function sumOf(tensors: readonly Tensor[]): Tensor {
-  const [first] = tensors;
-  if (first === undefined) {
-    throw new TracInError("internal", "There are no gradients to sum.");
-  }
-  const sum = new Float64Array(first.data.length);
-  for (const { data } of tensors) {
-    for (let index = 0; index < sum.length; index++) {
-      sum[index] = (sum[index] as number) + Number(data[index]);
-    }
-  }
-  return float32(first.shape, sum);
 }

@@ -37,6 +37,8 @@ export interface ReaderOptions {
   readonly checkpoints: readonly ProjectCheckpoint[];
   /** Bytes for stored numbers that stay in memory after the first pass, where all of them fit. */
   readonly memoryLimit?: number | undefined;
+  /** Threads that multiply what is in memory; 1 unless told. What is read is multiplied by one, beside the one that reads. */
+  readonly threads?: number | undefined;
 }
 
 export interface PassOptions {
@@ -168,9 +170,10 @@ export class IndexReader {
   private program(rows: number, { count, aggregate }: PassOptions) {
     const { programs, manifest, layout } = this.options;
     const { settings } = manifest;
+    const threads = this.held === undefined ? 1 : (this.options.threads ?? 1);
     return settings.type === "sketch"
-      ? programs.sketchScores(settings.numbers, rows, layout.sketch?.width ?? 0, count)
-      : programs.storedScores(rows, count, aggregate);
+      ? programs.sketchScores(settings.numbers, rows, layout.sketch?.width ?? 0, count, threads)
+      : programs.storedScores(rows, count, aggregate, threads);
   }
 
   /** The stored numbers of all examples, in order. What is yielded holds until the one after the next is asked for. */

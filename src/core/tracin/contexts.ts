@@ -1,6 +1,6 @@
 import type { Project, ProjectCheckpoint } from "../config/project.ts";
-import { TracInError, throwIfAborted } from "../errors.ts";
-import { float32, type Tensor } from "../graph/tensor.ts";
+import { throwIfAborted } from "../errors.ts";
+import type { Tensor } from "../graph/tensor.ts";
 import type { Question } from "./compile.ts";
 import type { FormChoice } from "./cost.ts";
 import { type Evaluation, evaluateFeeds } from "./evaluation.ts";
@@ -8,7 +8,7 @@ import { queryParts } from "./forms.ts";
 import { targetInput, targetMaskInput } from "./loss/loss.ts";
 import { readPositions } from "./positions.ts";
 import type { ProgramCache } from "./programs.ts";
-import { type QueryBlock, QueryBlocks } from "./query-blocks.ts";
+import { type QueryBlock, type QueryBlockSource, QueryBlocks } from "./query-blocks.ts";
 import {
   batchOf,
   encodeQueries,
@@ -20,6 +20,7 @@ import {
 } from "./questions.ts";
 import { concatRows } from "./rows.ts";
 import type { QueryPositions, QueryResult, QuerySelection } from "./scores.ts";
+import { TensorSum } from "./tensor-sum.ts";
 
 /** The weights of one checkpoint and the queries' side of the question there. */
 export interface CheckpointContext {
@@ -36,7 +37,7 @@ export interface ResolvedQueries {
 }
 
 /** How the queries' side is made. */
-interface PrepareOptions {
+export interface PrepareOptions {
   readonly aggregate: boolean;
   /** Examples of an aggregate that run at once, where the memory has room for them. */
   readonly block: number;
@@ -148,11 +149,14 @@ export class QuerySide {
     };
   }
 
-  /** Targets of an aggregate need no look at predictions: its examples are read block by block. */
-  private async blocks(
+  /**
+   * The queries as the graph takes them, some at a time, as often as they are asked for. Targets of an aggregate need no look at
+   * predictions: its examples are read block by block.
+   */
+  async blocks(
     selection: readonly QuerySelection[],
     { aggregate, block, memory, signal }: PrepareOptions,
-  ): Promise<() => AsyncIterable<QueryBlock> | Iterable<QueryBlock>> {
+  ): Promise<QueryBlockSource> {
     if (aggregate && selection.every(({ explain }) => explain === "target")) {
       const source = new QueryBlocks(this.project, selection, Math.max(queryBatch, block), memory);
       return () => source.blocks();
@@ -171,7 +175,7 @@ export class QuerySide {
 
   /** The queries' gradients at one checkpoint, one after the other or added up. */
   private async gradients(
-    blocks: AsyncIterable<QueryBlock> | Iterable<QueryBlock>,
+    blocks: ReturnType<QueryBlockSource>,
     inputs: ReadonlyMap<string, Tensor>,
     forms: readonly FormChoice[],
     parts: readonly string[],
@@ -179,7 +183,7 @@ export class QuerySide {
     signal: AbortSignal | undefined,
   ): Promise<ReadonlyMap<string, Tensor>> {
     const pieces = new Map<string, Tensor[]>(parts.map((name) => [name, []]));
-    const sums = new Map(parts.map((name) => [name, new Sum()]));
+    const sums = new Map(parts.map((name) => [name, new TensorSum()]));
     for await (const { rows, feeds } of blocks) {
       throwIfAborted(signal);
       const program = await this.programs.queries(rows, forms, aggregate);
@@ -256,30 +260,5 @@ export class ContextCache {
     this.bytes += size;
     this.contexts.set(checkpoint.file, context);
     return context;
-  }
-}
-
-/** Adds in double precision: an aggregate may have thousands of parts. */
-class Sum {
-  private first: Tensor | undefined;
-  private sum: Float64Array | undefined;
-
-  add(tensor: Tensor): void {
-    if (this.first === undefined) {
-      this.first = tensor;
-      return;
-    }
-    this.sum ??= Float64Array.from(this.first.data, Number);
-    const { data } = tensor;
-    for (let index = 0; index < this.sum.length; index++) {
-      this.sum[index] = (this.sum[index] as number) + Number(data[index]);
-    }
-  }
-
-  get total(): Tensor {
-    if (this.first === undefined) {
-      throw new TracInError("internal", "There are no gradients to sum.");
-    }
-    return this.sum === undefined ? this.first : float32(this.first.shape, this.sum);
   }
 }

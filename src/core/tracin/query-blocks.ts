@@ -8,6 +8,9 @@ export interface QueryBlock {
   readonly feeds: Feeds;
 }
 
+/** Gives the blocks of a question's queries from the first on, each time it is called. */
+export type QueryBlockSource = () => AsyncIterable<QueryBlock> | Iterable<QueryBlock>;
+
 /**
  * The examples of an aggregate query, a block at a time: a whole test set need not fit into memory. What fits into the
  * limit is kept, so that it is decoded once for all checkpoints.

@@ -7,7 +7,7 @@ import { sizeOf } from "../graph/tensor.ts";
 import { type ProbedModel, probeModel } from "../models/probe.ts";
 import { type ChunkSource, chunksOf } from "./chunks.ts";
 import { outputs, type Question } from "./compile.ts";
-import { ContextCache, QuerySide, type ResolvedQueries } from "./contexts.ts";
+import { ContextCache, type PrepareOptions, QuerySide, type ResolvedQueries } from "./contexts.ts";
 import { chooseForms, type FormChooser, type QuestionSize } from "./cost.ts";
 import { type EvaluatedChunk, type Evaluation, evaluateFeeds } from "./evaluation.ts";
 import { queryParts } from "./forms.ts";
@@ -16,9 +16,9 @@ import { checkIndependence } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
 import { targetMaskInput } from "./loss/loss.ts";
 import { scaleFeeds, scalingOf } from "./parameter-weights.ts";
-
 import { type Profile, profiled } from "./profile.ts";
 import { type ModelOptions, ProgramCache, planBatch } from "./programs.ts";
+import type { QueryBlockSource } from "./query-blocks.ts";
 import { batchOf, type Feeds, feedsOf, targetForm } from "./questions.ts";
 import { floats, repeatRows } from "./rows.ts";
 import type { Scaling } from "./scaling.ts";
@@ -146,6 +146,21 @@ export class Scorer {
     return this.querySide.resolve(selection, signal);
   }
 
+  /** The queries as the graph takes them, some at a time; of an aggregate at most `block` of them. */
+  queryBlocks(
+    selection: readonly QuerySelection[],
+    options: Omit<PrepareOptions, "memory">,
+  ): Promise<QueryBlockSource> {
+    return this.querySide.blocks(selection, { ...options, ...this.blockLimits(options.block) });
+  }
+
+  private blockLimits(fitting: number): Pick<PrepareOptions, "block" | "memory"> {
+    return {
+      block: Math.min(fitting, largestQueryBlock),
+      memory: this.options.memoryLimit / 8,
+    };
+  }
+
   /**
    * Scores chunks of the training examples on the queries; with no queries, self-influence and losses alone.
    * Chunks are final when they are handed on: each holds the parts of all checkpoints.
@@ -172,8 +187,7 @@ export class Scorer {
     const side = await profiled(profile, "queries", () =>
       this.querySide.prepare(selection, plan, {
         aggregate,
-        block: Math.min(this.batchSize(plan), largestQueryBlock),
-        memory: this.options.memoryLimit / 8,
+        ...this.blockLimits(this.batchSize(plan)),
         signal,
       }),
     );

@@ -238,7 +238,7 @@ async function ask({ programs, weight }: Context, way: Way, stored: Stored): Pro
   const started = performance.now();
   const { sketch, scales } = pack(values, width, type);
   const packed = performance.now();
-  const program = await programs.sketchScores(type, rows, width, queries);
+  const program = await programs.sketchScores(type, rows, width, queries, 1);
   const asked = performance.now();
   const found = await program.run(
     new Map<string, Tensor>([

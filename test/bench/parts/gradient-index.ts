@@ -1,19 +1,26 @@
 import { mkdirSync, statfsSync } from "node:fs";
-import { availableParallelism, freemem } from "node:os";
+import { freemem } from "node:os";
 import { join } from "node:path";
 import { runProcess } from "../measure.ts";
+import { markdownTable } from "../rows.ts";
 import type { BenchContext, Part } from "./part.ts";
 
 const width = 2048;
 const wanted = 1_000_000;
 
+/** Seconds of a pass over the index, and of what it is held against. */
+interface Compared {
+  readonly seconds: number;
+  readonly plain: number;
+  readonly peakMemory: number;
+}
+
 interface PassRow {
   readonly queries: number;
-  readonly memory: number;
-  readonly product: number;
-  readonly stream: number;
-  readonly read: number;
-  readonly peak: number;
+  readonly memory: Compared;
+  readonly stream: Compared;
+  /** Undefined where the system's cache cannot be emptied. */
+  readonly cold: Compared | undefined;
 }
 
 /** One question to an index of a million examples with 2,048 numbers each: from memory and from the disk. */
@@ -24,44 +31,28 @@ export const indexPart: Part = {
     const folder = join(context.folder, "index");
     mkdirSync(folder);
     await pass("write", [folder, "--rows", String(rows)]);
-    const read = await pass("read", [folder]);
     const all: PassRow[] = [];
     for (const queries of [1, 10]) {
-      const options = ["--queries", String(queries)];
-      const stream = await pass("stream", [folder, ...options]);
-      const memory = await pass("memory", [folder, ...options]);
-      const product = await plainProduct(rows, options);
+      const options = [folder, "--queries", String(queries)];
       all.push({
         queries,
-        memory: memory.seconds,
-        product,
-        stream: stream.seconds,
-        read: read.seconds,
-        peak: stream.peakMemory,
+        stream: await pass("stream", options),
+        memory: await pass("memory", options),
+        cold: process.platform === "linux" ? await pass("cold", options) : undefined,
       });
     }
     return { markdown: table(rows, all), data: { rows, all } };
   },
 };
 
-async function pass(mode: string, options: readonly string[]) {
+async function pass(mode: string, options: readonly string[]): Promise<Compared> {
   const program = join(__dirname, "index-pass.js");
   const { lastLine, peakMemory } = await runProcess(process.execPath, [program, mode, ...options]);
-  const { seconds = 0 } = JSON.parse(lastLine) as { seconds?: number };
-  return { seconds, peakMemory };
+  const { seconds = 0, plain = 0 } = JSON.parse(lastLine) as Partial<Compared>;
+  return { seconds, plain, peakMemory };
 }
 
-/** Seconds of a product of the same shape, with one thread or all of them, whichever is faster. */
-async function plainProduct(rows: number, options: readonly string[]): Promise<number> {
-  const times: number[] = [];
-  for (const threads of new Set([1, availableParallelism()])) {
-    const all = ["--rows", String(rows), "--threads", String(threads), ...options];
-    times.push((await pass("product", all)).seconds);
-  }
-  return Math.min(...times);
-}
-
-/** A million, or as many as leave half of the free memory and of the free disk alone. */
+/** A million, or as many as leave half of the free disk, and memory for what they are held against, alone. */
 function rowsThatFit({ quick, folder }: BenchContext): number {
   const { bavail, bsize } = statfsSync(folder);
   const room = Math.min(freemem(), bavail * bsize) / 2 / (4 * width);
@@ -71,17 +62,26 @@ function rowsThatFit({ quick, folder }: BenchContext): number {
 
 function table(rows: number, all: readonly PassRow[]): string {
   const gigabytes = (rows * width * 4) / 1e9;
-  const speed = (seconds: number) =>
-    `${seconds.toFixed(2)} s (${(gigabytes / seconds).toFixed(1)} GB/s)`;
-  const lines = all.map(
-    ({ queries, memory, product, stream, read, peak }) =>
-      `| ${queries} | ${speed(memory)} | ${speed(product)} | ${((100 * product) / memory).toFixed(0)}% | ${speed(stream)} | ${speed(read)} | ${(stream / read).toFixed(2)} | ${(peak / 1e6).toFixed(0)} |`,
-  );
+  const line = (from: string, queries: number, compared: Compared): readonly string[] => [
+    from,
+    String(queries),
+    ...[compared.seconds, compared.plain].flatMap((seconds) => [
+      seconds.toFixed(2),
+      (gigabytes / seconds).toFixed(1),
+    ]),
+    from === "memory"
+      ? `${((100 * compared.plain) / compared.seconds).toFixed(0)}% of the speed`
+      : `${(compared.seconds / compared.plain).toFixed(2)} times as long`,
+    (compared.peakMemory / 1e6).toFixed(0),
+  ];
+  const lines = all.flatMap(({ queries, memory, stream, cold }) => [
+    line("memory", queries, memory),
+    line("files, read before", queries, stream),
+    ...(cold === undefined ? [] : [line("files, not in the cache", queries, cold)]),
+  ]);
+  const head = ["from", "queries", "pass s", "GB/s", "plain s", "GB/s", "pass to plain", "MB"];
   return [
-    `${rows.toLocaleString("en")} examples x ${width.toLocaleString("en")} numbers in float32 (${gigabytes.toFixed(1)} GB), one checkpoint; the best of eight passes in a process that runs.`,
-    "",
-    "| queries | in memory | plain product | share | from files | plain read | times | MB |",
-    "|---:|---:|---:|---:|---:|---:|---:|---:|",
-    ...lines,
-  ].join("\n");
+    `${rows.toLocaleString("en")} examples x ${width.toLocaleString("en")} numbers in float32 (${gigabytes.toFixed(1)} GB), one checkpoint.`,
+    markdownTable(head, lines),
+  ].join("\n\n");
 }

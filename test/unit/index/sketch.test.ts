@@ -95,7 +95,7 @@ describe("factors of every kind of site give the scores of PyTorch autograd", ()
     const layout = await programs.layout(kind);
     const build = await programs.build(kind, train.length);
     const ask = await programs.queryFactors(count, false);
-    const score = await programs.storedScores(train.length, count, false);
+    const score = await programs.storedScores(train.length, count, false, 1);
     for (const [index, checkpoint] of project.checkpoints.entries()) {
       const weights = await project.readWeights(checkpoint);
       const stored = await build.run(new Map([...opened.examples, ...weights]));
