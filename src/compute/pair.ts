@@ -91,6 +91,8 @@ function named(project: Project, { places, ids, parts }: PlaceParts): WhereParts
   switch (places.kind) {
     case "grid":
       return { ...places, parts: Float32Array.from(parts) };
+    case "series":
+      return { kind: "columns", columns: strongestOf(parts) };
     case "tokens":
       return { kind: "tokens", tokens: tokensOf(project, places.input, ids ?? [], parts) };
     case "elements": {
@@ -109,6 +111,23 @@ function named(project: Project, { places, ids, parts }: PlaceParts): WhereParts
       return imageParts(project, places.input, places.shape, parts);
     }
   }
+}
+
+/** Positions of a sequence that are shown one by one. */
+const mostPositions = 24;
+
+/** The strongest positions of a sequence, in its order, and what all others come to. */
+function strongestOf(parts: Float64Array): { readonly name: string; readonly part: number }[] {
+  const places = [...parts.keys()].sort(
+    (a, b) => Math.abs(parts[b] ?? 0) - Math.abs(parts[a] ?? 0),
+  );
+  const shown = places.slice(0, mostPositions).sort((a, b) => a - b);
+  const named = shown.map((place) => ({ name: `position ${place + 1}`, part: parts[place] ?? 0 }));
+  const others = places.slice(mostPositions);
+  const rest = others.reduce((sum, place) => sum + (parts[place] ?? 0), 0);
+  return others.length === 0
+    ? named
+    : [...named, { name: `${others.length} other positions`, part: rest }];
 }
 
 /** Without the padding that has no part in the score. */

@@ -171,6 +171,20 @@ class Conv2d(nn.Module):
         return self.out(x).flatten(1)
 
 
+class GroupedFirst(nn.Module):
+    """A convolution in groups that reads the image itself."""
+
+    inputs = staticmethod(lambda: {"image": normal(4, 6, 6)})
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.Conv2d(4, 6, 3, groups=2)
+        self.out = nn.Linear(6 * 16, CLASSES)
+
+    def forward(self, image):
+        return self.out(torch.tanh(self.first(image)).flatten(1))
+
+
 class Padded(nn.Module):
     """Pad, asymmetric, before a convolution; Slice, Unsqueeze and Squeeze of activations."""
 
@@ -829,6 +843,7 @@ MODELS = {
     "lookups": (Lookups, SOFTMAX),
     "pooled-convolutions": (PooledConvolutions, SOFTMAX),
     "two-pooled-inputs": (TwoPooledInputs, SOFTMAX),
+    "grouped-first": (GroupedFirst, SOFTMAX),
 }
 
 

@@ -1,24 +1,28 @@
 import type { Graph } from "../graph/graph.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import type { CompiledGroup } from "./compile.ts";
-import { type Outer, positionsFirst, type SiteFactors } from "./factors.ts";
+import { type Outer, positionsFirst, type Rows, type SiteFactors, type Tied } from "./factors.ts";
 import type { Forward } from "./forward.ts";
 import { invariantValues } from "./invariant.ts";
 import type { ModelOptions } from "./programs.ts";
 import type { Site } from "./sites.ts";
 
-/** Names of the outputs of a graph that is made for one pair of examples; [1, positions, features] each. */
+/** Names of the outputs of a graph that is made for one pair of examples; [groups, positions, features] each. */
 export const pairOutputs = {
   firstInput: "tracin.firstInput",
   firstDelta: "tracin.firstDelta",
+  tiedInput: "tracin.tiedInput",
+  tiedDelta: "tracin.tiedDelta",
   lastInput: "tracin.lastInput",
   lastDelta: "tracin.lastDelta",
 } as const;
 
-/** How the places of an example lie: tokens of a model input, positions in two dimensions, or elements of an input. */
+/** How the places of an example lie: tokens of a model input, positions in one or two dimensions, or elements of an input. */
 type Places =
   | { readonly kind: "tokens"; readonly input: string }
   | { readonly kind: "grid"; readonly height: number; readonly width: number }
+  /** Positions of a sequence. */
+  | { readonly kind: "series"; readonly length: number }
   /** Elements of a model input of some shape, without the batch axis. */
   | { readonly kind: "elements"; readonly input: string; readonly shape: readonly number[] };
 
@@ -26,12 +30,16 @@ type Places =
 export interface PairTap {
   readonly parameter: string;
   readonly places: Places;
-  readonly factors: SiteFactors;
+  readonly factors: Outer | Rows;
+  /** Where the table is the output layer too, its factors there; positions are those of the tokens. */
+  readonly tied: Outer | undefined;
   /** Whether its inputs are row numbers or values. */
   readonly input: "ids" | "values";
   readonly positions: number;
+  /** Of one group. */
   readonly features: number;
   readonly outputs: number;
+  readonly groups: number;
 }
 
 /** The layers that are looked at for one pair. */
@@ -87,37 +95,49 @@ function firstSite(
   const reads = (value: string) => ofData.has(value) && !ofNothing.has(value);
   for (const entry of groups) {
     const { group, factors } = entry;
-    const site = group.kind === "single" ? group.site : undefined;
+    const site =
+      group.kind === "single"
+        ? group.site
+        : group.kind === "tied"
+          ? group.sites.find(({ kind }) => kind === "embedding")
+          : undefined;
     const value = site && inputOf(site);
     if (site === undefined || value === undefined || !reads(value)) {
       continue;
     }
     const places = placesOf(forward, site, factors, graph, inputs);
-    const isOuter = factors.kind === "outer" && factors.groups === 1;
-    if (places !== undefined && (isOuter || factors.kind === "rows")) {
-      return { first: tapOfSite(parameterOf(entry), places, factors), reason: undefined };
+    if (places === undefined || factors.kind === "vector") {
+      continue;
     }
+    const parameter = parameterOf(entry);
+    if (factors.kind === "tied" && factors.outer.u.positions !== factors.rows.delta.positions) {
+      const reason = `${parameter} is the output layer's weight too, whose positions are not those of the tokens.`;
+      return { first: undefined, reason };
+    }
+    return { first: tapOfSite(parameter, places, factors), reason: undefined };
   }
   const reason = "No layer reads an image, a text or the columns of a row directly.";
   return { first: undefined, reason };
 }
 
-function tapOfSite(
-  parameter: string,
-  places: Places,
-  factors: Extract<SiteFactors, { kind: "outer" | "rows" }>,
-): PairTap {
+function tapOfSite(parameter: string, places: Places, found: Outer | Rows | Tied): PairTap {
+  const factors = found.kind === "tied" ? found.rows : found;
   const { positions, features: outputs } = factors.delta;
+  const shared = { parameter, places, factors, positions, outputs };
   return factors.kind === "rows"
-    ? { parameter, places, factors, input: "ids", positions, features: 1, outputs }
+    ? {
+        ...shared,
+        input: "ids",
+        features: 1,
+        groups: 1,
+        tied: found.kind === "tied" ? found.outer : undefined,
+      }
     : {
-        parameter,
-        places,
-        factors,
+        ...shared,
         input: "values",
-        positions,
         features: factors.u.features,
-        outputs,
+        groups: factors.groups,
+        tied: undefined,
       };
 }
 
@@ -141,9 +161,13 @@ function placesOf(
     return input === undefined ? undefined : { kind: "tokens", input };
   }
   if (site.kind === "convolution") {
-    const [images, , height, width, ...more] = forward.type(site.y).shape;
-    const isImage = images === 1 && height !== undefined && width !== undefined;
-    return isImage && more.length === 0 ? { kind: "grid", height, width } : undefined;
+    const [images, , length, width, ...more] = forward.type(site.y).shape;
+    if (images !== 1 || length === undefined || more.length > 0) {
+      return undefined;
+    }
+    return width === undefined
+      ? { kind: "series", length }
+      : { kind: "grid", height: length, width };
   }
   if (site.kind !== "dense" || factors.kind !== "outer" || factors.u.positions !== 1) {
     return undefined;
@@ -192,12 +216,12 @@ export function tapPair(forward: Forward, { first, last }: PairSites): void {
     builder.add({ op: "Identity", name, inputs: [value], outputs: [name], attributes: {} });
     builder.output({ name, dtype, shape });
   };
-  const emitOuter = ({ u, delta }: Outer, inputName: string, deltaName: string) => {
-    emit(positionsFirst(builder, u), inputName, [1, u.positions, u.features], "float32");
+  const emitOuter = ({ u, delta, groups }: Outer, inputName: string, deltaName: string) => {
+    emit(positionsFirst(builder, u), inputName, [groups, u.positions, u.features], "float32");
     emit(
       positionsFirst(builder, delta),
       deltaName,
-      [1, delta.positions, delta.features],
+      [groups, delta.positions, delta.features],
       "float32",
     );
   };
@@ -208,6 +232,9 @@ export function tapPair(forward: Forward, { first, last }: PairSites): void {
     emit(positionsFirst(builder, delta), name, [1, delta.positions, delta.features], "float32");
   } else if (first?.factors.kind === "outer") {
     emitOuter(first.factors, pairOutputs.firstInput, pairOutputs.firstDelta);
+  }
+  if (first?.tied !== undefined) {
+    emitOuter(first.tied, pairOutputs.tiedInput, pairOutputs.tiedDelta);
   }
   if (last !== undefined) {
     emitOuter(last.factors, pairOutputs.lastInput, pairOutputs.lastDelta);

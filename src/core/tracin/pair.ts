@@ -1,8 +1,8 @@
 import { type Project, trainingData } from "../config/project.ts";
 import type { Engine, Program } from "../engines/engine.ts";
-import { TracInError, throwIfAborted } from "../errors.ts";
-import type { Tensor } from "../graph/tensor.ts";
+import { throwIfAborted } from "../errors.ts";
 import { compileGradients } from "./compile.ts";
+import { dot, numbersOf, type PairValues, partsAt } from "./pair-parts.ts";
 import { type PairSites, type PairTap, pairOutputs, pairSites, tapPair } from "./pair-sites.ts";
 import type { ModelOptions } from "./programs.ts";
 import { type Feeds, feedsOf } from "./questions.ts";
@@ -110,63 +110,8 @@ export class PairScorer {
   }
 }
 
-type Values = ReadonlyMap<string, Tensor>;
-
-/** The parts of the first layer at one checkpoint, not weighted. */
-function partsAt(
-  { input, positions, features, outputs }: PairTap,
-  query: Values,
-  example: Values,
-): { readonly ids: readonly number[] | undefined; readonly parts: Float64Array } {
-  const theirs = numbers(query, pairOutputs.firstDelta);
-  const ours = numbers(example, pairOutputs.firstDelta);
-  if (input === "ids") {
-    const ids = Array.from(numbers(example, pairOutputs.firstInput));
-    const rows = new Map<number, Float64Array>();
-    numbers(query, pairOutputs.firstInput).forEach((id, position) => {
-      const row = rows.get(id) ?? new Float64Array(outputs);
-      for (let at = 0; at < outputs; at++) {
-        row[at] = (row[at] as number) + (theirs[position * outputs + at] as number);
-      }
-      rows.set(id, row);
-    });
-    const parts = Float64Array.from(ids, (id, position) => {
-      const row = rows.get(id);
-      return row === undefined
-        ? 0
-        : dot(row, ours.subarray(position * outputs, (position + 1) * outputs));
-    });
-    return { ids, parts };
-  }
-  // G [features, outputs] of the query.
-  const gradient = new Float64Array(features * outputs);
-  const theirInput = numbers(query, pairOutputs.firstInput);
-  for (let position = 0; position < positions; position++) {
-    for (let feature = 0; feature < features; feature++) {
-      const factor = theirInput[position * features + feature] as number;
-      for (let at = 0; factor !== 0 && at < outputs; at++) {
-        const place = feature * outputs + at;
-        gradient[place] =
-          (gradient[place] as number) + factor * (theirs[position * outputs + at] as number);
-      }
-    }
-  }
-  const ourInput = numbers(example, pairOutputs.firstInput);
-  const parts = new Float64Array(positions === 1 ? features : positions);
-  for (let position = 0; position < positions; position++) {
-    const delta = ours.subarray(position * outputs, (position + 1) * outputs);
-    for (let feature = 0; feature < features; feature++) {
-      const factor = ourInput[position * features + feature] as number;
-      const row = gradient.subarray(feature * outputs, (feature + 1) * outputs);
-      const place = positions === 1 ? feature : position;
-      parts[place] = (parts[place] as number) + (factor === 0 ? 0 : factor * dot(row, delta));
-    }
-  }
-  return { ids: undefined, parts };
-}
-
-function productAt(parameter: string, query: Values, example: Values): LayerProduct {
-  const pair = (name: string) => [numbers(query, name), numbers(example, name)] as const;
+function productAt(parameter: string, query: PairValues, example: PairValues): LayerProduct {
+  const pair = (name: string) => [numbersOf(query, name), numbersOf(example, name)] as const;
   const [theirDelta, ourDelta] = pair(pairOutputs.lastDelta);
   const [theirInput, ourInput] = pair(pairOutputs.lastInput);
   return {
@@ -176,22 +121,6 @@ function productAt(parameter: string, query: Values, example: Values): LayerProd
     input: dot(theirInput, ourInput),
     inputCosine: cosine(theirInput, ourInput),
   };
-}
-
-function numbers(values: Values, name: string): Float64Array {
-  const tensor = values.get(name);
-  if (tensor === undefined) {
-    throw new TracInError("internal", `The graph has not computed ${name}.`);
-  }
-  return Float64Array.from(tensor.data, Number);
-}
-
-function dot(a: Float64Array, b: Float64Array): number {
-  let sum = 0;
-  for (let at = 0; at < a.length; at++) {
-    sum += (a[at] as number) * (b[at] as number);
-  }
-  return sum;
 }
 
 function cosine(a: Float64Array, b: Float64Array): number {

@@ -68,6 +68,57 @@ describe.each(cases)("%s", (name, parameter, places) => {
   });
 });
 
+/** First layers with positions in one dimension, in groups, and whose table is the output layer too. */
+const positioned = [
+  ["conv1d", "strided.weight", { kind: "series", length: 8 }],
+  ["grouped-first", "first.weight", { kind: "grid", height: 4, width: 4 }],
+  ["loss-next-token", "embedding.weight", { kind: "tokens", input: "input_ids" }],
+] as const;
+
+it.each(positioned)(
+  "%s: the parts sum to what PyTorch says of the layer",
+  async (name, parameter, places) => {
+    const { project, selection, train, expected } = await openSynthetic(name);
+    const scorer = await Scorer.open(project, { engine, memoryLimit, layers: "all" });
+    const pair = new PairScorer(project, engine, referenceEngine(), scorer.model);
+    const { shape, data } = expected(`scores/${parameter}`);
+    const [checkpoints = 0, rows = 0, queries = 0] = shape;
+    const all = Array.from({ length: rows }, (_, row) =>
+      Array.from({ length: queries }, (_, query) =>
+        Array.from(
+          { length: checkpoints },
+          (_, at) => data[(at * rows + row) * queries + query] ?? 0,
+        ).reduce((sum, part) => sum + part, 0),
+      ),
+    );
+    // Float32 against float64, relative to the largest score of the layer.
+    const largest = Math.max(...all.flat().map(Math.abs));
+    for (const [query, asked] of selection.entries()) {
+      const { feeds } = await scorer.resolve([asked]);
+      for (const [row, index] of train.entries()) {
+        const { first } = await pair.split(feeds, index);
+        expect(first).toMatchObject({ parameter, places });
+        const sum = first?.parts.reduce((total, part) => total + part, 0) ?? Number.NaN;
+        expect(Math.abs(sum - (all[row]?.[query] ?? Number.NaN))).toBeLessThan(2e-5 * largest);
+      }
+    }
+    await pair.dispose();
+    await scorer.close();
+  },
+);
+
+it("says why a table that is a pooled output layer too is not split", async () => {
+  const { project, selection } = await openSynthetic("tied-embedding");
+  const scorer = await Scorer.open(project, { engine, memoryLimit, layers: "all" });
+  const pair = new PairScorer(project, engine, referenceEngine(), scorer.model);
+  const { feeds } = await scorer.resolve(selection.slice(0, 1));
+  const { first, reason } = await pair.split(feeds, 0);
+  expect(first).toBeUndefined();
+  expect(reason).toMatch(/embedding.weight is the output layer's weight too/);
+  await pair.dispose();
+  await scorer.close();
+});
+
 it("says why there is no split where no layer reads the input directly", async () => {
   const { project, selection } = await openSynthetic("weight-norm");
   const scorer = await Scorer.open(project, { engine, memoryLimit, layers: "all" });
