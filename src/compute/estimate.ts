@@ -22,7 +22,7 @@ export async function estimate(opened: ScorerInUse, signal: AbortSignal): Promis
   const enough = new AbortController();
   const ticks: { readonly time: number; readonly done: number }[] = [];
   const started = performance.now();
-  const chunk = scorer.chunkSize(await scorer.plan(1), 1);
+  const { chunk } = scorer.sizes(await scorer.plan(1), 1);
   const scoring = scorer.score(
     [{ dataset: "train", index: 0, explain: "target" }],
     chunksOf({ start: 0, end: examples }, chunk),

@@ -1,30 +1,19 @@
-import { stat } from "node:fs/promises";
-import { join } from "node:path";
-import { findCheckpoints } from "../core/checkpoints/discover.ts";
 import type { Config } from "../core/config/config.ts";
-import { sourceFiles } from "../core/config/load.ts";
 import { openProject } from "../core/config/open.ts";
 import type { Project } from "../core/config/project.ts";
 import { trainingData } from "../core/config/project.ts";
 import type { EngineChoice } from "../core/engines/choose.ts";
 import { TracInError } from "../core/errors.ts";
-import { sizeOf } from "../core/graph/tensor.ts";
 import type { Model } from "../core/models/model.ts";
 import { chunksOf, chunksOfRows } from "../core/tracin/chunks.ts";
-import type { Question } from "../core/tracin/compile.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import { profiled, profiledEngine } from "../core/tracin/profile.ts";
 import { Scorer } from "../core/tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
-import { type ChunkExchange, Helpers } from "./helper.ts";
+import { type ChunkExchange, type Helper, Helpers } from "./helper.ts";
 import { closePair } from "./pair.ts";
-import {
-  type ComputeSettings,
-  dataMemory,
-  engineFor,
-  memoryPerProcess,
-  processesFor,
-} from "./settings.ts";
+import { type ComputeSettings, dataMemory, engineFor, memoryPerProcess } from "./settings.ts";
+import { helpersFor, Pace, parameterSeconds, promisesWork } from "./workload.ts";
 
 /** A project with a scorer, and how they were opened. */
 export interface ScorerInUse {
@@ -163,11 +152,11 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
   const queries = aggregate ? Math.min(1, selection.length) : selection.length;
   const plan = await scorer.plan(queries, aggregate);
   const examples = task.rows?.length ?? trainingData(project).length;
-  const size = scorer.chunkSize(plan, queries);
+  const sizes = scorer.sizes(plan, queries);
   const chunks =
     task.rows === undefined
-      ? chunksOf({ start: 0, end: examples }, size, scorer.firstChunk(plan, queries))
-      : chunksOfRows(task.rows, size);
+      ? chunksOf({ start: 0, end: examples }, sizes.chunk, sizes.firstChunk)
+      : chunksOfRows(task.rows, sizes.chunk);
   const failed = new AbortController();
   const signal = AbortSignal.any([task.signal, failed.signal]);
   const total = examples * project.checkpoints.length;
@@ -197,25 +186,42 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
     finish = resolve;
     failed.signal.addEventListener("abort", () => reject(failed.signal.reason), { once: true });
   });
-  const seconds = parameterSeconds(project, examples) + valueSeconds(project, plan, examples);
   const job = { selection, aggregate, chunk: chunks.size, examples };
+  const shared = new Set<Helper>();
+  const share = (count: number): void => {
+    for (const helper of helpers.take(count)) {
+      if (shared.has(helper)) {
+        continue;
+      }
+      shared.add(helper);
+      done.push(0);
+      const { next, deliver, onProgress } = exchangeOf(done.length - 1);
+      const late = {
+        next,
+        deliver,
+        onProgress: (progress: ScoreProgress) =>
+          progress.phase === "scoring" && onProgress(progress),
+      };
+      helper.score(job, late, signal).catch((error: unknown) => left > 0 && fail(error));
+    }
+  };
   // Those that run already are used in any case.
-  const count = Math.max(helpers.count, helpersFor(project, settings, seconds));
-  helpers.take(count).forEach((helper, index) => {
-    done.push(0);
-    const { next, deliver, onProgress } = exchangeOf(index + 1);
-    const late = {
-      next,
-      deliver,
-      onProgress: (progress: ScoreProgress) => progress.phase === "scoring" && onProgress(progress),
-    };
-    helper.score(job, late, signal).catch((error: unknown) => left > 0 && fail(error));
-  });
+  share(
+    Math.max(helpers.count, helpersFor(project, settings, parameterSeconds(project, examples))),
+  );
+  const pace = new Pace();
   const own = exchangeOf(0);
+  const onOwnProgress = (progress: ScoreProgress): void => {
+    own.onProgress(progress);
+    const alone = pace.secondsFor(total, progress);
+    if (alone !== undefined && !signal.aborted) {
+      share(helpersFor(project, settings, alone));
+    }
+  };
   const here = profiled(settings.profile, "scoring", () =>
     scorer.score(selection, { ...chunks, next: own.next }, own.deliver, {
       aggregate,
-      onProgress: own.onProgress,
+      onProgress: onOwnProgress,
       signal,
     }),
   );
@@ -233,59 +239,4 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
   } finally {
     helpers.rest();
   }
-}
-
-/**
- * Whether the files of a model with convolutions, whose weights are used many times an example, promise so much work that
- * a helper should start before they are read: bytes of training data times bytes of checkpoints. (What other models
- * cost is known from the number of examples, soon after.) Files that cannot be read are reported when the project is opened.
- */
-async function promisesWork(root: string, config: Config, model: Model): Promise<boolean> {
-  if (!model.graph.nodes.some(({ op }) => op === "Conv")) {
-    return false;
-  }
-  const train = config.data["train"];
-  const sizes = async (files: readonly string[]) => {
-    const each = await Promise.all(files.map((file) => stat(join(root, file))));
-    return each.reduce((total, { size }) => total + size, 0);
-  };
-  try {
-    const data = await sizes(train === undefined ? [] : sourceFiles(train));
-    const checkpoints = await sizes(await findCheckpoints(root, config.checkpoints.files));
-    return data * checkpoints >= muchWork;
-  } catch {
-    return false;
-  }
-}
-
-/** Such as 1 MB of numbers at 1 MB of weights. */
-const muchWork = 1e12;
-
-/** Multiply-adds per second that a core reaches at least; only the start of helpers depends on it. */
-const productRate = 4e10;
-/** Seconds per intermediate value that is written and read. */
-const valueTime = 2e-9;
-/** Seconds of work that are worth a helper's start: it takes a third of a second until it scores. */
-const worthwhile = 0.5;
-
-/** Seconds that one process needs at least: each parameter is multiplied once forward and once backward. */
-function parameterSeconds(project: Project, examples: number): number {
-  const visits = examples * project.checkpoints.length;
-  return (visits * 2 * weightCount(project)) / productRate;
-}
-
-/** Seconds for the products of the question and for the values between the operators. */
-function valueSeconds(project: Project, plan: Question, examples: number): number {
-  const visits = examples * project.checkpoints.length;
-  return visits * (plan.cost / productRate + plan.floatsPerExample * valueTime);
-}
-
-function weightCount(project: Project): number {
-  return project.model.weights.reduce((total, { shape }) => total + sizeOf(shape), 0);
-}
-
-/** Helpers that are worth their start, as cores and memory allow. */
-function helpersFor(project: Project, settings: ComputeSettings, seconds: number): number {
-  const processes = processesFor(settings, 4 * weightCount(project));
-  return Math.min(processes - 1, Math.floor(seconds / worthwhile));
 }

@@ -3,9 +3,10 @@ import type { Dataset } from "../datasets/dataset.ts";
 import { TracInError, throwIfAborted } from "../errors.ts";
 import type { NamedTensor } from "../formats/safetensors-writer.ts";
 import { arrayClass, int64, sizeOf, type Tensor } from "../graph/tensor.ts";
+import { notFinite } from "../tracin/chunk-builder.ts";
 import { outputs } from "../tracin/compile.ts";
 import { batchOf, type Feeds, feedsOf } from "../tracin/questions.ts";
-import { notFinite } from "../tracin/scorer.ts";
+import { yieldToEvents } from "../yield.ts";
 import { shardKey, tensorsKey, textKey } from "./keys.ts";
 import type { IndexBlock } from "./manifest.ts";
 import { pack } from "./number-type.ts";
@@ -133,7 +134,7 @@ export class BlockBuilder {
         );
       }
       onProgress(rows);
-      await new Promise((resolve) => setImmediate(resolve));
+      await yieldToEvents();
     }
     this.checkFinite(collected, checkpoint, start);
     return collected.flatMap(({ name, tensor }): readonly NamedTensor[] => {

@@ -144,7 +144,12 @@ export async function compileScores(
     graph: shareEqual(graph),
     split: split && { once: shareEqual(split.once), rest: shareEqual(split.rest) },
     groups: compiled,
-    floatsPerExample: 2 * forward.floatsPerExample + forward.loss.floatsPerExample + formFloats,
+    // Inputs have no gradient.
+    floatsPerExample:
+      2 * forward.floatsPerExample -
+      mostFloats / batch +
+      forward.loss.floatsPerExample +
+      formFloats,
     cost: compiled.reduce((total, { form }) => total + form.cost, 0),
   };
 }

@@ -2,6 +2,7 @@ import type { Project, ProjectCheckpoint } from "../config/project.ts";
 import { throwIfAborted } from "../errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Question } from "./compile.ts";
+import type { CheckpointContext } from "./context-cache.ts";
 import type { FormChoice } from "./cost.ts";
 import { type Evaluation, evaluateFeeds } from "./evaluation.ts";
 import { queryParts } from "./forms.ts";
@@ -22,19 +23,32 @@ import { concatRows } from "./rows.ts";
 import type { QueryPositions, QueryResult, QuerySelection } from "./scores.ts";
 import { TensorSum } from "./tensor-sum.ts";
 
-/** The weights of one checkpoint and the queries' side of the question there. */
-export interface CheckpointContext {
-  readonly weights: ReadonlyMap<string, Tensor>;
-  readonly queries: ReadonlyMap<string, Tensor>;
-  /** Scales of the parameters, where they do not all weigh the same. */
-  readonly scales: ReadonlyMap<string, Tensor>;
-}
-
 /** Queries as the graph takes them, and what is known of them. */
 export interface ResolvedQueries {
   readonly feeds: Feeds;
   readonly results: readonly QueryResult[];
 }
+
+/** Queries with what is explained as their targets. */
+interface ExplainedQueries {
+  /** With their own targets. */
+  readonly own: Feeds;
+  readonly feeds: Feeds;
+  readonly labels: readonly (number | undefined)[];
+  /** With their own targets, at the last checkpoint. */
+  readonly first: Evaluation;
+}
+
+const nothingExplained: ExplainedQueries = {
+  own: new Map(),
+  feeds: new Map(),
+  labels: [],
+  first: {
+    losses: new Float32Array(0),
+    predictions: new Float32Array(0),
+    positions: undefined,
+  },
+};
 
 /** How the queries' side is made. */
 export interface PrepareOptions {
@@ -59,54 +73,75 @@ export class QuerySide {
     ) => Promise<ReadonlyMap<string, Tensor>>,
   ) {}
 
-  private latest: { readonly key: string; readonly resolved: Promise<ResolvedQueries> } | undefined;
+  private latest:
+    | {
+        readonly key: string;
+        readonly explained: Promise<ExplainedQueries>;
+        resolved?: Promise<ResolvedQueries>;
+      }
+    | undefined;
 
   /** Reads the queries, settles which label of each is explained, and reports predictions and losses. */
   resolve(selection: readonly QuerySelection[], signal?: AbortSignal): Promise<ResolvedQueries> {
+    const latest = this.read(selection);
+    latest.resolved ??= this.forgetFailed(
+      latest.explained.then((explained) => this.evaluateQueries(selection, explained, signal)),
+    );
+    return latest.resolved;
+  }
+
+  /** The queries that were asked for last are kept. */
+  private read(selection: readonly QuerySelection[]) {
     // A new example's own key stands for its image.
     const key = JSON.stringify(selection, (_, value: unknown) =>
       value instanceof Uint8Array ? undefined : value,
     );
     if (this.latest?.key !== key) {
-      const resolved = this.evaluateQueries(selection, signal);
-      this.latest = { key, resolved };
-      resolved.catch(() => {
-        this.latest = undefined;
-      });
+      this.latest = { key, explained: this.forgetFailed(this.explain(selection)) };
     }
-    return this.latest.resolved;
+    return this.latest;
   }
 
-  private async evaluateQueries(
-    selection: readonly QuerySelection[],
-    signal: AbortSignal | undefined,
-  ): Promise<ResolvedQueries> {
-    const { checkpoints } = this.project;
-    const last = checkpoints.at(-1);
+  private forgetFailed<Result>(work: Promise<Result>): Promise<Result> {
+    work.catch(() => {
+      this.latest = undefined;
+    });
+    return work;
+  }
+
+  private async explain(selection: readonly QuerySelection[]): Promise<ExplainedQueries> {
+    const last = this.project.checkpoints.at(-1);
     if (selection.length === 0 || last === undefined) {
-      return { feeds: new Map(), results: [] };
+      return nothingExplained;
     }
     const own = await encodeQueries(this.project, selection);
     const weights = await this.project.readWeights(last);
     const first = await this.evaluate(own, selection.length, weights);
-    const feeds = this.explainedFeeds(own, selection, first);
+    return { own, first, ...this.explainedFeeds(own, selection, first) };
+  }
+
+  private async evaluateQueries(
+    selection: readonly QuerySelection[],
+    { own, first, feeds, labels }: ExplainedQueries,
+    signal: AbortSignal | undefined,
+  ): Promise<ResolvedQueries> {
     const losses: Float32Array[] = [];
-    for (const checkpoint of checkpoints) {
+    for (const checkpoint of selection.length === 0 ? [] : this.project.checkpoints) {
       throwIfAborted(signal);
-      const at = checkpoint === last ? weights : await this.project.readWeights(checkpoint);
-      losses.push((await this.evaluate(feeds.feeds, selection.length, at)).losses);
+      const weights = await this.project.readWeights(checkpoint);
+      losses.push((await this.evaluate(feeds, selection.length, weights)).losses);
     }
     const width = first.predictions.length / selection.length;
     const results = selection.map(
       (query, row): QueryResult => ({
         selection: query,
-        label: feeds.labels[row],
+        label: labels[row],
         prediction: first.predictions.slice(row * width, (row + 1) * width),
         positions: positionsOf(own, first, row),
         losses: Float32Array.from(losses, (all) => all[row] as number),
       }),
     );
-    return { feeds: feeds.feeds, results };
+    return { feeds, results };
   }
 
   /** The queries' feeds with what is explained as their targets. */
@@ -132,7 +167,7 @@ export class QuerySide {
     plan: Question,
     { aggregate, block, memory, signal }: PrepareOptions,
   ): Promise<(checkpoint: ProjectCheckpoint) => Promise<CheckpointContext>> {
-    const blocks = await this.blocks(selection, { aggregate, block, memory, signal });
+    const blocks = await this.blocks(selection, { aggregate, block, memory });
     const forms = plan.groups.map((group) => group.form);
     const parts = plan.groups.flatMap(({ factors, form }, index) =>
       queryParts(index, factors, form).map((part) => part.name),
@@ -155,13 +190,13 @@ export class QuerySide {
    */
   async blocks(
     selection: readonly QuerySelection[],
-    { aggregate, block, memory, signal }: PrepareOptions,
+    { aggregate, block, memory }: Omit<PrepareOptions, "signal">,
   ): Promise<QueryBlockSource> {
     if (aggregate && selection.every(({ explain }) => explain === "target")) {
       const source = new QueryBlocks(this.project, selection, Math.max(queryBatch, block), memory);
       return () => source.blocks();
     }
-    const { feeds } = await this.resolve(selection, signal);
+    const { feeds } = await this.read(selection).explained;
     return () => blocksOf(feeds, selection.length);
   }
 
@@ -230,35 +265,4 @@ function positionsOf(
     positions.predicted.subarray(from, to),
     targets.shape.slice(1),
   );
-}
-
-/** Keeps the contexts of all checkpoints where they fit into memory, else only the latest. */
-export class ContextCache {
-  private readonly contexts = new Map<string, CheckpointContext>();
-  private bytes = 0;
-
-  constructor(
-    private readonly make: (checkpoint: ProjectCheckpoint) => Promise<CheckpointContext>,
-    private readonly limit: number,
-  ) {}
-
-  async get(checkpoint: ProjectCheckpoint): Promise<CheckpointContext> {
-    const known = this.contexts.get(checkpoint.file);
-    if (known !== undefined) {
-      return known;
-    }
-    const context = await this.make(checkpoint);
-    const { weights, queries, scales } = context;
-    const size = [...weights.values(), ...queries.values(), ...scales.values()].reduce(
-      (total, tensor) => total + tensor.data.byteLength,
-      0,
-    );
-    if (this.bytes + size > this.limit) {
-      this.contexts.clear();
-      this.bytes = 0;
-    }
-    this.bytes += size;
-    this.contexts.set(checkpoint.file, context);
-    return context;
-  }
 }

@@ -55,6 +55,19 @@ export function batchOf(feeds: Feeds, row: number, rows: number, batch: number):
   return new Map([...feeds].map(([name, all]) => [name, paddedRows(all, row, row + rows, batch)]));
 }
 
+/** Feeds of some examples cut into batches; the last one is filled up. */
+export function batchesOf(
+  feeds: Feeds,
+  size: number,
+  batch: number,
+): readonly { readonly row: number; readonly rows: number; readonly feeds: Feeds }[] {
+  return Array.from({ length: Math.ceil(size / batch) }, (_, index) => {
+    const row = index * batch;
+    const rows = Math.min(batch, size - row);
+    return { row, rows, feeds: batchOf(feeds, row, rows, batch) };
+  });
+}
+
 /** Reads the queries' examples, in the order of the selection; those of one dataset are read together. */
 export async function encodeQueries(
   project: Project,

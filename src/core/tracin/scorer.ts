@@ -2,27 +2,30 @@ import { type Project, trainingData } from "../config/project.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Engine, Values } from "../engines/engine.ts";
 import { referenceEngine } from "../engines/reference/engine.ts";
-import { TracInError, throwIfAborted } from "../errors.ts";
+import { throwIfAborted } from "../errors.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import { type ProbedModel, probeModel } from "../models/probe.ts";
-import { type ChunkSource, chunksOf } from "./chunks.ts";
-import { outputs, type Question } from "./compile.ts";
-import { ContextCache, type PrepareOptions, QuerySide, type ResolvedQueries } from "./contexts.ts";
+import { yieldToEvents } from "../yield.ts";
+import { ChunkBuilder, notFinite } from "./chunk-builder.ts";
+import type { ChunkSource } from "./chunks.ts";
+import type { Question } from "./compile.ts";
+import { ContextCache } from "./context-cache.ts";
+import { type PrepareOptions, QuerySide, type ResolvedQueries } from "./contexts.ts";
 import { chooseForms, type FormChooser, type QuestionSize } from "./cost.ts";
-import { type EvaluatedChunk, type Evaluation, evaluateFeeds } from "./evaluation.ts";
-import { queryParts } from "./forms.ts";
+import { evaluateDataset } from "./dataset-evaluation.ts";
+import type { EvaluatedChunk } from "./evaluation.ts";
 import { lossGraph } from "./forward.ts";
 import { checkIndependence } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
-import { targetMaskInput } from "./loss/loss.ts";
 import { scaleFeeds, scalingOf } from "./parameter-weights.ts";
 import { type Profile, profiled } from "./profile.ts";
-import { type ModelOptions, ProgramCache, planBatch } from "./programs.ts";
+import { type ModelOptions, ProgramCache } from "./programs.ts";
 import type { QueryBlockSource } from "./query-blocks.ts";
-import { batchOf, type Feeds, feedsOf, targetForm } from "./questions.ts";
-import { floats, repeatRows } from "./rows.ts";
+import { type QuestionSizes, sizesOf, smallestChunk } from "./question-sizes.ts";
+import { batchesOf, feedsOf, targetForm } from "./questions.ts";
+import { repeatRows } from "./rows.ts";
 import type { Scaling } from "./scaling.ts";
-import type { QueryResult, QuerySelection, ScoreChunk, ScoreProgress } from "./scores.ts";
+import type { QueryResult, QuerySelection, ScoreChunk, ScoreOptions } from "./scores.ts";
 
 export interface ScorerOptions {
   readonly engine: Engine;
@@ -39,22 +42,8 @@ export interface ScorerOptions {
   readonly profile?: Profile | undefined;
 }
 
-export interface ScoreOptions {
-  /** Sum the queries' gradients into one query. */
-  readonly aggregate?: boolean;
-  readonly onProgress?: (progress: ScoreProgress) => void;
-  readonly signal?: AbortSignal;
-}
-
-/** Bytes of intermediate values of one batch that keep the processor's caches and the memory both content. */
-const bytesPerBatch = 14 * 2 ** 20;
-/** A graph of many small steps (an unrolled recurrent layer) takes larger batches: a node has a price of its own. */
-const bytesPerNode = 2 ** 15;
-const largestBatch = 1024;
 /** Most examples of an aggregate query that run at once. */
 const largestQueryBlock = 64;
-/** Fewest examples per chunk; work is shared in whole chunks. */
-const smallestChunk = 256;
 /** Part of the memory limit for what is kept of a chunk from checkpoint to checkpoint beyond what is small. */
 const keptShare = 16;
 
@@ -66,7 +55,7 @@ export class Scorer {
   private readonly querySide: QuerySide;
 
   private constructor(
-    private readonly project: Project,
+    readonly project: Project,
     private readonly options: ScorerOptions,
     readonly probed: ProbedModel,
     /** What every program of it is compiled from. */
@@ -182,12 +171,13 @@ export class Scorer {
     onProgress?.({ phase: "queries", done: 0, total });
     const size = this.questionSize(count, aggregate);
     const plan = await this.plan(count, aggregate);
-    const batch = Math.min(this.batchSize(plan), Math.max(1, examples));
+    const sizes = this.sizes(plan, count);
+    const batch = Math.min(sizes.batch, Math.max(1, examples));
     const { profile } = this.options;
     const side = await profiled(profile, "queries", () =>
       this.querySide.prepare(selection, plan, {
         aggregate,
-        ...this.blockLimits(this.batchSize(plan)),
+        ...this.blockLimits(sizes.batch),
         signal,
       }),
     );
@@ -231,6 +221,11 @@ export class Scorer {
       const chunk = new ChunkBuilder(start, encoded.size, checkpoints.length, count);
       for (const [index, checkpoint] of checkpoints.entries()) {
         const context = await contexts.get(checkpoint);
+        const following = checkpoints[index + 1];
+        if (following !== undefined && sizes.keepsContexts) {
+          // It is read while this one's batches are run; its error counts once its turn has come.
+          contexts.get(following).catch(() => undefined);
+        }
         for (const [place, { row, rows }] of batches.entries()) {
           throwIfAborted(signal);
           const values = await training.run(checkpoint.file, context.weights, [
@@ -264,44 +259,16 @@ export class Scorer {
   async evaluate(
     dataset: Dataset,
     onChunk: (chunk: EvaluatedChunk) => void | Promise<void>,
-    { signal, onProgress }: Omit<ScoreOptions, "aggregate"> = {},
+    options: Omit<ScoreOptions, "aggregate"> = {},
   ): Promise<void> {
-    const { checkpoints, encoder, loss } = this.project;
-    const plan = await this.plan(1, true);
-    const batch = Math.min(this.batchSize(plan), Math.max(1, dataset.length));
-    const contexts = new ContextCache(async (checkpoint) => {
-      const weights = await this.project.readWeights(checkpoint);
-      return { weights, queries: new Map(), scales: new Map() };
-    }, this.options.memoryLimit / 2);
-    const chunks = chunksOf({ start: 0, end: dataset.length }, this.chunkSize(plan, 1));
-    const total = dataset.length * checkpoints.length;
-    let done = 0;
-    for (let range = chunks.next(); range !== undefined; range = chunks.next()) {
-      const encoded = await encoder.encode(dataset, range.start, range.end);
-      const feeds = feedsOf(encoded, loss);
-      const evaluations: Evaluation[] = [];
-      for (const checkpoint of checkpoints) {
-        throwIfAborted(signal);
-        const { weights } = await contexts.get(checkpoint);
-        const found = await evaluateFeeds(this.programs, feeds, encoded.size, weights, batch);
-        const broken = found.losses.findIndex((value) => !Number.isFinite(value));
-        if (broken >= 0) {
-          throw notFinite(checkpoint.file, dataset, range.start + broken);
-        }
-        evaluations.push(found);
-        done += encoded.size;
-        onProgress?.({ phase: "evaluating", done, total });
-        await yieldToEvents();
-      }
-      const { targets } = encoded;
-      await onChunk({
-        start: range.start,
-        size: encoded.size,
-        targets,
-        mask: feeds.get(targetMaskInput),
-        checkpoints: evaluations,
-      });
-    }
+    const sizes = this.sizes(await this.plan(1, true), 1);
+    const { memoryLimit } = this.options;
+    await evaluateDataset(
+      { project: this.project, programs: this.programs, sizes, memoryLimit },
+      dataset,
+      onChunk,
+      options,
+    );
   }
 
   /** Frees the engine's memory. */
@@ -314,163 +281,8 @@ export class Scorer {
     return { queries, aggregate, queryFloats };
   }
 
-  /**
-   * Examples of the first chunk: one batch, so that slow models have ranks to show soon, where a chunk costs nothing
-   * beyond its examples.
-   */
-  firstChunk(plan: Question, queries: number): number {
-    return this.fits(plan, queries) ? this.batchSize(plan) : this.chunkSize(plan, queries);
+  /** Examples per batch and chunk of a planned question. */
+  sizes(plan: Question, queries: number): QuestionSizes {
+    return sizesOf(this, this.options, plan, queries);
   }
-
-  /**
-   * Examples per chunk. Where the weights and query gradients of all checkpoints fit into memory, a chunk is a few
-   * hundred examples, so that the first ranks come soon; where they do not, each chunk reads every checkpoint anew,
-   * and a chunk is as large as the memory limit lets it be.
-   */
-  chunkSize(plan: Question, queries: number): number {
-    const batch = this.batchSize(plan);
-    if (this.fits(plan, queries)) {
-      return batch * Math.ceil(smallestChunk / batch);
-    }
-    const { checkpoints, model } = this.project;
-    const inputFloats = model.graph.inputs.reduce(
-      (total, input) => total + sizeOf(this.probed.typeAt(input.name, 1).shape),
-      0,
-    );
-    const keptFloats = (plan.split?.once.outputs ?? []).reduce(
-      (total, { shape }) => total + shape.reduce<number>((n, size) => n * Number(size), 1),
-      0,
-    );
-    const perExample =
-      4 * (inputFloats + keptFloats / planBatch + checkpoints.length * (queries + 3));
-    return batch * Math.max(1, Math.floor(this.options.memoryLimit / 4 / perExample / batch));
-  }
-
-  /** Whether the weights and query gradients of all checkpoints fit into memory. */
-  private fits(plan: Question, queries: number): boolean {
-    const { checkpoints, parameters, buffers } = this.project;
-    const weightFloats = [...parameters, ...buffers].reduce(
-      (total, name) => total + sizeOf(this.probed.typeAt(name, 1).shape),
-      0,
-    );
-    const queryFloats = plan.groups
-      .flatMap(({ factors, form }, index) => queryParts(index, factors, form))
-      .reduce((total, part) => total + queries * sizeOf(part.shape), 0);
-    const isEach = plan.groups.some(({ scale }) => scale?.kind === "each");
-    const scaleFloats = isEach ? this.parameterCount : 0;
-    const contextFloats = checkpoints.length * (weightFloats + queryFloats + scaleFloats);
-    return 4 * contextFloats <= this.options.memoryLimit / 2;
-  }
-
-  /** Examples per batch that keep a batch's values within the memory limit and the processor's caches. */
-  batchSize(plan: Question): number {
-    const wanted = Math.max(bytesPerBatch, bytesPerNode * plan.graph.nodes.length);
-    const budget = Math.min(wanted, this.options.memoryLimit / 4);
-    const fitting = budget / (4 * plan.floatsPerExample);
-    return (
-      this.options.batch ?? Math.min(largestBatch, 2 ** Math.max(0, Math.floor(Math.log2(fitting))))
-    );
-  }
-}
-
-/** Collects the outputs of the batches of one chunk. */
-class ChunkBuilder {
-  private readonly scoreParts: Float32Array;
-  private readonly selfParts: Float32Array;
-  private readonly losses: Float32Array;
-  private margins = new Float32Array(0);
-  private predictions = new Float32Array(0);
-
-  constructor(
-    private readonly start: number,
-    readonly size: number,
-    private readonly checkpoints: number,
-    private readonly queries: number,
-  ) {
-    this.scoreParts = new Float32Array(checkpoints * size * queries);
-    this.selfParts = new Float32Array(checkpoints * size);
-    this.losses = new Float32Array(checkpoints * size);
-  }
-
-  put(values: Values, checkpoint: number, weight: number, row: number, rows: number): void {
-    const at = checkpoint * this.size + row;
-    if (this.queries > 0) {
-      const scores = floats(values, outputs.scores);
-      scale(scores, rows * this.queries, weight, this.scoreParts, at * this.queries);
-    }
-    scale(floats(values, outputs.self), rows, weight, this.selfParts, at);
-    this.losses.set(floats(values, outputs.loss).subarray(0, rows), at);
-    if (values.has(outputs.margin)) {
-      if (this.margins.length === 0) {
-        this.margins = new Float32Array(this.checkpoints * this.size);
-      }
-      this.margins.set(floats(values, outputs.margin).subarray(0, rows), at);
-    }
-    if (checkpoint === this.checkpoints - 1 && values.has(outputs.prediction)) {
-      const predictions = floats(values, outputs.prediction);
-      const width = values.get(outputs.prediction)?.shape[1] ?? 1;
-      if (this.predictions.length === 0) {
-        this.predictions = new Float32Array(this.size * width);
-      }
-      this.predictions.set(predictions.subarray(0, rows * width), row * width);
-    }
-  }
-
-  /** The first of some rows whose loss or gradient is NaN or infinite at a checkpoint. */
-  notFinite(checkpoint: number, row: number, rows: number): number | undefined {
-    for (let place = row; place < row + rows; place++) {
-      const at = checkpoint * this.size + place;
-      if (!Number.isFinite(this.losses[at]) || !Number.isFinite(this.selfParts[at])) {
-        return place;
-      }
-    }
-    return undefined;
-  }
-
-  finish(): ScoreChunk {
-    const { start, size, scoreParts, selfParts, losses, margins, predictions } = this;
-    return { start, size, scoreParts, selfParts, losses, margins, predictions };
-  }
-}
-
-function scale(
-  from: Float32Array,
-  length: number,
-  factor: number,
-  to: Float32Array,
-  offset: number,
-): void {
-  for (let index = 0; index < length; index++) {
-    to[offset + index] = factor * (from[index] as number);
-  }
-}
-
-/** A chunk cut into batches; the last one is filled up. */
-function batchesOf(
-  feeds: Feeds,
-  size: number,
-  batch: number,
-): readonly { row: number; rows: number; feeds: Feeds }[] {
-  return Array.from({ length: Math.ceil(size / batch) }, (_, index) => {
-    const row = index * batch;
-    const rows = Math.min(batch, size - row);
-    return { row, rows, feeds: batchOf(feeds, row, rows, batch) };
-  });
-}
-
-/** That an example has no finite loss or gradient at a checkpoint. */
-export function notFinite(checkpoint: string, dataset: Dataset, row: number): TracInError {
-  const { file, line } = dataset.locator(row);
-  const what = dataset.name === "train" ? "training example" : `example ${dataset.name}`;
-  return new TracInError(
-    "checkpoint",
-    `The loss or gradient of ${what} ${row} (${file}, line ${line + 1}) is not a finite number at this checkpoint.`,
-    { file: checkpoint },
-    'Training had diverged there, or the example is out of range. Leave the checkpoint out of "checkpoints" in tracin.json, or mend the example.',
-  );
-}
-
-/** Lets messages (a cancellation) in between two batches. */
-function yieldToEvents(): Promise<void> {
-  return new Promise((resolve) => setImmediate(resolve));
 }

@@ -23,6 +23,14 @@ export interface ScoreProgress {
   readonly total: number;
 }
 
+/** How a question is asked. */
+export interface ScoreOptions {
+  /** Sum the queries' gradients into one query. */
+  readonly aggregate?: boolean;
+  readonly onProgress?: (progress: ScoreProgress) => void;
+  readonly signal?: AbortSignal;
+}
+
 /**
  * Finished scores of the training examples [start, start + size).
  * M queries (1 when aggregated), C checkpoints, O numbers that are known of the prediction of an example.

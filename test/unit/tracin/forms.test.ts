@@ -121,7 +121,7 @@ describe("chunks", () => {
         layers: "all",
         batch: 1,
       });
-      sizes.push(scorer.chunkSize(await scorer.plan(selection.length), selection.length));
+      sizes.push(scorer.sizes(await scorer.plan(selection.length), selection.length).chunk);
       await scorer.close();
     }
     const [roomy, tight] = sizes as [number, number];

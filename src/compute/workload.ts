@@ -1,0 +1,83 @@
+import { stat } from "node:fs/promises";
+import { join } from "node:path";
+import { findCheckpoints } from "../core/checkpoints/discover.ts";
+import type { Config } from "../core/config/config.ts";
+import { sourceFiles } from "../core/config/load.ts";
+import type { Project } from "../core/config/project.ts";
+import { sizeOf } from "../core/graph/tensor.ts";
+import type { Model } from "../core/models/model.ts";
+import type { ScoreProgress } from "../core/tracin/scores.ts";
+import { type ComputeSettings, processesFor } from "./settings.ts";
+
+/**
+ * Whether the files of a model with convolutions, whose weights are used many times an example, promise so much work that
+ * a helper should start before they are read: bytes of training data times bytes of checkpoints. (What other models
+ * cost is known from the number of examples, soon after.) Files that cannot be read are reported when the project is opened.
+ */
+export async function promisesWork(root: string, config: Config, model: Model): Promise<boolean> {
+  if (!model.graph.nodes.some(({ op }) => op === "Conv")) {
+    return false;
+  }
+  const train = config.data["train"];
+  const sizes = async (files: readonly string[]) => {
+    const each = await Promise.all(files.map((file) => stat(join(root, file))));
+    return each.reduce((total, { size }) => total + size, 0);
+  };
+  try {
+    const data = await sizes(train === undefined ? [] : sourceFiles(train));
+    const checkpoints = await sizes(await findCheckpoints(root, config.checkpoints.files));
+    return data * checkpoints >= muchWork;
+  } catch {
+    return false;
+  }
+}
+
+/** Such as 1 MB of numbers at 1 MB of weights. */
+const muchWork = 1e12;
+
+/** Multiply-adds per second that a core reaches at least; only the start of helpers depends on it. */
+const productRate = 4e10;
+/** Seconds of scoring after which the pace is known. */
+const longEnough = 0.05;
+/** Seconds of work that are worth a helper's start: it takes a third of a second until it scores. */
+const worthwhile = 0.5;
+
+/** Seconds that one process needs at least: each parameter is multiplied once forward and once backward. */
+export function parameterSeconds(project: Project, examples: number): number {
+  const visits = examples * project.checkpoints.length;
+  return (visits * 2 * weightCount(project)) / productRate;
+}
+
+function weightCount(project: Project): number {
+  return project.model.weights.reduce((total, { shape }) => total + sizeOf(shape), 0);
+}
+
+/** How fast one process scores, by its first runs. */
+export class Pace {
+  private first: { readonly time: number; readonly done: number } | undefined;
+  private isTold = false;
+
+  /**
+   * Seconds that the process would take for all examples and checkpoints: told once, as soon as it has scored for a while.
+   * The first run, with the engine's own preparations, does not count.
+   */
+  secondsFor(total: number, { phase, done }: ScoreProgress): number | undefined {
+    if (phase !== "scoring" || this.isTold) {
+      return undefined;
+    }
+    const now = performance.now();
+    this.first ??= { time: now, done };
+    const seconds = (now - this.first.time) / 1000;
+    if (seconds < longEnough) {
+      return undefined;
+    }
+    this.isTold = true;
+    return (seconds * (total - done)) / (done - this.first.done);
+  }
+}
+
+/** Helpers that are worth their start, as cores and memory allow. */
+export function helpersFor(project: Project, settings: ComputeSettings, seconds: number): number {
+  const processes = processesFor(settings, 4 * weightCount(project));
+  return Math.min(processes - 1, Math.floor(seconds / worthwhile));
+}

@@ -1,0 +1,98 @@
+import type { Project } from "../config/project.ts";
+import { sizeOf } from "../graph/tensor.ts";
+import type { ProbedModel } from "../models/probe.ts";
+import type { Question } from "./compile.ts";
+import { queryParts } from "./forms.ts";
+import { planBatch } from "./programs.ts";
+
+/** In how many examples at once a question is answered. */
+export interface QuestionSizes {
+  /** Examples of one run of the engine. */
+  readonly batch: number;
+  /** Examples whose scores are finished together. */
+  readonly chunk: number;
+  /** Those of the first chunk: one batch, so that slow models have ranks to show soon, where a chunk costs nothing beyond its examples. */
+  readonly firstChunk: number;
+  /** Whether the weights and query gradients of all checkpoints fit into memory. */
+  readonly keepsContexts: boolean;
+}
+
+/** The model whose examples are scored. */
+interface SizedModel {
+  readonly project: Project;
+  readonly probed: ProbedModel;
+  /** Number of parameter elements that count. */
+  readonly parameterCount: number;
+}
+
+/**
+ * Bytes of intermediate values of one batch that keep the processor's caches and the memory both content. Twice as many are as
+ * fast in a process that has the machine to itself, but two processes then hinder each other (small CNN: 1.1 times slower).
+ */
+const bytesPerBatch = 7 * 2 ** 20;
+/** A graph of many small steps (an unrolled recurrent layer) takes larger batches: a node has a price of its own. */
+const bytesPerNode = 2 ** 15;
+const largestBatch = 1024;
+/** Fewest examples per chunk; work is shared in whole chunks. */
+export const smallestChunk = 256;
+
+/**
+ * Examples per batch: as many as keep a batch's values within the memory limit and the processor's caches. Examples per chunk:
+ * where the weights and query gradients of all checkpoints fit into memory, a few hundred, so that the first ranks come soon;
+ * where they do not, each chunk reads every checkpoint anew, and a chunk is as large as the memory limit lets it be.
+ */
+export function sizesOf(
+  sized: SizedModel,
+  options: { readonly memoryLimit: number; readonly batch?: number },
+  plan: Question,
+  queries: number,
+): QuestionSizes {
+  const { memoryLimit } = options;
+  const batch = options.batch ?? batchOf(plan, memoryLimit);
+  if (4 * contextFloats(sized, plan, queries) <= memoryLimit / 2) {
+    const chunk = batch * Math.ceil(smallestChunk / batch);
+    return { batch, chunk, firstChunk: batch, keepsContexts: true };
+  }
+  const fitting = memoryLimit / 4 / chunkBytes(sized, plan, queries);
+  const chunk = batch * Math.max(1, Math.floor(fitting / batch));
+  return { batch, chunk, firstChunk: chunk, keepsContexts: false };
+}
+
+function batchOf(plan: Question, memoryLimit: number): number {
+  const wanted = Math.max(bytesPerBatch, bytesPerNode * plan.graph.nodes.length);
+  const fitting = Math.min(wanted, memoryLimit / 4) / (4 * plan.floatsPerExample);
+  return Math.min(largestBatch, 2 ** Math.max(0, Math.floor(Math.log2(fitting))));
+}
+
+/** Floats of the weights, query gradients and scales of all checkpoints. */
+function contextFloats(
+  { project, probed, parameterCount }: SizedModel,
+  plan: Question,
+  queries: number,
+): number {
+  const { checkpoints, parameters, buffers } = project;
+  const weightFloats = [...parameters, ...buffers].reduce(
+    (total, name) => total + sizeOf(probed.typeAt(name, 1).shape),
+    0,
+  );
+  const queryFloats = plan.groups
+    .flatMap(({ factors, form }, index) => queryParts(index, factors, form))
+    .reduce((total, part) => total + queries * sizeOf(part.shape), 0);
+  const isEach = plan.groups.some(({ scale }) => scale?.kind === "each");
+  const scaleFloats = isEach ? parameterCount : 0;
+  return checkpoints.length * (weightFloats + queryFloats + scaleFloats);
+}
+
+/** Bytes that an example of a chunk takes until the chunk is finished. */
+function chunkBytes({ project, probed }: SizedModel, plan: Question, queries: number): number {
+  const { checkpoints, model } = project;
+  const inputFloats = model.graph.inputs.reduce(
+    (total, input) => total + sizeOf(probed.typeAt(input.name, 1).shape),
+    0,
+  );
+  const keptFloats = (plan.split?.once.outputs ?? []).reduce(
+    (total, { shape }) => total + shape.reduce<number>((n, size) => n * Number(size), 1),
+    0,
+  );
+  return 4 * (inputFloats + keptFloats / planBatch + checkpoints.length * (queries + 3));
+}
