@@ -29,7 +29,7 @@ export async function carryOut(
     const reply = await decideShown(shownList);
     return reply.ok ? reply.value : reply.message;
   }
-  const rows = (await list?.chosenRows()) ?? [];
+  const rows = (await list?.selection.rows()) ?? [];
   const [first] = rows;
   if (!list || !first) {
     return undefined;
@@ -52,7 +52,7 @@ export async function carryOut(
   if (decision === undefined) {
     return undefined;
   }
-  if (list.selectedCount > 0) {
+  if (list.selection.count > 0) {
     const left = [...skipped, ...(decided.length < rows.length ? [words.withoutSuggestion] : [])];
     return [words.decidedRows(decided.length - skipped.length, shown(decision)), ...left].join(" ");
   }

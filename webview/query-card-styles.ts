@@ -68,18 +68,6 @@ export const queryCardStyles = css`
     background: var(--vscode-textBlockQuote-background, transparent);
     white-space: pre-line;
   }
-  .prediction {
-    display: grid;
-    grid-template-columns: fit-content(62%) minmax(40px, 1fr) auto;
-    gap: 0 8px;
-    max-width: 440px;
-  }
-  .entry {
-    display: grid;
-    grid-column: 1 / -1;
-    grid-template-columns: subgrid;
-    align-items: center;
-  }
   .label {
     display: flex;
     align-items: baseline;

@@ -2,6 +2,7 @@ import { html, LitElement } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import type { LabelValue } from "../src/protocol/examples.ts";
 import type { QueryCard } from "../src/protocol/runs.ts";
+import { barListStyles } from "./bar-list.ts";
 import { checkpointLine, checkpointLineStyles } from "./checkpoint-line.ts";
 import { formatNumber, formatProbability } from "./format.ts";
 import { chevron, warningIcon } from "./icons.ts";
@@ -84,7 +85,7 @@ export class QueryCardElement extends LitElement {
         </div>
       </section>
       ${this.renderPreview(query)} ${query.positions ? positionLists(query.positions) : null}
-      <div class="prediction" role="list">
+      <div class="bars" role="list">
         ${view.shown.map((entry) => this.renderEntry(entry, view.probabilities))}
       </div>
       ${
@@ -208,6 +209,7 @@ export class QueryCardElement extends LitElement {
     checkpointLineStyles,
     placeStyles,
     previewStyles,
+    barListStyles,
     queryCardStyles,
     positionStyles,
   ];

@@ -1,13 +1,13 @@
 import { html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import { repeat } from "lit/directives/repeat.js";
-import type { RankedRow, RankedView, RowSort, SuspectOrder } from "../src/protocol/lists.ts";
+import type { RankedView, RowSort, SuspectOrder } from "../src/protocol/lists.ts";
 import type { Reading } from "../src/protocol/runs.ts";
-import { tableText } from "./copy-rows.ts";
 import type { Comparison } from "./differences.ts";
 import { formatCount } from "./format.ts";
 import { listHeader } from "./list-header.ts";
 import { isRoomy, layoutOf } from "./list-model.ts";
+import { ListSelection } from "./list-selection.ts";
 import { listStyles } from "./list-styles.ts";
 import { reveal } from "./messages.ts";
 import { rowAfterKey } from "./navigation.ts";
@@ -15,7 +15,6 @@ import type { PageCache } from "./page-cache.ts";
 import { actionOfKey, noReviews, type ReviewAction, type ReviewIndex } from "./review.ts";
 import "./row.ts";
 import { RowElement, type RowLayout } from "./row.ts";
-import { noSelection, type RowSelection, selectRange, toggleRow } from "./row-selection.ts";
 import { RowWindow, type WindowedList } from "./row-window.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
@@ -58,13 +57,12 @@ export class RankedList extends LitElement implements WindowedList {
   @state() private layout: RowLayout = "compact";
   @state() private width = 0;
   @state() active = 0;
-  @state() private selection: RowSelection = noSelection;
   /** A row that takes the focus as soon as it stands in the page. */
   private focusNext = false;
-  /** The active row before the mouse was pressed. */
-  private activeBefore = 0;
   private ready = false;
   private readonly window = new RowWindow(this);
+  /** The rows that are selected, or that an action is about. */
+  readonly selection = new ListSelection(this, (count) => this.tell("selection-changed", count));
   private readonly resize = new ResizeObserver(() => {
     this.layout = layoutOf(this.clientWidth);
     this.width = this.clientWidth;
@@ -86,7 +84,7 @@ export class RankedList extends LitElement implements WindowedList {
     if (changed.has("cache")) {
       this.ready = false;
       this.active = 0;
-      this.selection = noSelection;
+      this.selection.reset();
       this.window.reset();
     }
     // Rows that change places lose the focus: it is given back after the update.
@@ -163,10 +161,10 @@ export class RankedList extends LitElement implements WindowedList {
         aria-rowcount=${cache.total}
         .style=${`--rank-width: ${(digits * 0.64).toFixed(2)}em`}
         @keydown=${this.onKey}
-        @click=${this.onClick}
+        @click=${(event: MouseEvent) => this.selection.onClick(event)}
         @focusin=${this.onFocus}
-        @mousedown=${this.onMouseDown}
-        @copy=${this.onCopy}
+        @mousedown=${(event: MouseEvent) => this.selection.onMouseDown(event)}
+        @copy=${(event: ClipboardEvent) => this.selection.onCopy(event)}
         @toggle-row=${this.onToggle}
         @row-resized=${() => this.requestUpdate()}
       >
@@ -195,7 +193,7 @@ export class RankedList extends LitElement implements WindowedList {
   }
 
   /** How rows are drawn. */
-  private get rowView(): RankedView {
+  get rowView(): RankedView {
     return this.view === "all" && !this.scored ? "suspects" : this.view;
   }
 
@@ -209,8 +207,8 @@ export class RankedList extends LitElement implements WindowedList {
       ?data-expanded=${open}
       aria-rowindex=${index + 1}
       aria-expanded=${open}
-      aria-selected=${this.isSelected(index)}
-      ?data-selected=${this.selection.rows.has(index)}
+      aria-selected=${this.selection.isMeant(index)}
+      ?data-selected=${this.selection.has(index)}
       tabindex=${index === this.active ? 0 : -1}
       .style=${`transform: translateY(${this.window.topOf(index)}px)`}
       .runId=${this.runId}
@@ -231,39 +229,13 @@ export class RankedList extends LitElement implements WindowedList {
     ></tracin-row>`;
   }
 
-  private isSelected(index: number): boolean {
-    const { rows } = this.selection;
-    return rows.size === 0 ? index === this.active : rows.has(index);
-  }
-
-  /** How many rows the person has selected; 0 while only the active one is meant. */
-  get selectedCount(): number {
-    return this.selection.rows.size;
-  }
-
-  /** The rows that an action is about: those selected, else the active one. */
-  async chosenRows(): Promise<readonly RankedRow[]> {
-    const { rows } = this.selection;
-    return (await this.cache?.rowsAt(rows.size === 0 ? [this.active] : rows)) ?? [];
-  }
-
-  /** Takes the selection back. */
-  clearSelection(): void {
-    this.select(noSelection);
-  }
-
-  private select(selection: RowSelection): void {
-    this.selection = selection;
-    this.tell("selection-changed", selection.rows.size);
-  }
-
   private onKey(event: KeyboardEvent): void {
     if (event.altKey || event.ctrlKey || event.metaKey) {
       return;
     }
-    if (event.key === "Escape" && this.selection.rows.size > 0) {
+    if (event.key === "Escape" && this.selection.count > 0) {
       event.preventDefault();
-      this.clearSelection();
+      this.selection.clear();
       return;
     }
     const height = (this.scroller?.clientHeight ?? 0) - this.coveredHeight;
@@ -272,9 +244,9 @@ export class RankedList extends LitElement implements WindowedList {
     if (target !== undefined) {
       event.preventDefault();
       if (event.shiftKey) {
-        this.select(selectRange(this.selection, this.active, target));
-      } else if (this.selection.rows.size > 0) {
-        this.clearSelection();
+        this.selection.extendTo(target);
+      } else {
+        this.selection.clear();
       }
       this.moveTo(target);
       return;
@@ -318,60 +290,6 @@ export class RankedList extends LitElement implements WindowedList {
     this.focusNext = true;
     this.window.scrollTo(index);
     this.requestUpdate();
-  }
-
-  private onMouseDown(event: MouseEvent): void {
-    // The click makes its row the active one, and with Shift it would select the text between.
-    this.activeBefore = this.active;
-    if (event.shiftKey) {
-      event.preventDefault();
-    }
-  }
-
-  /** Ctrl+C, or Copy in the context menu: the chosen rows, unless a text is selected. */
-  private onCopy(event: ClipboardEvent): void {
-    if (getSelection()?.isCollapsed === false) {
-      return;
-    }
-    event.preventDefault();
-    const { rows } = this.selection;
-    const indices = rows.size === 0 ? [this.active] : [...rows].sort((a, b) => a - b);
-    const known = indices.map((index) => this.cache?.row(index));
-    if (known.every((row) => row !== undefined)) {
-      event.clipboardData?.setData("text/plain", tableText(known, this.rowView));
-    } else {
-      void this.chosenRows().then((all) =>
-        navigator.clipboard.writeText(tableText(all, this.rowView)),
-      );
-    }
-  }
-
-  private onClick(event: MouseEvent): void {
-    const path = event.composedPath();
-    const row = path.find((node) => node instanceof RowElement);
-    const onControl = path.some(
-      (node) =>
-        node instanceof HTMLElement &&
-        (node instanceof HTMLButtonElement || node.classList.contains("details")),
-    );
-    if (!row || onControl || getSelection()?.isCollapsed === false) {
-      return;
-    }
-    const { index } = row;
-    if (event.shiftKey) {
-      this.select(selectRange(this.selection, this.activeBefore, index));
-      return;
-    }
-    if (event.ctrlKey || event.metaKey) {
-      this.select(toggleRow(this.selection, this.activeBefore, index));
-      return;
-    }
-    if (this.selection.rows.size > 0) {
-      this.clearSelection();
-    }
-    if (row.row) {
-      reveal(row.row.place, "row");
-    }
   }
 
   private onFocus(event: FocusEvent): void {

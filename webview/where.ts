@@ -3,6 +3,7 @@ import { customElement, property, state } from "lit/decorators.js";
 import type { Preview } from "../src/protocol/examples.ts";
 import type { NamedPart, PairReply, WhereParts } from "../src/protocol/pair.ts";
 import type { PanelReply } from "../src/protocol/panel.ts";
+import { barListStyles } from "./bar-list.ts";
 import { formatNumber } from "./format.ts";
 import { heatStep, heatStyles, largestPart } from "./heat.ts";
 import "./heat-map.ts";
@@ -78,7 +79,7 @@ export class WhereElement extends LitElement {
       case "tokens":
         return html`<p class="tokens">${tokens(where.tokens)}</p>`;
       case "columns":
-        return html`<div class="columns" role="list">${columns(where.columns)}</div>`;
+        return html`<div class="bars" role="list">${columns(where.columns)}</div>`;
       case "grid": {
         const alt = words.gridAlt(...strongest(where));
         return this.preview?.kind === "image"
@@ -90,6 +91,7 @@ export class WhereElement extends LitElement {
 
   static override styles = [
     baseStyles,
+    barListStyles,
     scoreBarStyles,
     heatStyles,
     css`
@@ -106,18 +108,6 @@ export class WhereElement extends LitElement {
         line-height: 2;
         white-space: pre-wrap;
         overflow-wrap: anywhere;
-      }
-      .columns {
-        display: grid;
-        grid-template-columns: fit-content(60%) minmax(40px, 1fr) auto;
-        gap: 0 8px;
-        max-width: 360px;
-      }
-      .column {
-        display: grid;
-        grid-column: 1 / -1;
-        grid-template-columns: subgrid;
-        align-items: center;
       }
     `,
   ];
@@ -138,7 +128,7 @@ function columns(parts: readonly NamedPart[]): readonly TemplateResult[] {
   const largest = largestPart(parts.map(({ part }) => part));
   const ordered = [...parts].sort((a, b) => Math.abs(b.part) - Math.abs(a.part));
   return ordered.map(
-    ({ name, part }) => html`<div class="column" role="listitem" title=${describe(name, part)}>
+    ({ name, part }) => html`<div role="listitem" title=${describe(name, part)}>
       <span class="ellipsis">${name}</span>
       ${scoreBar(part, largest, true)}
       <span>${signGlyph(part)} ${formatNumber(part, "signed")}</span>

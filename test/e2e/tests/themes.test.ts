@@ -1,4 +1,4 @@
-import { writeFile } from "node:fs/promises";
+import { appendFile, writeFile } from "node:fs/promises";
 import path from "node:path";
 import { describe, expect, it } from "vitest";
 import { violations } from "../support/axe.ts";
@@ -47,11 +47,52 @@ describe("the panel in VS Code's own themes", () => {
       await editor.panel.getByText("No training example meets the filter.").waitFor();
       await editor.screenshot(`theme-${name}-nothing`);
 
+      await editor.command("TracIn: Explain Test Set");
+      await editor.panel
+        .getByRole("grid", { name: /^Confusion matrix/ })
+        .waitFor({ timeout: 60_000 });
+      await editor.ranked();
+      expect(await violations(editor)).toEqual([]);
+      await editor.screenshot(`theme-${name}-test-set`);
+      await editor.resizeSidebar(700);
+      await editor.panel.getByRole("button", { name: /^Wrong/ }).click();
+      await editor.panel.getByText(/^Wrong: \d+ examples/).waitFor();
+      expect(await violations(editor)).toEqual([]);
+      await editor.screenshot(`theme-${name}-test-set-wide`);
+      await editor.resizeSidebar(300);
+
+      const data = path.join(folder, "train", "labels.csv");
+      await appendFile(data, "0000.png,1\n");
+      await editor.command("TracIn: Refresh");
+      await editor.panel.getByText("Out of date").waitFor();
+      expect(await violations(editor)).toEqual([]);
+      await editor.screenshot(`theme-${name}-stale`);
+
       await writeFile(path.join(folder, "tracin.json"), "{");
       await editor.command("TracIn: Find Mislabelled Examples");
       await editor.panel.locator("tracin-error").waitFor();
       expect(await violations(editor)).toEqual([]);
       await editor.screenshot(`theme-${name}-error`);
+    });
+
+    it(`has none where a new text is explained: ${name}`, async () => {
+      await vscode.openSample("spam", { "workbench.colorTheme": theme });
+      const { editor } = vscode;
+      const { panel } = editor;
+      await vscode.explain(1, "Save up to");
+      await editor.ranked();
+      await panel.getByRole("button", { name: "Explain another text" }).click();
+      await panel.getByRole("textbox", { name: "Text to explain" }).fill("You have won a prize");
+      expect(await violations(editor)).toEqual([]);
+      await editor.screenshot(`theme-${name}-compose`);
+      await editor.page.keyboard.press("Control+Enter");
+      await panel.locator("tracin-query-card").getByText("New text").waitFor({ timeout: 60_000 });
+      await editor.ranked();
+      await editor.panelRow(0).focus();
+      await editor.page.keyboard.press("Space");
+      await panel.locator("tracin-where .tokens").first().waitFor();
+      expect(await violations(editor)).toEqual([]);
+      await editor.screenshot(`theme-${name}-words`);
     });
   }
 });

@@ -1,0 +1,46 @@
+import type { RankedView } from "../../src/protocol/lists.ts";
+import { formatCount } from "../format.ts";
+
+/** What the panel says before there is a run, and while one is computed. */
+export const startStrings = {
+  welcome: {
+    intro:
+      "See which training examples pushed your model towards a prediction, which pushed it away, and which labels look wrong. Nothing leaves this machine.",
+    setUp:
+      "First, say what belongs together in this folder: the model, its checkpoints and the data. Most of it is found by itself.",
+    setUpAgain: "Other model, checkpoints or data in this folder?",
+    setUpButton: "Set Up Workspace",
+    sample: "Nothing trained yet? Try it on a small example with checkpoints and data.",
+    sampleButton: "Open Sample",
+    explain:
+      "Choose an example to explain. A row of a data file or an image in the Explorer works too: right-click it.",
+    explainButton: "Explain Prediction",
+    testSet: "See where the model fails on a test set, and which training examples hurt it there.",
+    testSetButton: "Explain Test Set",
+    suspects: "Rank the training examples whose labels look wrong.",
+    suspectsButton: "Find Mislabelled Examples",
+  },
+
+  computing: {
+    cancel: "Cancel",
+    cancelling: "Cancelling…",
+    progress: (done: number, total: number) => `${formatCount(done)} of ${formatCount(total)}`,
+    progressTitle: "Examples times checkpoints",
+  },
+
+  early: {
+    announced: "The first rows are shown while the rest is computed: they are provisional.",
+    basedOn: (scored: number, examples: number, checkpoints: number) =>
+      scored === examples
+        ? `All ${formatCount(examples)} examples are scored; the run is being written.`
+        : `Provisional, from ${formatCount(scored)} of ${formatCount(examples)} examples${
+            checkpoints > 1 ? `, each at all ${formatCount(checkpoints)} checkpoints` : ""
+          }. The rest may rank before them.`,
+    firstOf: (queries: number) => `About the first of ${formatCount(queries)} queries.`,
+    views: {
+      proponents: "Proponents so far",
+      opponents: "Opponents so far",
+      suspects: "Suspects so far",
+    } satisfies Record<Exclude<RankedView, "all">, string>,
+  },
+} as const;
