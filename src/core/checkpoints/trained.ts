@@ -111,6 +111,53 @@ async function isSecondName(
   return false;
 }
 
+/** Elements that are read of each of two checkpoints to find what training has not changed; small tensors go first. */
+const mostCompared = 2 ** 22;
+
+/**
+ * A warning that names parameters whose values are the same at the first and the last checkpoint: buffers (tables of positions,
+ * masks, vectors of a spectral norm) that the model file does not mark as such, or frozen weights.
+ */
+export async function unchangedWarnings(
+  model: Model,
+  parameters: readonly string[],
+  checkpoints: readonly Checkpoint[],
+  matches: readonly Match[],
+): Promise<string[]> {
+  const [first, last] = [checkpoints[0], checkpoints.at(-1)];
+  const [before, after] = [matches[0]?.names, matches.at(-1)?.names];
+  if (model.recorded || !first || !last || first === last || !before || !after) {
+    return [];
+  }
+  const sizes = new Map(model.weights.map(({ name, shape }) => [name, sizeOf(shape)]));
+  const sizeOfParameter = (name: string): number => sizes.get(name) ?? 0;
+  const unchanged = new Set<string>();
+  let compared = 0;
+  let seen = 0;
+  for (const name of parameters.toSorted((a, b) => sizeOfParameter(a) - sizeOfParameter(b))) {
+    const [old, stored] = [before.get(name), after.get(name)];
+    compared += sizeOfParameter(name);
+    if (old === undefined || stored === undefined || compared > mostCompared) {
+      continue;
+    }
+    seen++;
+    const { data } = await first.read(old);
+    const now = (await last.read(stored)).data;
+    if (data.every((value: number | bigint, index: number) => value === now[index])) {
+      unchanged.add(name);
+    }
+  }
+  const names = parameters.filter((name) => unchanged.has(name));
+  if (names.length === 0 || names.length === seen) {
+    return [];
+  }
+  const more = names.length > namesShown ? ` and ${names.length - namesShown} more` : "";
+  const are = names.length === 1 ? "One parameter is" : `${names.length} parameters are`;
+  return [
+    `${are} the same at the first and the last checkpoint: ${names.slice(0, namesShown).join(", ")}${more}. What is no parameter (a buffer), or was frozen, distorts the scores: name it in "frozen" in tracin.json, or export again with TracIn: Export PyTorch Model, which records it.`,
+  ];
+}
+
 /** Elements of the largest table that is read for its rows alone. */
 const largestTable = 2 ** 26;
 

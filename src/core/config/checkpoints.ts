@@ -16,6 +16,7 @@ import {
   optimizerWarnings,
   paddingWarnings,
   surplusWarnings,
+  unchangedWarnings,
 } from "../checkpoints/trained.ts";
 import { TracInError } from "../errors.ts";
 import { formatShape, sameShape, type Tensor } from "../graph/tensor.ts";
@@ -52,7 +53,11 @@ export class CheckpointFiles {
       const matched = matchCheckpoints(this.model, opened, this.matching);
       const rates = resolveLearningRates(this.config.checkpoints, opened);
       const division = this.divide(matched[0]);
-      const padding = await paddingWarnings(this.model, division.parameters, opened, matched);
+      const { parameters } = division;
+      const ofSeries = [
+        ...(await paddingWarnings(this.model, parameters, opened, matched)),
+        ...(await unchangedWarnings(this.model, parameters, opened, matched)),
+      ];
       const checkpoints: ProjectCheckpoint[] = [];
       for (const [index, checkpoint] of opened.entries()) {
         const [match, rate] = [matched[index], rates[index]];
@@ -64,7 +69,7 @@ export class CheckpointFiles {
         const isNew = index === 0 || !isSameSurplus(match, matched[index - 1]);
         const series = [
           ...(isNew ? [...copyWarnings(match), ...(await surplusWarnings(checkpoint, match))] : []),
-          ...(index === 0 ? padding : []),
+          ...(index === 0 ? ofSeries : []),
         ];
         checkpoints.push({ ...described, warnings: [...described.warnings, ...series] });
       }

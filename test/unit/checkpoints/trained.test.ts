@@ -3,7 +3,11 @@ import { describe, expect, it } from "vitest";
 import type { Checkpoint } from "../../../src/core/checkpoints/checkpoint.ts";
 import type { Match } from "../../../src/core/checkpoints/match.ts";
 import { openCheckpoint } from "../../../src/core/checkpoints/open.ts";
-import { optimizerWarnings, paddingWarnings } from "../../../src/core/checkpoints/trained.ts";
+import {
+  optimizerWarnings,
+  paddingWarnings,
+  unchangedWarnings,
+} from "../../../src/core/checkpoints/trained.ts";
 import { float32, type Tensor } from "../../../src/core/graph/tensor.ts";
 import type { Model } from "../../../src/core/models/model.ts";
 
@@ -77,6 +81,46 @@ describe("the number of tensors that the optimizer trains", () => {
     expect(warnings(6, ["unused"])).toEqual([
       expect.stringMatching(/trains 6 tensors, but only 3/),
     ]);
+  });
+});
+
+describe("parameters that training has not changed", () => {
+  const names = ["weight", "cos", "sin"];
+  const model = (recorded: boolean): Model => ({
+    file: "model.onnx",
+    graph: { inputs: [], outputs: [], nodes: [], initializers: new Map(), opset: 18 },
+    weights: names.map((name) => ({ name, shape: [2], role: "parameter" })),
+    recorded,
+    paddingRows: new Map(),
+  });
+  const saved = (values: Readonly<Record<string, readonly number[]>>): Checkpoint => ({
+    ...checkpoint(undefined),
+    read: async (name) => float32([2], [...(values[name] ?? [])]),
+  });
+  const matched: Match = { ...match(), names: new Map(names.map((name) => [name, name])) };
+  const ask = (recorded: boolean, ...series: Checkpoint[]) =>
+    unchangedWarnings(
+      model(recorded),
+      names,
+      series,
+      series.map(() => matched),
+    );
+  const first = saved({ weight: [1, 2], cos: [1, 0], sin: [0, 1] });
+  const trained = saved({ weight: [1, 3], cos: [1, 0], sin: [0, 1] });
+
+  it("are named, with what to do", async () => {
+    expect(await ask(false, first, trained)).toEqual([
+      expect.stringMatching(/^2 parameters are the same .*: cos, sin\. .*"frozen"/),
+    ]);
+  });
+
+  it("are none where the model file tells, all of them are, or one checkpoint is all there is", async () => {
+    expect(await ask(true, first, trained)).toEqual([]);
+    expect(await ask(false, first, first)).toEqual([]);
+    expect(await ask(false, first, saved({ weight: [1, 2], cos: [1, 0], sin: [0, 1] }))).toEqual(
+      [],
+    );
+    expect(await ask(false, first)).toEqual([]);
   });
 });
 
