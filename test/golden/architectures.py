@@ -42,6 +42,8 @@ GOLDENS = {
     "norms": ("group and instance normalisation", "dynamo", 21),
     "einsum": ("mixture of experts (einsum)", "TorchScript", 17),
     "conv3d": ("3D convolutions", "dynamo", 20),
+    # With a branch that sizes decide.
+    "squeezed": ("attention by a learnt query, squeezed", "TorchScript", 17),
     # Parameters by index tuples.
     "experts": ("mixture of experts (lookup)", "dynamo", 20),
     "patches": ("patches (unfold, fold), dilation", "TorchScript", 18),

@@ -181,8 +181,8 @@ NOT_EXPORTED = {
 }
 REFUSED = {
     ("LSTM with projection", "dynamo"): "no recurrent layers with a projection",
-    ("nn.EmbeddingBag", "TorchScript"): "control flow",
-    ("nn.EmbeddingBag", "dynamo"): "control flow",
+    ("nn.EmbeddingBag", "TorchScript"): "loops",
+    ("nn.EmbeddingBag", "dynamo"): "loops",
 }
 CASES = [(name, exporter) for name in zoo.MODELS for exporter in OPSETS if (name, exporter) not in NOT_EXPORTED]
 FORMATS = {"TorchScript": "TorchScript exporter, opset 17; .pt", "dynamo": "dynamo exporter; .pt"}

@@ -857,6 +857,22 @@ class MixtureOfExperts(nn.Module):
         return torch.einsum("be,bec->bc", F.softmax(self.gate(x), -1), out)
 
 
+class LearntQuery(nn.Module):
+    """Attention by one learnt query; the older exporter does not know the size of the axis that is squeezed, and writes a branch."""
+
+    inputs = sequence(5, 8)
+
+    def __init__(self):
+        super().__init__()
+        self.query = nn.Parameter(torch.randn(1, 1, 8))
+        self.attention = nn.MultiheadAttention(8, 2, batch_first=True)
+        self.head = nn.Linear(8, CLASSES)
+
+    def forward(self, x):
+        query = self.query.repeat(x.shape[0], 1, 1)
+        return self.head(self.attention(query, x, x)[0].squeeze(1))
+
+
 class ExpertLookup(nn.Module):
     """Each example through the one expert that its gate likes best: a weight is picked by index."""
 
@@ -1222,6 +1238,7 @@ MODELS = {
     "cosine similarity to prototypes": CosineSimilarity,
     "distances to prototypes (cdist)": Prototypes,
     "mixture of experts (einsum)": MixtureOfExperts,
+    "attention by a learnt query, squeezed": LearntQuery,
     "mixture of experts (lookup)": ExpertLookup,
     "patches (unfold, fold), dilation": FoldedPatches,
     "conditional random field in the graph": RandomField,

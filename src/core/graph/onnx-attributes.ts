@@ -1,6 +1,7 @@
 import onnxProto, { type onnx } from "onnx-proto";
 import { type ErrorPlace, TracInError } from "../errors.ts";
 import type { Attribute, Attributes } from "./graph.ts";
+import { controlFlowRemedy } from "./onnx-branches.ts";
 import { decodeTensor, encodeTensor, toSafeNumber } from "./onnx-tensors.ts";
 
 const { AttributeType } = onnxProto.onnx.AttributeProto;
@@ -59,9 +60,9 @@ function decodeAttribute(proto: onnx.IAttributeProto, place: ErrorPlace): Attrib
     case AttributeType.GRAPHS:
       throw new TracInError(
         "model",
-        `The attribute "${proto.name}" is a subgraph: control flow (If, Loop, Scan) is not supported.`,
+        `The attribute "${proto.name}" is a subgraph: loops (Loop, Scan) are not supported.`,
         place,
-        "Export the model by tracing (torch.onnx.export of the module itself, not of a torch.jit.script), without branches that depend on data.",
+        controlFlowRemedy,
       );
     default: {
       const type = AttributeType[proto.type ?? 0] ?? `number ${proto.type}`;

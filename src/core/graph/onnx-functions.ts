@@ -1,5 +1,6 @@
 import onnxProto, { type onnx } from "onnx-proto";
 import { type ErrorPlace, TracInError } from "../errors.ts";
+import { inlineBranches } from "./onnx-branches.ts";
 import { toSafeNumber } from "./onnx-tensors.ts";
 import { messages } from "./protobuf.ts";
 
@@ -19,7 +20,8 @@ export function isDefaultDomain(domain: string | null | undefined): boolean {
 
 /**
  * The nodes of a model's graph, with every call of a function that the file defines replaced by the function's nodes: parameters by what the
- * call gives, attributes by those of the call or the function's defaults, and everything inside named after the call.
+ * call gives, attributes by those of the call or the function's defaults, and everything inside named after the call; branches as
+ * `inlineBranches` says.
  *
  * @param bytes the file, for the defaults, which came after our protobuf library's version
  *
@@ -31,7 +33,7 @@ export function inlineFunctions(
   bytes: Uint8Array,
   file: string,
 ): readonly onnx.INodeProto[] {
-  const nodes = model.graph?.node ?? [];
+  const nodes = inlineBranches(model.graph?.node ?? [], file);
   const functions = readFunctions(model, bytes, file);
   if (functions.size === 0) {
     return nodes;
@@ -127,7 +129,7 @@ function readFunctions(
       AttributeProto.decode(new Uint8Array(attribute)),
     );
     functions.set(key, {
-      proto,
+      proto: { ...proto, node: inlineBranches(proto.node ?? [], file) },
       defaults: new Map(defaults.map((attribute) => [attribute.name, attribute])),
     });
   }

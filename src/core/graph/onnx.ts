@@ -64,7 +64,7 @@ export function encodeGraph(graph: Graph, options: EncodeOptions = {}): Uint8Arr
  *
  * Throws kind `model`, naming `file` and the tensor or node: damaged or truncated bytes, data in other files that
  * `external` cannot read,
- * operators of other domains, functions that cannot be inlined, subgraphs, values that are used before they are made.
+ * operators of other domains, functions that cannot be inlined, loops, values that are used before they are made.
  */
 export function decodeModel(
   bytes: Uint8Array,

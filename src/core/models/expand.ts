@@ -4,6 +4,7 @@ import type { Graph, Node, ValueInfo } from "../graph/graph.ts";
 import { placeOfNode } from "../graph/place.ts";
 import { pruneGraph } from "../graph/prune.ts";
 import type { DataType, Shape } from "../graph/tensor.ts";
+import { takeBranches } from "./branches.ts";
 import { replaceNodes } from "./conversion.ts";
 import { attention } from "./expansions/attention.ts";
 import { einsum } from "./expansions/einsum.ts";
@@ -36,7 +37,7 @@ const expansions: Readonly<
 };
 
 /** Operators that `expandModel` replaces; no engine needs to know them. */
-export const expandedOperators: ReadonlySet<string> = new Set(Object.keys(expansions));
+export const expandedOperators: ReadonlySet<string> = new Set([...Object.keys(expansions), "If"]);
 
 /**
  * The model with every operator of the table replaced: recurrent layers unrolled over the time steps of the data, Einsum by
@@ -54,6 +55,12 @@ export async function expandModel(
   let { graph } = model;
   while (graph.nodes.some((node) => expandedOperators.has(node.op))) {
     const ready = readyNodes(graph);
+    const choices = new Set([...ready].filter(({ op }) => op === "If"));
+    if (choices.size > 0) {
+      // First: what is in the branch that is not taken may not run.
+      graph = await takeBranches({ ...model, graph }, choices, engine, two, three);
+      continue;
+    }
     const needed = [...ready].flatMap((node) => node.inputs.filter((input) => input !== ""));
     const types = await typesOf(graph, engine, [...new Set(needed)], two, three);
     graph = expandNodes(graph, ready, types, model.file);
@@ -66,7 +73,9 @@ function readyNodes(graph: Graph): ReadonlySet<Node> {
   const blocked = new Set<string>();
   const ready = new Set<Node>();
   for (const node of graph.nodes) {
-    const waits = node.inputs.some((input) => blocked.has(input));
+    // Of an If the condition must be known, not what its branches give.
+    const awaited = node.op === "If" ? node.inputs.slice(0, 1) : node.inputs;
+    const waits = awaited.some((input) => blocked.has(input));
     const isExpanded = expandedOperators.has(node.op);
     if (isExpanded && !waits) {
       ready.add(node);

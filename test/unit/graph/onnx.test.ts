@@ -275,12 +275,52 @@ describe("a damaged or hostile model", () => {
       /same name.*tensor "w"/,
     ],
     [
-      "a subgraph",
+      "a loop",
+      (m) => {
+        firstNode(m).opType = "Loop";
+        firstNode(m).attribute = [{ name: "body", type: 5, g: {} }];
+      },
+      /loops.*node a \(Loop\)/,
+    ],
+    [
+      "a choice with one branch",
       (m) => {
         firstNode(m).opType = "If";
-        firstNode(m).attribute = [{ name: "then_branch", type: 5, g: {} }];
+        firstNode(m).attribute = [{ name: "then_branch", type: 5, g: { output: [{ name: "x" }] } }];
       },
-      /control flow.*node a \(If\)/,
+      /no else_branch.*node a \(If\)/,
+    ],
+    [
+      "branches without the outputs of their node",
+      (m) => {
+        firstNode(m).opType = "If";
+        firstNode(m).attribute = ["then_branch", "else_branch"].map((name) => ({
+          name,
+          type: 5,
+          g: {},
+        }));
+      },
+      /fewer outputs.*node a \(If\)/,
+    ],
+    [
+      "branches in branches without end",
+      (m) => {
+        let graph: onnx.IGraphProto = { output: [{ name: "x" }] };
+        for (let depth = 0; depth < 20; depth++) {
+          const output = [`y${depth}`];
+          const attribute = [
+            { name: "then_branch", type: 5, g: graph },
+            { name: "else_branch", type: 5, g: { output: [{ name: "x" }] } },
+          ];
+          graph = {
+            node: [{ opType: "If", input: ["x"], output, attribute }],
+            output: [{ name: `y${depth}` }],
+          };
+        }
+        firstNode(m).opType = "If";
+        firstNode(m).attribute = [{ name: "then_branch", type: 5, g: graph }];
+      },
+      /nested too deep/,
     ],
     [
       "another domain",

@@ -19,8 +19,8 @@ async function expanded(graph: Graph, feeds: ReadonlyMap<string, Tensor>): Promi
 describe("operators that are written with others give what the ONNX project's node tests want", () => {
   test("every operator of the table has a case, and those of newer operator sets", () => {
     const covered = new Set(expandedCases.flatMap(({ nodes }) => nodes.map(({ op }) => op)));
-    const lists = ["SplitToSequence", "SequenceAt"];
-    expect([...expandedOperators].filter((op) => !covered.has(op))).toEqual(lists);
+    const others = ["SplitToSequence", "SequenceAt", "If"];
+    expect([...expandedOperators].filter((op) => !covered.has(op))).toEqual(others);
     expect(["SwiGLU", "Swish"].filter((op) => !covered.has(op))).toEqual([]);
   });
 
@@ -163,5 +163,60 @@ describe("forms that are refused, naming node and module", () => {
       { x },
     );
     await expect(expanded(whole, feeds)).rejects.toThrow('"tii->ti" names an axis twice');
+  });
+});
+
+describe("an If is the branch that the shapes of the data choose", () => {
+  const batches = [2, 3].map(
+    (batch) =>
+      new Map([
+        [
+          "x",
+          float32(
+            [batch, 1],
+            Array.from({ length: batch }, (_, at) => at + 1),
+          ),
+        ],
+      ]),
+  );
+  const [two = new Map(), three = new Map()] = batches;
+  /** y = x + x where `condition` (made by `nodes`), else x * x * x; only one of them may be run. */
+  const choose = (nodes: readonly Node[], values: Readonly<Record<string, Tensor>> = {}) => {
+    const made = graph(
+      [
+        ...nodes,
+        node("Add", ["x", "x"], "then"),
+        node("Made", ["x"], "other"),
+        { ...node("If", ["condition", "then", "other"], "y"), name: "choice" },
+      ],
+      { x: float32([2, 1], [1, 2]) },
+      values,
+    );
+    return expandModel(modelOf(made.graph), referenceEngine(), two, three);
+  };
+  const sizeIs = (axis: number, size: number) =>
+    [
+      [
+        node("Shape", ["x"], "shape"),
+        node("Gather", ["shape", "axis"], "size"),
+        node("Equal", ["size", "wanted"], "condition"),
+      ],
+      { axis: int64([], [axis]), wanted: int64([], [size]) },
+    ] as const;
+
+  test("the other one is gone, and with it what no engine could run", async () => {
+    const { graph: taken } = await choose(...sizeIs(1, 1));
+    expect(taken.nodes.map(({ op }) => op)).toEqual(["Add", "Identity"]);
+  });
+
+  test.each([
+    ["the number of examples", /number of examples/, sizeIs(0, 2)],
+    ["the data", /data or on weights/, [[node("IsNaN", ["x"], "condition")], {}]],
+  ] as const)("%s may not choose", async (_, text, [nodes, values]) => {
+    await expect(choose(nodes, values)).rejects.toMatchObject({
+      kind: "model",
+      message: expect.stringMatching(text),
+      place: { node: "choice (If)" },
+    });
   });
 });
