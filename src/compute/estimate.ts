@@ -16,7 +16,7 @@ const longest = 2000;
  * @throws kind `cancelled`, and whatever the scores themselves would throw
  */
 export async function estimate(opened: ScorerInUse, signal: AbortSignal): Promise<LayerEstimate> {
-  const { project, scorer, settings } = opened;
+  const { project, scorer, share } = opened;
   const examples = trainingData(project).length;
   const visits = examples * project.checkpoints.length;
   const enough = new AbortController();
@@ -55,6 +55,6 @@ export async function estimate(opened: ScorerInUse, signal: AbortSignal): Promis
       : (last.time - started) / last.done;
   const alone = (perVisit * visits) / 1000;
   // Helpers take their share of what lasts longer than their start.
-  const shared = alone > 1 ? alone / settings.processes : alone;
+  const shared = alone > 1 ? alone / (share.processes * share.threads) : alone;
   return { parameters: scorer.parameterCount, seconds: shared };
 }

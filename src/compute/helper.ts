@@ -9,7 +9,13 @@ import type { ExampleRange } from "../core/tracin/chunks.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import type { ProfileSnapshot } from "../core/tracin/profile.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
-import { type Client, connectTo, createClient, serve } from "../protocol/rpc.ts";
+import {
+  type Client,
+  computeEnvironment,
+  connectTo,
+  createClient,
+  serve,
+} from "../protocol/rpc.ts";
 
 /** What a helper process opens, as the main process did. */
 export interface HelperProject {
@@ -19,6 +25,8 @@ export interface HelperProject {
   readonly engine: EngineName;
   /** Bytes for weights, queries and batches of the helper. */
   readonly memoryLimit: number;
+  /** Threads of its engine. */
+  readonly threads: number;
   readonly layers: LayerChoice;
   readonly encoder: EncoderState;
   /** Whether it measures where its time goes. */
@@ -94,7 +102,7 @@ export class Helper {
     this.child = fork(program, [engine], {
       serialization: "advanced",
       execArgv: heapArguments(memoryLimit),
-      env: { ...process.env, ELECTRON_RUN_AS_NODE: "1" },
+      env: { ...process.env, ...computeEnvironment, ELECTRON_RUN_AS_NODE: "1" },
       stdio: ["ignore", "ignore", "inherit", "ipc"],
     });
     const connection = connectTo(this.child);

@@ -9,7 +9,6 @@ import type { Fingerprints } from "../core/store/inputs.ts";
 import type { ScoreProgress } from "../core/tracin/scores.ts";
 import type { Progress } from "../protocol/compute.ts";
 import type { ScorerInUse } from "./scoring.ts";
-import { memoryPerProcess } from "./settings.ts";
 
 export interface IndexBuildOptions {
   readonly settings: IndexSettings;
@@ -81,7 +80,7 @@ export async function buildIndex(
  * to them themselves.
  */
 async function shareBlocks(
-  { project, helpers, settings }: ScorerInUse,
+  { project, helpers, share }: ScorerInUse,
   { ranges, job, programs, finished }: IndexBuild,
   options: IndexBuildOptions,
 ): Promise<readonly FinishedBlock[]> {
@@ -112,7 +111,7 @@ async function shareBlocks(
   };
   report(0, 0);
   const missing = ranges.length * project.checkpoints.length - finished.size;
-  const count = Math.min(settings.processes, ranges.length, missing) - 1;
+  const count = Math.min(share.processes, ranges.length, missing) - 1;
   helpers.take(Math.max(0, count)).forEach((helper, index) => {
     const onProgress = (progress: ScoreProgress) => report(index + 1, progress.done);
     helper
@@ -120,7 +119,7 @@ async function shareBlocks(
       .catch((error: unknown) => blocks.length < ranges.length && fail(error));
   });
   try {
-    const limit = memoryPerProcess(settings) / 2;
+    const limit = share.memory / 2;
     const builder = await BlockBuilder.open(project, programs, job, finished, limit);
     let own = 0;
     const onProgress = (more: number) => {

@@ -12,8 +12,15 @@ import { Scorer } from "../core/tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
 import { type ChunkExchange, type Helper, Helpers } from "./helper.ts";
 import { closePair } from "./pair.ts";
-import { type ComputeSettings, dataMemory, engineFor, memoryPerProcess } from "./settings.ts";
-import { helpersFor, Pace, parameterSeconds, promisesWork } from "./workload.ts";
+import {
+  type ComputeSettings,
+  type ComputeShare,
+  dataMemory,
+  engineFor,
+  memoryPerProcess,
+  shareOf,
+} from "./settings.ts";
+import { helpersFor, Pace, parameterSeconds, promisesWork, weightBytes } from "./workload.ts";
 
 /** A project with a scorer, and how they were opened. */
 export interface ScorerInUse {
@@ -21,6 +28,7 @@ export interface ScorerInUse {
   readonly scorer: Scorer;
   readonly helpers: Helpers;
   readonly settings: ComputeSettings;
+  readonly share: ComputeShare;
   /** The engine that runs, and why it was chosen. */
   readonly choice: EngineChoice;
   /** Configuration file relative to the root. */
@@ -51,7 +59,8 @@ export async function openScorer(options: OpenScorerOptions): Promise<OpenScorer
   try {
     const onModel = (parsed: Config, model: Model) =>
       void promisesWork(root, parsed, model).then((isMuch) => {
-        if (isMuch && settings.processes > 1 && !hasFailed) {
+        const { processes } = shareOf(settings, weightBytes(model));
+        if (isMuch && processes > 1 && !hasFailed) {
           helpers.take(1);
         }
       });
@@ -90,7 +99,8 @@ export async function attachScorer(
 ): Promise<ScorerInUse> {
   const { config, settings } = options;
   const layers = options.layers ?? project.config.layers ?? "all";
-  const memoryLimit = memoryPerProcess(settings);
+  const share = shareOf(settings, weightBytes(project.model));
+  const { threads, memory: memoryLimit } = share;
   try {
     const choice = await engineFor(settings);
     const { engine } = choice;
@@ -99,22 +109,22 @@ export async function attachScorer(
       config,
       engine: engine.name,
       memoryLimit,
+      threads,
       layers,
       encoder: project.encoder.state,
       profile: settings.profile !== undefined,
     });
-    helpers.take(
-      helpersFor(project, settings, parameterSeconds(project, trainingData(project).length)),
-    );
+    helpers.take(helpersFor(share, parameterSeconds(project, trainingData(project).length)));
     helpers.rest();
     const { profile } = settings;
     const scorer = await Scorer.open(project, {
       engine: profile === undefined ? engine : profiledEngine(engine, profile),
       memoryLimit,
+      threads,
       layers,
       profile,
     });
-    return { project, scorer, helpers, settings, choice, config, layers };
+    return { project, scorer, helpers, settings, share, choice, config, layers };
   } catch (error) {
     helpers.close();
     throw error;
@@ -140,6 +150,9 @@ export interface ScoringTask {
   readonly signal: AbortSignal;
 }
 
+/** Fewest chunks for each process, so that they end at about the same time. */
+const chunksEach = 2;
+
 /**
  * Scores the training examples. This process and its helpers take chunk after chunk from one list, so that all
  * finish together whatever their pace; a helper that has not started yet when the list is empty takes nothing.
@@ -152,7 +165,9 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
   const queries = aggregate ? Math.min(1, selection.length) : selection.length;
   const plan = await scorer.plan(queries, aggregate);
   const examples = task.rows?.length ?? trainingData(project).length;
-  const sizes = scorer.sizes(plan, queries);
+  const { processes } = opened.share;
+  const most = processes > 1 ? Math.ceil(examples / (chunksEach * processes)) : examples;
+  const sizes = scorer.sizes(plan, queries, most);
   const chunks =
     task.rows === undefined
       ? chunksOf({ start: 0, end: examples }, sizes.chunk, sizes.firstChunk)
@@ -206,16 +221,14 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
     }
   };
   // Those that run already are used in any case.
-  share(
-    Math.max(helpers.count, helpersFor(project, settings, parameterSeconds(project, examples))),
-  );
+  share(Math.max(helpers.count, helpersFor(opened.share, parameterSeconds(project, examples))));
   const pace = new Pace();
   const own = exchangeOf(0);
   const onOwnProgress = (progress: ScoreProgress): void => {
     own.onProgress(progress);
     const alone = pace.secondsFor(total, progress);
     if (alone !== undefined && !signal.aborted) {
-      share(helpersFor(project, settings, alone));
+      share(helpersFor(opened.share, alone));
     }
   };
   const here = profiled(settings.profile, "scoring", () =>

@@ -12,6 +12,8 @@ import type { Profile } from "../core/tracin/profile.ts";
 export interface ComputeSettings {
   /** Processes over the examples, this one included. */
   readonly processes: number;
+  /** Cores that they may keep busy together. */
+  readonly cores: number;
   /** Bytes for all processes together. */
   readonly memoryLimit: number;
   readonly engine: EngineSetting;
@@ -52,6 +54,7 @@ export function computeSettings(options: {
   const engine = engineSetting(options.engine || "auto");
   return {
     processes: Math.min(wanted, fitting),
+    cores: wanted,
     memoryLimit,
     engine,
     ...(options.shardProgram === undefined ? {} : { shardProgram: options.shardProgram }),
@@ -73,16 +76,37 @@ export function dataMemory(settings: ComputeSettings): number {
   return memoryPerProcess(settings) * dataShare;
 }
 
+/** How the processes of a computation share cores and memory. */
+export interface ComputeShare {
+  readonly processes: number;
+  /** Threads of the engine in each of them. */
+  readonly threads: number;
+  /** Bytes that each of them may use for weights, queries and batches. */
+  readonly memory: number;
+}
+
 /**
- * Processes that fit into the memory limit when each of them holds the weights of a checkpoint, and once more while
- * it reads them; at least one.
+ * How often a process holds as many numbers as a large model has weights: those of the model's file, of a checkpoint, of
+ * another one while it is read, and the gradients of about ten queries, as far as they are not held as factors.
  */
-export function processesFor(settings: ComputeSettings, weightBytes: number): number {
-  const fitting = Math.floor(settings.memoryLimit / (baseline + working + 2 * weightBytes));
-  // Small weights are part of what every process needs anyway.
-  return 2 * weightBytes <= working
-    ? settings.processes
-    : Math.max(1, Math.min(settings.processes, fitting));
+const copies = 8;
+
+/**
+ * As many processes as the memory limit holds with a model's weights; at least one. Cores that are left, since a large model
+ * fits only once, go to the engine's threads.
+ */
+export function shareOf(settings: ComputeSettings, weightBytes: number): ComputeShare {
+  const { memoryLimit, cores } = settings;
+  const isLarge = copies * weightBytes > working;
+  const fitting = Math.floor(memoryLimit / (baseline + copies * weightBytes));
+  const processes = isLarge
+    ? Math.max(1, Math.min(settings.processes, fitting))
+    : settings.processes;
+  return {
+    processes,
+    threads: isLarge ? Math.max(1, Math.floor(cores / processes)) : 1,
+    memory: memoryPerProcess({ ...settings, processes }),
+  };
 }
 
 /** A name as the setting that it is. Throws kind `config` when there is no engine of that name. */

@@ -45,7 +45,16 @@ createEngine(process.argv[2] as EngineName)
   .catch(() => undefined);
 
 serve<HelperApi, ScoreProgress>(connection, {
-  async open({ root, config, encoder, engine: name, memoryLimit, layers, profile: isProfiled }) {
+  async open({
+    root,
+    config,
+    encoder,
+    engine: name,
+    memoryLimit,
+    threads,
+    layers,
+    profile: isProfiled,
+  }) {
     profile = isProfiled ? new Profile() : undefined;
     const engine = profile ? profiledEngine(createEngine(name), profile) : createEngine(name);
     opened = profiled(profile, "opening", async () => {
@@ -54,7 +63,7 @@ serve<HelperApi, ScoreProgress>(connection, {
         encoder,
         memoryLimit: memoryLimit * dataShare,
       });
-      const scorer = await Scorer.open(project, { engine, memoryLimit, layers, profile });
+      const scorer = await Scorer.open(project, { engine, memoryLimit, threads, layers, profile });
       return { project, scorer, engine, memoryLimit };
     });
     await opened;

@@ -7,7 +7,7 @@ import type { Project } from "../core/config/project.ts";
 import { sizeOf } from "../core/graph/tensor.ts";
 import type { Model } from "../core/models/model.ts";
 import type { ScoreProgress } from "../core/tracin/scores.ts";
-import { type ComputeSettings, processesFor } from "./settings.ts";
+import type { ComputeShare } from "./settings.ts";
 
 /**
  * Whether the files of a model with convolutions, whose weights are used many times an example, promise so much work that
@@ -45,11 +45,12 @@ const worthwhile = 0.5;
 /** Seconds that one process needs at least: each parameter is multiplied once forward and once backward. */
 export function parameterSeconds(project: Project, examples: number): number {
   const visits = examples * project.checkpoints.length;
-  return (visits * 2 * weightCount(project)) / productRate;
+  return (visits * weightBytes(project.model)) / 2 / productRate;
 }
 
-function weightCount(project: Project): number {
-  return project.model.weights.reduce((total, { shape }) => total + sizeOf(shape), 0);
+/** Bytes of the weights of a checkpoint. */
+export function weightBytes(model: Model): number {
+  return model.weights.reduce((total, { shape }) => total + 4 * sizeOf(shape), 0);
 }
 
 /** How fast one process scores, by its first runs. */
@@ -77,7 +78,6 @@ export class Pace {
 }
 
 /** Helpers that are worth their start, as cores and memory allow. */
-export function helpersFor(project: Project, settings: ComputeSettings, seconds: number): number {
-  const processes = processesFor(settings, 4 * weightCount(project));
+export function helpersFor({ processes }: ComputeShare, seconds: number): number {
   return Math.min(processes - 1, Math.floor(seconds / worthwhile));
 }

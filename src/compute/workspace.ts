@@ -7,7 +7,8 @@ import type { Project } from "../core/config/project.ts";
 import { isImageFolder } from "../core/datasets/content.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import { attachScorer, closeScorer, type ScorerInUse } from "./scoring.ts";
-import { type ComputeSettings, dataMemory } from "./settings.ts";
+import { type ComputeSettings, dataMemory, shareOf } from "./settings.ts";
+import { weightBytes } from "./workload.ts";
 
 interface Entry {
   readonly project: Project;
@@ -67,10 +68,11 @@ export class Workspaces {
     action: (opened: ScorerInUse) => Promise<Result>,
   ): Promise<Result> {
     return this.use(root, async ({ project }) => {
-      const settings = { ...this.settings, processes: 1 };
+      const settings = { ...this.settings, processes: 1, cores: 1 };
       const opened = await attachScorer(project, { config: configFile, settings, layers });
       try {
-        return await action({ ...opened, settings: this.settings });
+        const share = shareOf(this.settings, weightBytes(project.model));
+        return await action({ ...opened, settings: this.settings, share });
       } finally {
         await closeScorer(opened);
       }

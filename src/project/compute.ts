@@ -11,7 +11,7 @@ import {
 } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { ComputeApi, Progress } from "../protocol/compute.ts";
-import { type ComputeClient, createComputeClient } from "../protocol/rpc.ts";
+import { type ComputeClient, computeEnvironment, createComputeClient } from "../protocol/rpc.ts";
 import { ComputeEnded } from "./compute-ended.ts";
 import { Owner } from "./disposable.ts";
 import { RestartLimit } from "./restart-limit.ts";
@@ -159,6 +159,7 @@ export class Compute extends Owner {
       execArgv: [],
       env: {
         ...process.env,
+        ...computeEnvironment,
         ELECTRON_RUN_AS_NODE: "1",
         TRACIN_MEMORY_LIMIT: String(settings.memoryLimit),
         TRACIN_PROCESSES: String(settings.processes),

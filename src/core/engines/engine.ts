@@ -12,6 +12,8 @@ export interface CompileOptions {
   readonly threads?: number;
   /** False runs the graph's nodes as they stand, for a graph that runs only once; true unless told. */
   readonly optimise?: boolean;
+  /** False gives the memory of a run back after it, for a graph that runs now and then; true unless told. */
+  readonly keepsMemory?: boolean;
   /** Measures operators, which costs a little; it may hear of them only when the program is disposed. */
   readonly onOperator?: OperatorTimer;
 }

@@ -161,7 +161,10 @@ async function observe(
   const outputs = values.map((name): ValueInfo => ({ name, dtype: "float32", shape: [] }));
   // Unoptimised: fusions have little to do where every value is asked for, and onnxruntime 1.30 crashes on some of
   // them (a Gather whose indices are a Range that is an output too).
-  const program = await engine.compile({ ...graph, outputs }, { optimise: false });
+  const program = await engine.compile(
+    { ...graph, outputs },
+    { optimise: false, keepsMemory: false },
+  );
   try {
     const atTwo = await runAt(model, program, two, 2);
     const atThree = await runAt(model, program, three, 3);

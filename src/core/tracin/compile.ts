@@ -17,6 +17,7 @@ import {
 } from "./forms.ts";
 import { buildForward, type Forward, type ForwardOptions } from "./forward.ts";
 import { groupFactors } from "./gradients.ts";
+import { heldFloats } from "./held.ts";
 import { invariantValues, type Keepable, splitInvariant } from "./invariant.ts";
 import { groupSites, type SiteGroup } from "./layout.ts";
 import { splitPhases } from "./phases.ts";
@@ -59,6 +60,10 @@ export interface Question {
   readonly groups: readonly CompiledGroup[];
   /** Floats that a batch needs per example, roughly: forward and backward values and the forms' own. */
   readonly floatsPerExample: number;
+  /** Floats of the queries' parts, all queries together. */
+  readonly queryFloats: number;
+  /** Floats per example that are held at the same time, roughly. */
+  readonly heldFloats: number;
   /** Multiply-adds per example of the scores and self-influence (the model itself not counted). */
   readonly cost: number;
 }
@@ -132,6 +137,7 @@ export async function compileScores(
   }
   emitLoss(forward);
   emitMargin(forward);
+  const held = heldFloats(forward);
   const formFloats = compiled.reduce((total, { form }) => total + form.memory, 0);
   splitPhases(builder, forward.type);
   const graph = builder.build();
@@ -150,6 +156,10 @@ export async function compileScores(
       mostFloats / batch +
       forward.loss.floatsPerExample +
       formFloats,
+    queryFloats: compiled
+      .flatMap(({ factors, form }, index) => queryParts(index, factors, form))
+      .reduce((total, part) => total + size.queries * sizeOf(part.shape), 0),
+    heldFloats: held + Math.max(...compiled.map(({ form }) => form.memory)),
     cost: compiled.reduce((total, { form }) => total + form.cost, 0),
   };
 }

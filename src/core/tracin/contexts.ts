@@ -19,8 +19,8 @@ import {
   withLabels,
   withPredictions,
 } from "./questions.ts";
-import { concatRows } from "./rows.ts";
 import type { QueryPositions, QueryResult, QuerySelection } from "./scores.ts";
+import { TensorRows } from "./tensor-rows.ts";
 import { TensorSum } from "./tensor-sum.ts";
 
 /** Queries as the graph takes them, and what is known of them. */
@@ -53,7 +53,7 @@ const nothingExplained: ExplainedQueries = {
 /** How the queries' side is made. */
 export interface PrepareOptions {
   readonly aggregate: boolean;
-  /** Examples of an aggregate that run at once, where the memory has room for them. */
+  /** Most examples that run at once. */
   readonly block: number;
   /** Bytes for decoded examples of an aggregate. */
   readonly memory: number;
@@ -168,6 +168,7 @@ export class QuerySide {
     { aggregate, block, memory, signal }: PrepareOptions,
   ): Promise<(checkpoint: ProjectCheckpoint) => Promise<CheckpointContext>> {
     const blocks = await this.blocks(selection, { aggregate, block, memory });
+    const count = selection.length;
     const forms = plan.groups.map((group) => group.form);
     const parts = plan.groups.flatMap(({ factors, form }, index) =>
       queryParts(index, factors, form).map((part) => part.name),
@@ -179,7 +180,7 @@ export class QuerySide {
       const queries =
         selection.length === 0
           ? new Map<string, Tensor>()
-          : await this.gradients(blocks(), inputs, forms, parts, aggregate, signal);
+          : await this.gradients(blocks(), inputs, forms, parts, { aggregate, count, signal });
       return { weights, queries, scales };
     };
   }
@@ -193,11 +194,11 @@ export class QuerySide {
     { aggregate, block, memory }: Omit<PrepareOptions, "signal">,
   ): Promise<QueryBlockSource> {
     if (aggregate && selection.every(({ explain }) => explain === "target")) {
-      const source = new QueryBlocks(this.project, selection, Math.max(queryBatch, block), memory);
+      const source = new QueryBlocks(this.project, selection, block, memory);
       return () => source.blocks();
     }
     const { feeds } = await this.read(selection).explained;
-    return () => blocksOf(feeds, selection.length);
+    return () => blocksOf(feeds, selection.length, Math.min(queryBatch, block));
   }
 
   private evaluate(
@@ -214,10 +215,13 @@ export class QuerySide {
     inputs: ReadonlyMap<string, Tensor>,
     forms: readonly FormChoice[],
     parts: readonly string[],
-    aggregate: boolean,
-    signal: AbortSignal | undefined,
+    {
+      aggregate,
+      count,
+      signal,
+    }: Pick<PrepareOptions, "aggregate" | "signal"> & { readonly count: number },
   ): Promise<ReadonlyMap<string, Tensor>> {
-    const pieces = new Map<string, Tensor[]>(parts.map((name) => [name, []]));
+    const rowsOf = new Map(parts.map((name) => [name, new TensorRows(count)]));
     const sums = new Map(parts.map((name) => [name, new TensorSum()]));
     for await (const { rows, feeds } of blocks) {
       throwIfAborted(signal);
@@ -228,20 +232,22 @@ export class QuerySide {
         if (aggregate) {
           sums.get(name)?.add(value);
         } else {
-          pieces.get(name)?.push(value);
+          rowsOf.get(name)?.add(value);
         }
       }
     }
     return aggregate
       ? new Map([...sums].map(([name, sum]) => [name, sum.total]))
-      : new Map([...pieces].map(([name, list]) => [name, concatRows(list)]));
+      : new Map([...rowsOf].map(([name, all]) => [name, all.all]));
   }
 }
 
-/** Queries in blocks of the size in which they run. */
-function* blocksOf(feeds: Feeds, count: number): Generator<QueryBlock> {
-  for (let row = 0; row < count; row += queryBatch) {
-    const rows = Math.min(queryBatch, count - row);
+/** Queries in blocks; of one size where they can be, since each size is compiled. */
+function* blocksOf(feeds: Feeds, count: number, most: number): Generator<QueryBlock> {
+  const sizes = Array.from({ length: Math.ceil(most / 2) }, (_, less) => most - less);
+  const size = sizes.find((each) => count % each === 0) ?? most;
+  for (let row = 0; row < count; row += size) {
+    const rows = Math.min(size, count - row);
     yield { rows, feeds: batchOf(feeds, row, rows, rows) };
   }
 }

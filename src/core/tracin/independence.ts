@@ -1,5 +1,7 @@
 import type { Project } from "../config/project.ts";
+import type { Values } from "../engines/engine.ts";
 import { TracInError } from "../errors.ts";
+import type { Tensor } from "../graph/tensor.ts";
 import { outputs } from "./compile.ts";
 import type { ProgramCache } from "./programs.ts";
 import type { Feeds } from "./questions.ts";
@@ -34,14 +36,24 @@ export async function checkIndependence(
   const backwards = [...sample.keys()].map(
     (name) => [name, concatRows(rows.toReversed().flatMap((row) => row.get(name) ?? []))] as const,
   );
-  const batch = await programs.check(size);
-  const orders = [
-    await batch.run(new Map([...sample, ...weights])),
-    await batch.run(new Map([...backwards, ...weights])),
-  ] as const;
-  const alone = await programs.check(1);
-  for (const [row, feeds] of rows.entries()) {
-    const single = await alone.run(new Map([...feeds, ...weights]));
+  const run = async (count: number, all: readonly (readonly (readonly [string, Tensor])[])[]) => {
+    const program = await programs.check(count);
+    try {
+      const values: Values[] = [];
+      for (const feeds of all) {
+        values.push(await program.run(new Map([...feeds, ...weights])));
+      }
+      return values;
+    } finally {
+      await program.dispose();
+    }
+  };
+  const orders = await run(size, [[...sample], backwards]);
+  const singles = await run(
+    1,
+    rows.map((row) => [...row]),
+  );
+  for (const [row, single] of singles.entries()) {
     for (const [name, what] of [
       [outputs.loss, "loss"],
       [outputs.self, "gradient"],

@@ -53,6 +53,7 @@ export class ProgramCache {
     private readonly reference: Engine,
     private readonly model: ModelOptions,
     private readonly choose: FormChooser,
+    private readonly threads = 1,
   ) {}
 
   private forwardOptions(batch: number, weightsAsInputs: boolean): ForwardOptions {
@@ -74,20 +75,26 @@ export class ProgramCache {
   /** The query side of a batch of queries. */
   queries(batch: number, forms: readonly FormChoice[], aggregate: boolean): Promise<Program> {
     const key = `queries ${batch} ${aggregate} ${forms.map((form) => form.score).join()}`;
-    return this.cached(key, async () => {
+    const graph = async () => {
       const options = this.forwardOptions(batch, true);
       return (await compileQueries(options, forms, aggregate, this.reference)).graph;
-    });
+    };
+    return this.cached(key, graph, { keepsMemory: false });
   }
 
-  /** Self-influence (every element alike) and loss of a batch, for a few runs: it is not worth optimising. */
-  check(batch: number): Promise<Program> {
+  /**
+   * Self-influence (every element alike) and loss of a batch, for a few runs: it is not worth optimising. Its caller disposes
+   * of it, because it holds the memory of a batch.
+   */
+  async check(batch: number): Promise<Program> {
     const size = { queries: 0, aggregate: false, queryFloats: 0 };
-    const graph = async () => {
-      const options = { ...this.forwardOptions(batch, true), scaling: undefined };
-      return (await compileScores(options, size, this.choose, this.reference)).graph;
-    };
-    return this.cached(`check ${batch}`, graph, { optimise: false });
+    const options = { ...this.forwardOptions(batch, true), scaling: undefined };
+    const { graph } = await compileScores(options, size, this.choose, this.reference);
+    return this.engine.compile(graph, {
+      optimise: false,
+      keepsMemory: false,
+      threads: this.threads,
+    });
   }
 
   /** The training side with the weights as graph inputs. */
@@ -207,13 +214,14 @@ export class ProgramCache {
   private cached(
     name: string,
     graph: () => Promise<Graph>,
-    options?: CompileOptions,
+    options: CompileOptions = {},
   ): Promise<Program> {
     const known = this.programs.get(name);
     if (known !== undefined) {
       return known;
     }
-    const program = graph().then((compiled) => this.engine.compile(compiled, options));
+    const { engine, threads } = this;
+    const program = graph().then((compiled) => engine.compile(compiled, { ...options, threads }));
     this.programs.set(name, program);
     // What failed for want of memory may succeed the next time.
     program.catch(() => this.programs.delete(name));

@@ -2,7 +2,6 @@ import type { Project } from "../config/project.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import type { ProbedModel } from "../models/probe.ts";
 import type { Question } from "./compile.ts";
-import { queryParts } from "./forms.ts";
 import { planBatch } from "./programs.ts";
 
 /** In how many examples at once a question is answered. */
@@ -37,50 +36,58 @@ const largestBatch = 1024;
 export const smallestChunk = 256;
 
 /**
- * Examples per batch: as many as keep a batch's values within the memory limit and the processor's caches. Examples per chunk:
- * where the weights and query gradients of all checkpoints fit into memory, a few hundred, so that the first ranks come soon;
- * where they do not, each chunk reads every checkpoint anew, and a chunk is as large as the memory limit lets it be.
+ * Examples per batch: as many as keep a batch's values within the processor's caches, or more where every batch reads weights
+ * and queries that are larger than its values; in any case within the memory limit. Examples per chunk: where the weights and
+ * query gradients of all checkpoints fit into memory, a few hundred, so that the first ranks come soon; where they do not, each
+ * chunk reads every checkpoint anew, and a chunk is as large as the memory limit lets it be.
  */
 export function sizesOf(
   sized: SizedModel,
-  options: { readonly memoryLimit: number; readonly batch?: number },
+  options: {
+    readonly memoryLimit: number;
+    readonly batch?: number;
+    /** Examples that a chunk should have at most. */
+    readonly most?: number | undefined;
+  },
   plan: Question,
   queries: number,
 ): QuestionSizes {
-  const { memoryLimit } = options;
-  const batch = options.batch ?? batchOf(plan, memoryLimit);
-  if (4 * contextFloats(sized, plan, queries) <= memoryLimit / 2) {
-    const chunk = batch * Math.ceil(smallestChunk / batch);
-    return { batch, chunk, firstChunk: batch, keepsContexts: true };
-  }
-  const fitting = memoryLimit / 4 / chunkBytes(sized, plan, queries);
-  const chunk = batch * Math.max(1, Math.floor(fitting / batch));
-  return { batch, chunk, firstChunk: chunk, keepsContexts: false };
+  const { memoryLimit, most = Number.POSITIVE_INFINITY } = options;
+  const batch = options.batch ?? batchOf(sized, plan, memoryLimit);
+  const keepsContexts = 4 * contextFloats(sized, plan) <= memoryLimit / 2;
+  const fitting = batch * Math.floor(memoryLimit / 4 / chunkBytes(sized, plan, queries) / batch);
+  const size = Math.min(most, keepsContexts ? smallestChunk : fitting);
+  const chunk = batch * Math.max(1, Math.ceil(size / batch));
+  return { batch, chunk, firstChunk: keepsContexts ? batch : chunk, keepsContexts };
 }
 
-function batchOf(plan: Question, memoryLimit: number): number {
-  const wanted = Math.max(bytesPerBatch, bytesPerNode * plan.graph.nodes.length);
-  const fitting = Math.min(wanted, memoryLimit / 4) / (4 * plan.floatsPerExample);
-  return Math.min(largestBatch, 2 ** Math.max(0, Math.floor(Math.log2(fitting))));
+function batchOf(sized: SizedModel, plan: Question, memoryLimit: number): number {
+  const cached = Math.max(bytesPerBatch, bytesPerNode * plan.graph.nodes.length);
+  const held = 4 * plan.heldFloats;
+  // Weights are there twice while those of the next checkpoint are read.
+  const fixed = 4 * (2 * weightFloats(sized) + plan.queryFloats);
+  const wanted = Math.max(
+    Math.min(cached, memoryLimit / 4) / (4 * plan.floatsPerExample),
+    fixed / (2 * held),
+  );
+  const fitting = Math.max(1, Math.min(wanted, (memoryLimit - fixed) / (1.25 * held)));
+  const rounded = fitting < 8 ? Math.floor(fitting) : 2 ** Math.floor(Math.log2(fitting));
+  return Math.min(largestBatch, rounded);
 }
 
 /** Floats of the weights, query gradients and scales of all checkpoints. */
-function contextFloats(
-  { project, probed, parameterCount }: SizedModel,
-  plan: Question,
-  queries: number,
-): number {
-  const { checkpoints, parameters, buffers } = project;
-  const weightFloats = [...parameters, ...buffers].reduce(
+function contextFloats(sized: SizedModel, plan: Question): number {
+  const isEach = plan.groups.some(({ scale }) => scale?.kind === "each");
+  const scaleFloats = isEach ? sized.parameterCount : 0;
+  const floats = weightFloats(sized) + plan.queryFloats + scaleFloats;
+  return sized.project.checkpoints.length * floats;
+}
+
+function weightFloats({ project: { parameters, buffers }, probed }: SizedModel): number {
+  return [...parameters, ...buffers].reduce(
     (total, name) => total + sizeOf(probed.typeAt(name, 1).shape),
     0,
   );
-  const queryFloats = plan.groups
-    .flatMap(({ factors, form }, index) => queryParts(index, factors, form))
-    .reduce((total, part) => total + queries * sizeOf(part.shape), 0);
-  const isEach = plan.groups.some(({ scale }) => scale?.kind === "each");
-  const scaleFloats = isEach ? parameterCount : 0;
-  return checkpoints.length * (weightFloats + queryFloats + scaleFloats);
 }
 
 /** Bytes that an example of a chunk takes until the chunk is finished. */

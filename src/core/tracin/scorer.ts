@@ -1,4 +1,4 @@
-import { type Project, trainingData } from "../config/project.ts";
+import { type Project, type ProjectCheckpoint, trainingData } from "../config/project.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Engine, Values } from "../engines/engine.ts";
 import { referenceEngine } from "../engines/reference/engine.ts";
@@ -38,6 +38,8 @@ export interface ScorerOptions {
   readonly weightsAsInputs?: boolean;
   /** How sites are computed; by the cost model unless told. */
   readonly chooseForms?: FormChooser;
+  /** Threads of the engine, where this process has more than one core to itself; 1 unless told. */
+  readonly threads?: number;
   /** Learns where the time goes; the engine is measured by its own wrapper. */
   readonly profile?: Profile | undefined;
 }
@@ -104,7 +106,13 @@ export class Scorer {
       keptFloats: options.memoryLimit / keptShare / 4 / smallestChunk,
     };
     const choose = options.chooseForms ?? chooseForms;
-    const programs = new ProgramCache(options.engine, referenceEngine(), model, choose);
+    const programs = new ProgramCache(
+      options.engine,
+      referenceEngine(),
+      model,
+      choose,
+      options.threads,
+    );
     await checkIndependence(project, programs, sample, examples);
     return new Scorer(project, options, probed, model, parameters, programs, scaling);
   }
@@ -213,13 +221,20 @@ export class Scorer {
       // The next chunk is read while this one is scored; its error counts once its turn has come.
       next.catch(() => undefined);
       const batches = batchesOf(feedsOf(encoded, loss), encoded.size, batch);
-      const queries = checkpoints[0] && (await contexts.get(checkpoints[0])).queries;
-      const prepared: Values[] = [];
-      for (const { feeds } of batches) {
-        prepared.push(await training.prepare(feeds, queries ?? new Map()));
-      }
+      // Contexts are large: each of these functions has let go of its own when it ends.
+      const prepareAll = async (): Promise<readonly Values[]> => {
+        const [first] = checkpoints;
+        const queries = first && plan.split && (await contexts.get(first)).queries;
+        const all: Values[] = [];
+        for (const { feeds } of batches) {
+          all.push(await training.prepare(feeds, queries ?? new Map()));
+        }
+        return all;
+      };
+      const prepared = await prepareAll();
+      const rowsOfChunk = current.rows;
       const chunk = new ChunkBuilder(start, encoded.size, checkpoints.length, count);
-      for (const [index, checkpoint] of checkpoints.entries()) {
+      const visit = async (checkpoint: ProjectCheckpoint, index: number): Promise<void> => {
         const context = await contexts.get(checkpoint);
         const following = checkpoints[index + 1];
         if (following !== undefined && sizes.keepsContexts) {
@@ -238,13 +253,16 @@ export class Scorer {
           profile?.add("collecting", collecting);
           const broken = chunk.notFinite(index, row, rows);
           if (broken !== undefined) {
-            const example = current.rows?.[broken] ?? start + broken;
+            const example = rowsOfChunk?.[broken] ?? start + broken;
             throw notFinite(checkpoint.file, train, example);
           }
           done += rows;
           onProgress?.({ phase: "scoring", done, total });
           await yieldToEvents();
         }
+      };
+      for (const [index, checkpoint] of checkpoints.entries()) {
+        await visit(checkpoint, index);
       }
       await onChunk(chunk.finish());
       current = await next;
@@ -281,8 +299,12 @@ export class Scorer {
     return { queries, aggregate, queryFloats };
   }
 
-  /** Examples per batch and chunk of a planned question. */
-  sizes(plan: Question, queries: number): QuestionSizes {
-    return sizesOf(this, this.options, plan, queries);
+  /**
+   * Examples per batch and chunk of a planned question.
+   *
+   * @param most examples that a chunk should have, so that every process gets one
+   */
+  sizes(plan: Question, queries: number, most?: number): QuestionSizes {
+    return sizesOf(this, { ...this.options, most }, plan, queries);
   }
 }

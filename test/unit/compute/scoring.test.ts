@@ -42,6 +42,7 @@ function helperOf(program: string, changes: Partial<HelperProject> = {}): Helper
     config: opened.config,
     engine: opened.choice.engine.name,
     memoryLimit,
+    threads: 1,
     layers: opened.layers,
     encoder: opened.project.encoder.state,
     profile: false,
