@@ -2,6 +2,7 @@ import { readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
+import { DuckDBInstance } from "@duckdb/node-api";
 import { describe, expect, it } from "vitest";
 import type { SourceConfig } from "../../../src/core/config/config.ts";
 import { detectWorkspace } from "../../../src/core/config/detect.ts";
@@ -175,6 +176,38 @@ describe("Parquet", () => {
         ? [0, 0, 1, 0, 2, 0, 0, 0]
         : [0, 0, 0, 0, 1, 0, 0, 0, 1, 1, 0, 0],
     );
+  });
+
+  it("names of labels that are damaged or lie say nothing", async () => {
+    const root = await workspace({});
+    const label = (names: unknown) =>
+      JSON.stringify({ info: { features: { label: { names, _type: "ClassLabel" } } } });
+    const lies = [
+      "{",
+      "[".repeat(100_000),
+      "null",
+      '{"info":{"features":{"__proto__":{"_type":"ClassLabel","names":["a"]}}}}',
+      label("cat"),
+      label([1, 2]),
+      label({ length: 4_000_000_000 }),
+      label(null),
+      JSON.stringify({ info: { features: [[[[[[{ names: ["a"], _type: "ClassLabel" }]]]]]] } }),
+    ];
+    const database = await (await DuckDBInstance.create()).connect();
+    for (const [index, lie] of [...lies, label(["no", "yes"])].entries()) {
+      const file = join(root, `${index}.parquet`);
+      await database.run(
+        `COPY (SELECT 1 AS label) TO '${file}' (FORMAT PARQUET, KV_METADATA {huggingface: '${lie}'})`,
+      );
+      const dataset = await closing(
+        openDataset("train", { parquet: `${index}.parquet`, target: "label" }, root),
+      );
+      expect([lie.slice(0, 40), dataset.labelNames?.("label")]).toEqual([
+        lie.slice(0, 40),
+        index < lies.length ? undefined : ["no", "yes"],
+      ]);
+    }
+    database.closeSync();
   });
 
   it("reads within the memory that it may hold, but no less than 128 MiB", async () => {
