@@ -15,6 +15,8 @@ HEADROOM = 1.5
 BOUNDS = (1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4)
 # Order of the chapters; others follow by name.
 FRAMEWORKS = ("PyTorch", "Checkpoints of PyTorch", "Keras 3", "Keras 2", "Preconditioned scores of Keras", "TensorFlow.js")
+# Of a model that the tool itself refuses to write.
+NOT_EXPORTED = "not exported"
 # What the rows of a chapter are, where not models.
 ROWS = {"Checkpoints of PyTorch": "checkpoint", "Preconditioned scores of Keras": "optimizer"}
 HEAD = """# Compatibility
@@ -23,7 +25,7 @@ Made by the parity suite (`npm run test:parity -- --update-compatibility`), whic
 model is trained or made by the tool in question and scored by the command line.
 
 A number is a bound on the largest difference of scores and self-influence from the framework's own gradients, computed one example at a time, relative
-to the largest score of each query. An empty cell was not tried. What is refused is listed with the message. [Operators](operators.md) lists
+to the largest score of each query. An empty cell was not tried; where a cell says "not exported", the tool itself refuses to write the model. What is refused is listed with the message. [Operators](operators.md) lists
 what happens to each operator of the ONNX standard.
 """
 
@@ -43,6 +45,7 @@ class Compatibility:
     def __init__(self):
         self.differences: dict[Place, float] = {}
         self.refusals: dict[Place, str] = {}
+        self.unwritten: set[Place] = set()
 
     def passed(self, place, difference):
         assert place not in self.refusals, f"{place} was refused before"
@@ -53,9 +56,13 @@ class Compatibility:
         text = " ".join(message.split()).removeprefix("tracin: ")
         assert self.refusals.setdefault(place, text) == text, f"{place} was refused with another message before"
 
+    def not_exported(self, place):
+        assert place not in self.differences and place not in self.refusals, f"{place} was tried before"
+        self.unwritten.add(place)
+
     def cells(self, committed, tight=False):
         """The text of each cell. Bounds of `committed` that still hold stay, unless `tight`."""
-        found = dict(self.refusals)
+        found = self.refusals | dict.fromkeys(self.unwritten, NOT_EXPORTED)
         for place, difference in self.differences.items():
             before = committed.get(place, "")
             keep = not tight and re.fullmatch(r"≤ \de-\d", before) and difference <= float(before[2:])
@@ -73,7 +80,7 @@ def render(cells):
     text = [HEAD]
     for framework in chapters:
         text.append(f"## {framework}\n")
-        passed = {place: cell for place, cell in cells.items() if place.framework == framework and cell.startswith("≤")}
+        passed = {place: cell for place, cell in cells.items() if place.framework == framework and (cell.startswith("≤") or cell == NOT_EXPORTED)}
         refused = {place: cell for place, cell in cells.items() if place.framework == framework and place not in passed}
         if passed:
             formats = sorted({place.format for place in passed})

@@ -48,7 +48,7 @@ def record_compatibility(compatibility):
     """record_compatibility(framework, format, family) is a cell of docs/compatibility.md.
 
     Its `passed(difference)` takes the largest difference relative to the query's largest score, or several of them in several calls, of which
-    the largest counts; its `refused(message)` what the command line said. `format` names the exporter where there are several.
+    the largest counts; its `refused(message)` what the command line said; its `not_exported()` that the tool cannot write the model. `format` names the exporter where there are several.
     """
 
     def record(framework, format, family):
@@ -56,6 +56,7 @@ def record_compatibility(compatibility):
         return SimpleNamespace(
             passed=lambda difference: compatibility.passed(place, difference),
             refused=lambda message: compatibility.refused(place, message),
+            not_exported=lambda: compatibility.not_exported(place),
         )
 
     return record

@@ -200,6 +200,14 @@ def test_model(name, exporter, tmp_path, record_compatibility):
     assert difference <= TOLERANCE
 
 
+@pytest.mark.parametrize(("name", "exporter"), sorted(NOT_EXPORTED))
+def test_not_exported(name, exporter, tmp_path, record_compatibility):
+    model = zoo.MODELS[name]().eval()
+    with pytest.raises(Exception):  # noqa: B017  (each exporter has errors of its own)
+        export(model, model.inputs(), tmp_path / "model.onnx", exporter, OPSETS[exporter])
+    record_compatibility("PyTorch", FORMATS[exporter], name).not_exported()
+
+
 # From 23 on the exporter writes attention and RMS normalisation as one operator each; it has no 26 and later for models with them.
 NEWER = ("GPT-style decoder, tied head", "Llama-style decoder", "LlamaForCausalLM", "vision transformer")
 

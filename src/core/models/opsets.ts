@@ -218,6 +218,26 @@ const conversions: Readonly<Record<string, Convert | undefined>> = {
       : [node];
   },
 
+  /** Its modes are called linear and cubic from 20 on. */
+  GridSample({ node, from }) {
+    const mode = stringAttribute(node, "mode", "linear");
+    const older = mode === "linear" || mode === "cubic" ? `bi${mode}` : mode;
+    return from < 20
+      ? [node]
+      : [{ ...node, attributes: { ...node.attributes, mode: { type: "string", value: older } } }];
+  },
+
+  /** Its axis is an input from 20 on. */
+  DFT({ node, from, constant, fail }) {
+    const axis = constant(node.inputs[2] ?? "");
+    if (node.inputs[2] && axis === undefined) {
+      return fail("The axis of a Fourier transform must be a constant.");
+    }
+    const along = axis === undefined ? -2 : Number(axis.data[0]);
+    const attributes = { ...node.attributes, axis: int(along) };
+    return from < 20 ? [node] : [{ ...node, inputs: node.inputs.slice(0, 2), attributes }];
+  },
+
   /** The older name. */
   Scatter: ({ node }) => [{ ...node, op: "ScatterElements" }],
 

@@ -182,6 +182,25 @@ describe("operators of older and newer sets, converted to 18", () => {
     expect(y).toEqual(float32([1, 1, 1, 4], [-1, -0.875, -0.75, -0.75]));
   });
 
+  it("GridSample of 20 names its modes otherwise", async () => {
+    const grid = { grid: float32([1, 1, 2, 2], [0, 0, 1, 1]) };
+    const attributes = { mode: string("linear"), align_corners: int(1) };
+    const [y] = await result("GridSample", 20, ramp([1, 1, 2, 2]), attributes, grid);
+    // The middle of -1, -0.75, -0.5 and -0.25, and the last corner.
+    expect(y).toEqual(float32([1, 1, 1, 2], [-0.625, -0.25]));
+  });
+
+  it("DFT of 20 takes its axis as an input", async () => {
+    const more = { length: int64([], [2]), axis: int64([], [1]) };
+    const input = float32([1, 2, 1], [1, 3]);
+    const [y] = await result("DFT", 20, input, {}, more);
+    expect(y?.shape).toEqual([1, 2, 2]);
+    // Sums of sines in single precision.
+    expect([...(y?.data ?? [])].map((value) => Math.round(1e5 * Number(value)) / 1e5 + 0)).toEqual([
+      4, 0, -2, 0,
+    ]);
+  });
+
   it("Resize of 19 with symmetric half pixels and whole scales", async () => {
     const graph = {
       inputs: [{ name: "x", dtype: "float32", shape: [1, 1, 1, 2] }],
