@@ -48,24 +48,18 @@ function register(context: ExtensionContext): Services {
   const session = own(new Session(compute, projects, context.workspaceState));
   const reviews = own(new Reviews(compute, projects));
   const influence = own(
-    new InfluenceView(
-      context.extensionUri,
-      compute,
-      session,
-      async ({ root }, label) => {
-        const state = session.state;
+    new InfluenceView(context.extensionUri, compute, session, reviews, {
+      explainAgain: async ({ root }, label) => {
+        const { state } = session;
         if (state.kind === "run") {
           await explain(services, root, queriesAgain(state.run), label);
         }
       },
-      (root, given) => explain(services, root, [{ given }], "target"),
-      {
-        explainSlice: (root, dataset, slice) => explainSlice(services, root, dataset, slice),
-        explainExample: (root, dataset, index) =>
-          explain(services, root, [{ dataset, index }], "target"),
-      },
-      reviews,
-    ),
+      explainGiven: (root, given) => explain(services, root, [{ given }], "target"),
+      explainSlice: (root, dataset, slice) => explainSlice(services, root, dataset, slice),
+      explainExample: (root, dataset, index) =>
+        explain(services, root, [{ dataset, index }], "target"),
+    }),
   );
   own(new Status(session));
   const checkpoints = own(new CheckpointsView(compute, projects));

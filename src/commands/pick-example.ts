@@ -20,6 +20,7 @@ export async function pickExample(
   folder: ProjectFolder,
 ): Promise<ExampleRef | undefined> {
   const { datasets } = await services.compute.request("open", { root: folder.root });
+  services.compute.warmUp(folder.root, true); // while the person chooses
   const sorted = [...datasets].sort((a, b) => rank(a) - rank(b));
   const dataset = sorted.length === 1 ? sorted[0] : await pickDataset(sorted);
   return dataset && askForIndex(services, folder.root, dataset);

@@ -7,10 +7,12 @@ import { previewExample } from "../core/datasets/preview.ts";
 import { TracInError } from "../core/errors.ts";
 import { resolveInside } from "../core/paths.ts";
 import { runFolder } from "../core/store/folder.ts";
+import { readRecord } from "../core/store/reader.ts";
 import type { RunQuery, RunRecord } from "../core/store/record.ts";
 import { datasetOfQuery, readingOf } from "../core/tracin/questions.ts";
 import type { QuerySelection } from "../core/tracin/scores.ts";
-import type { Preview } from "../protocol/examples.ts";
+import type { Preview, QueryRef } from "../protocol/examples.ts";
+import type { ExplainedLabel } from "../protocol/runs.ts";
 import { toPreview } from "./examples.ts";
 
 /** A file that a run keeps of a query that stands in no dataset. */
@@ -115,4 +117,20 @@ async function storedExample(
 
 function nameOf({ text, image }: GivenExample): string {
   return image !== undefined ? "new image" : text !== undefined ? "new text" : "new row";
+}
+
+/** The query that a person asks for. */
+export async function selected(
+  project: Project,
+  query: QueryRef,
+  explain: ExplainedLabel,
+): Promise<QuerySelection> {
+  if ("given" in query) {
+    return givenQuery(project, query.given, explain);
+  }
+  if ("runId" in query) {
+    const record = await readRecord(project.root, query.runId);
+    return queryAgain(project, record, query.query, explain);
+  }
+  return { dataset: query.dataset, index: query.index, explain };
 }

@@ -9,13 +9,8 @@ import type { ExampleRange } from "../core/tracin/chunks.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import type { ProfileSnapshot } from "../core/tracin/profile.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
-import {
-  type Client,
-  computeEnvironment,
-  connectTo,
-  createClient,
-  serve,
-} from "../protocol/rpc.ts";
+import { computeEnvironment } from "../protocol/environment.ts";
+import { type Client, connectTo, createClient, serve } from "../protocol/rpc.ts";
 
 /** What a helper process opens, as the main process did. */
 export interface HelperProject {

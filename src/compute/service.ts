@@ -2,25 +2,23 @@ import { findCheckpoints } from "../core/checkpoints/discover.ts";
 import { parseConfig } from "../core/config/load.ts";
 import { datasetOf, type Project } from "../core/config/project.ts";
 import { writeConfig } from "../core/config/write.ts";
-import { searchTexts } from "../core/datasets/search-text.ts";
 import { chooseEngine } from "../core/engines/choose.ts";
 import { TracInError } from "../core/errors.ts";
+import { loadDatabase } from "../core/store/duckdb.ts";
 import { exportRanking } from "../core/store/export.ts";
 import { Fingerprints } from "../core/store/inputs.ts";
 import { deleteRun, listRuns, readRecord } from "../core/store/reader.ts";
 import type { RunRecord } from "../core/store/record.ts";
-import type { ReadTexts } from "../core/store/run-texts.ts";
-import type { QuerySelection, ScoreProgress } from "../core/tracin/scores.ts";
+import type { ScoreProgress } from "../core/tracin/scores.ts";
 import type { ComputeApi, Progress } from "../protocol/compute.ts";
 import type { EarlyRanking } from "../protocol/early.ts";
-import type { ExampleRef, Preview, QueryRef } from "../protocol/examples.ts";
 import type { CallContext, Handlers } from "../protocol/rpc.ts";
-import type { ExplainedLabel, RunSummary } from "../protocol/runs.ts";
+import type { RunSummary } from "../protocol/runs.ts";
 import { planApply, relabelText, writeCleaned } from "./apply.ts";
 import { columnScales } from "./column-scales.ts";
 import { estimate } from "./estimate.ts";
 import { describeExamples, placeOf, previewOf } from "./examples.ts";
-import { checkGiven, givenQuery, queryAgain } from "./given.ts";
+import { checkGiven, selected } from "./given.ts";
 import { keptText } from "./index-answer.ts";
 import { buildIndex, buildProgress } from "./index-build.ts";
 import { planIndex } from "./index-plan.ts";
@@ -32,7 +30,7 @@ import { decide, find, noteExcluded, reviewsOf, undoReview } from "./reviews.ts"
 import { marksOf, OpenRuns, pageOf, rankingOf, suggestedItem } from "./runs.ts";
 import type { JobOptions } from "./save-run.ts";
 import type { ScorerInUse } from "./scoring.ts";
-import { type ComputeSettings, engineSetting } from "./settings.ts";
+import { type ComputeSettings, engineFor, engineSetting } from "./settings.ts";
 import { Setup } from "./setup.ts";
 import {
   previewPlace,
@@ -43,6 +41,9 @@ import {
 } from "./summaries.ts";
 import { testSetHandlers } from "./test-lists.ts";
 import { runTestSet } from "./test-set.ts";
+import { locate, previewTraining, textsOf } from "./training.ts";
+import { Turn } from "./turn.ts";
+import { warmUp } from "./warm-up.ts";
 import { Workspaces } from "./workspace.ts";
 
 /** The requests of the compute process, over the open workspaces. */
@@ -52,6 +53,7 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
   const fingerprints = new Fingerprints();
   const setup = new Setup();
   const oneAtATime = new Turn();
+  let asked = new AbortController();
   const decisions = new Turn();
 
   const summary = (root: string, record: RunRecord): Promise<RunSummary> =>
@@ -70,6 +72,8 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     { signal, report }: CallContext<Progress>,
   ) => {
     const started = performance.now();
+    asked.abort(); // what warms up for a question gives way to it
+    asked = new AbortController();
     report(withMessage({ phase: "opening", done: 0, total: 1 }));
     return oneAtATime.take(async () => {
       signal.throwIfAborted();
@@ -101,6 +105,14 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
         ...summarizeProject(project),
         scales: await columnScales(project),
       })),
+    warmUp: async ({ root, compile }, { signal }) => {
+      const over = AbortSignal.any([signal, asked.signal]);
+      const libraries = [engineFor(settings), loadDatabase()];
+      const project = compile
+        ? workspaces.useScorer(root, (opened) => warmUp(opened, over))
+        : workspaces.useProject(root, async () => undefined);
+      await Promise.allSettled([...libraries, project]);
+    },
     planIndex: ({ root }) =>
       oneAtATime.take(() =>
         workspaces.useScorer(root, (opened) => planIndex(opened, fingerprints)),
@@ -263,84 +275,4 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
       await writeConfig(root, parseConfig(JSON.stringify(config)));
     },
   };
-}
-
-/** The query that a person asks for. */
-async function selected(
-  project: Project,
-  query: QueryRef,
-  explain: ExplainedLabel,
-): Promise<QuerySelection> {
-  if ("given" in query) {
-    return givenQuery(project, query.given, explain);
-  }
-  if ("runId" in query) {
-    const record = await readRecord(project.root, query.runId);
-    return queryAgain(project, record, query.query, explain);
-  }
-  return { dataset: query.dataset, index: query.index, explain };
-}
-
-/** The example at a line of a data file, or the one of an image file. */
-function locate(project: Project, file: string, line: number | undefined): ExampleRef | null {
-  for (const dataset of project.datasets.values()) {
-    const index =
-      dataset.file === file && line !== undefined
-        ? dataset.at({ line })
-        : dataset.kind === "images"
-          ? dataset.at({ image: file })
-          : undefined;
-    if (index !== undefined) {
-      return { dataset: dataset.name, index };
-    }
-  }
-  return null;
-}
-
-/** Training examples of a run; when the data has changed since, only that they cannot be shown. */
-async function previewTraining(
-  workspaces: Workspaces,
-  root: string,
-  record: RunRecord,
-  examples: readonly number[],
-): Promise<readonly Preview[]> {
-  const instead = (text: string) => examples.map((): Preview => ({ kind: "text", text }));
-  try {
-    // One use for all of them: each looks whether any file of the project has changed.
-    return await workspaces.useProject(root, async (project) =>
-      datasetOf(project, "train").length === record.examples
-        ? Promise.all(examples.map((index) => previewOf(project, "train", index)))
-        : instead("The training data has changed since."),
-    );
-  } catch (error) {
-    return instead(error instanceof Error ? error.message : String(error));
-  }
-}
-
-/** Reads the texts of a run's training examples. */
-function textsOf(workspaces: Workspaces, root: string, record: RunRecord): ReadTexts {
-  return (start, end) =>
-    workspaces.useProject(root, async (project) => {
-      const dataset = datasetOf(project, "train");
-      if (dataset.length !== record.examples) {
-        throw new TracInError(
-          "store",
-          "The training data has changed since the run, so its texts cannot be searched.",
-          {},
-          "Compute the run again, or use a condition on other columns.",
-        );
-      }
-      return searchTexts(dataset, start, end);
-    });
-}
-
-/** Lets one computation run at a time: two would share cores and memory that are counted for one. */
-class Turn {
-  private last: Promise<unknown> = Promise.resolve();
-
-  take<Result>(action: () => Promise<Result>): Promise<Result> {
-    const result = this.last.then(action, action);
-    this.last = result.catch(() => undefined);
-    return result;
-  }
 }

@@ -11,7 +11,8 @@ import {
 } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { ComputeApi, Progress } from "../protocol/compute.ts";
-import { type ComputeClient, computeEnvironment, createComputeClient } from "../protocol/rpc.ts";
+import { computeEnvironment } from "../protocol/environment.ts";
+import type { ComputeClient } from "../protocol/rpc.ts";
 import { ComputeEnded } from "./compute-ended.ts";
 import { Owner } from "./disposable.ts";
 import { RestartLimit } from "./restart-limit.ts";
@@ -32,7 +33,7 @@ export interface RequestOptions {
 
 interface Running {
   readonly child: ChildProcess;
-  readonly client: ComputeClient;
+  readonly client: Promise<ComputeClient>;
   ended: boolean;
 }
 
@@ -83,7 +84,8 @@ export class Compute extends Owner {
     const started = performance.now();
     this.pending++;
     try {
-      const result = await running.client.request(method, params, options);
+      const client = await running.client;
+      const result = await client.request(method, params, options);
       this.log.debug(`${method}: ${Math.round(performance.now() - started)} ms`);
       return result;
     } catch (error) {
@@ -102,12 +104,21 @@ export class Compute extends Owner {
   }
 
   /**
+   * Starts the process if there is none, and gets it ready for what a person is about to ask.
+   * @param compile whether the model is compiled as well, which takes time and memory
+   */
+  warmUp(root: string, compile: boolean): void {
+    // Whatever is wrong is told when the person asks.
+    this.request("warmUp", { root, compile }).catch(() => undefined);
+  }
+
+  /**
    * Lets an engine compute in a process of its own, which may die of it. Throws why the engine does not run here.
    * @returns which engine ran, and why
    */
   async checkEngine(engine: EngineSetting): Promise<string> {
     const child = this.fork();
-    const client = createComputeClient(child);
+    const client = await clientOf(child);
     const died = new Promise<never>((_, reject) => {
       const fail = (reason: string) =>
         reject(new TracInError("engine", l10n.t("The engine ended its process ({0}).", reason)));
@@ -143,8 +154,7 @@ export class Compute extends Owner {
     this.outdated = false;
     const child = this.fork();
     this.log.info(`Compute process ${child.pid ?? "?"} started.`);
-    const client = createComputeClient(child);
-    const running: Running = { child, client, ended: false };
+    const running: Running = { child, client: clientOf(child), ended: false };
     this.running = running;
     child.once("error", (error) => this.log.error(error));
     child.once("exit", (code, signal) => this.handleExit(running, code, signal));
@@ -179,7 +189,7 @@ export class Compute extends Owner {
 
   private handleExit(running: Running, code: number | null, signal: NodeJS.Signals | null): void {
     running.ended = true;
-    running.client.dispose();
+    void running.client.then((client) => client.dispose());
     if (this.running !== running) {
       return; // stopped on purpose
     }
@@ -216,8 +226,14 @@ export class Compute extends Owner {
     this.running = undefined;
     if (running) {
       running.ended = true;
-      running.client.dispose();
+      void running.client.then((client) => client.dispose());
       running.child.kill();
     }
   }
+}
+
+/** Its library is loaded with the first process: activation goes without. */
+async function clientOf(child: ChildProcess): Promise<ComputeClient> {
+  const { createComputeClient } = await import("../protocol/rpc.ts");
+  return createComputeClient(child);
 }

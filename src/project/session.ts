@@ -92,6 +92,11 @@ export class Session extends Owner {
     return this.job?.root ?? this.ref?.root;
   }
 
+  /** The folder that a question would be about while nothing is shown; undefined where there is none, or a run. */
+  get awaited(): string | undefined {
+    return this.panel.kind === "empty" ? this.projects.current?.root : undefined;
+  }
+
   /** The folder of the shown run. Throws kind `cancelled` where another one is shown by now. */
   rootOf(runId: string): string {
     if (this.ref?.runId !== runId) {

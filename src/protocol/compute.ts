@@ -48,6 +48,11 @@ export interface Progress {
 export interface ComputeApi {
   /** Opens or refreshes the project of a folder and reports what it amounts to. */
   open(params: { readonly root: string }): ProjectSummary;
+  /**
+   * Gets ready for what a person is about to ask: opens the project and loads the engine, and with `compile` also compiles
+   * the model for a question about one example. What is wrong is told by the question itself.
+   */
+  warmUp(params: { readonly root: string; readonly compile: boolean }): void;
   /** Measures what a question would cost with other layers than those of `tracin.json`, or with these. */
   estimate(params: {
     readonly root: string;

@@ -52,6 +52,11 @@ export class Panels extends Owner {
     });
   }
 
+  /** Whether there is a page to send to. */
+  get isReady(): boolean {
+    return [...this.pages.values()].some((page) => page.isReady);
+  }
+
   /** Sends to every page that is ready. */
   send<T>(type: NotificationType<T>, params: T): void {
     for (const { participant, isReady } of this.pages.values()) {

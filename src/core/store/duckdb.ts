@@ -29,7 +29,7 @@ export class Database {
 
   /** Throws kind `store` when the native library of this platform is missing. */
   static async open(options: DatabaseOptions): Promise<Database> {
-    const module = await load();
+    const module = await loadDatabase();
     const megabytes = Math.max(64, Math.floor((options.memoryLimit ?? 256 << 20) / (1 << 20)));
     const instance = await module.DuckDBInstance.create(":memory:", {
       autoinstall_known_extensions: "false",
@@ -103,7 +103,8 @@ export function storeError(error: unknown, file?: string): TracInError {
   );
 }
 
-async function load(): Promise<DuckDb> {
+/** Loads the native library. Throws kind `store` when that of this platform is missing. */
+export async function loadDatabase(): Promise<DuckDb> {
   try {
     return await import("@duckdb/node-api");
   } catch (error) {

@@ -148,6 +148,21 @@ describe("the compute process", () => {
     }
   });
 
+  it("warms up for a question, gives way to it, and leaves what is wrong to be told by it", async () => {
+    const root = await sample("digits");
+    await client.request("warmUp", { root, compile: false });
+    const warming = client.request("warmUp", { root, compile: true });
+    const query = { dataset: "test", index: 3 };
+    const run = await client.request("explain", { root, queries: [query], explain: "target" });
+    expect(run.queries).toHaveLength(1);
+    await warming;
+    await client.request("warmUp", { root, compile: true });
+    expect((await client.request("listRuns", { root })).map(({ id }) => id)).toEqual([run.id]);
+    await writeFile(join(root, "tracin.json"), "{ broken");
+    await client.request("warmUp", { root, compile: true });
+    await expect(client.request("suspects", { root })).rejects.toMatchObject({ kind: "config" });
+  });
+
   it("lists runs without reading what their queries look like, which one run alone tells", async () => {
     const root = await sample("iris");
     const query = { dataset: "test", index: 4 };
