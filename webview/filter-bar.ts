@@ -36,6 +36,8 @@ export class FilterBar extends LitElement {
   @state() private chosen = -1;
   @query("input") private input: HTMLInputElement | null | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
+  /** The run whose texts are being read, or have been. */
+  private readAhead = "";
   private asked = 0;
 
   private get filter(): RowFilter {
@@ -83,6 +85,7 @@ export class FilterBar extends LitElement {
             .value=${typed}
             @input=${this.onInput}
             @keydown=${this.onKey}
+            @focus=${this.onFocus}
             @blur=${this.closeCompletions}
           />
           ${typed === "" ? null : html`<button class="plain clear" aria-label=${words.clear} title=${words.clear} @click=${this.clear}>×</button>`}
@@ -196,6 +199,15 @@ export class FilterBar extends LitElement {
     this.chosen = -1;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.check(true), pause);
+  }
+
+  /** Words may be typed next: what they are looked for in is read from now on. */
+  private onFocus(): void {
+    const { list, typed } = this;
+    if (list && list.runId !== this.readAhead) {
+      this.readAhead = list.runId;
+      void checkFilter({ runId: list.runId, query: list.query, text: typed, readAhead: true });
+    }
   }
 
   private onKey(event: KeyboardEvent): void {

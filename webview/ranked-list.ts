@@ -18,6 +18,7 @@ import { RowElement, type RowLayout } from "./row.ts";
 import { RowWindow, type WindowedList } from "./row-window.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
+import "./waiting.ts";
 
 /** A ranked list: a grid whose rows exist only while they are near the window. */
 @customElement("tracin-ranked-list")
@@ -144,7 +145,7 @@ export class RankedList extends LitElement implements WindowedList {
       </tracin-error>`;
     }
     if (cache.total === undefined) {
-      return html`<p class="notice muted" role="status">${strings.list.loading}</p>`;
+      return html`<tracin-waiting ?filtered=${this.filtered}></tracin-waiting>`;
     }
     if (cache.total === 0) {
       return html`<p class="notice muted">${this.filtered ? strings.filter.nothing : strings.list.empty[this.view]}</p>`;

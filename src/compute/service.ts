@@ -190,14 +190,13 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
         pairOf(opened, record, request, changes, signal),
       );
     },
-    checkFilter: async ({ root, runId, query, text }, { signal }) => {
+    checkFilter: async ({ root, runId, query, text, readAhead = false }, { signal }) => {
       const { record, table } = await ranked(root, runId);
-      const { kind, problem } = await table.check(
-        query,
-        text,
-        textsOf(workspaces, root, record),
-        signal,
-      );
+      const texts = textsOf(workspaces, root, record);
+      if (readAhead) {
+        table.readAhead(texts);
+      }
+      const { kind, problem } = await table.check(query, text, texts, signal);
       return { kind, problem, columns: table.columns(query) };
     },
     histogram: async (request, { signal }) => {

@@ -65,6 +65,8 @@ export interface FilterCheckRequest {
   readonly runId: string;
   readonly query: number;
   readonly text: string;
+  /** Whether a person is about to type: what words are looked for in is read meanwhile. */
+  readonly readAhead?: boolean;
 }
 
 export interface HistogramRequest extends ListRequest {

@@ -110,6 +110,8 @@ export const listsStrings = {
         "Part of each checkpoint in self-influence, first to last, each row on its own scale",
     },
     loading: "Loading…",
+    searching:
+      "Searching. The first search reads all texts of the training data; another filter ends it.",
     empty: {
       proponents: "No training example has a positive score.",
       opponents: "No training example has a negative score.",

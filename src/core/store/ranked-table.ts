@@ -87,6 +87,12 @@ export class RankedTable {
     return this.rows.columns(query);
   }
 
+  /** Begins to read the texts, so that the first words that are looked for wait less. */
+  readAhead(texts: ReadTexts): void {
+    // What fails is told when words are looked for.
+    this.texts.load(texts).catch(() => undefined);
+  }
+
   /** What a typed filter is, and what is wrong with it. */
   async check(
     query: number,

@@ -74,6 +74,28 @@ describe("the first rows of a run", () => {
     expect(finished.slice(0, 5)).toEqual(settled.slice(0, 5));
     await expect.poll(focusedPlace).toBe(place);
     await editor.screenshot("early-finished");
+
+    // What is computed about an opened row can be cancelled, and asked for again.
+    await editor.page.keyboard.press("ArrowRight");
+    const neighbours = editor.panel.locator("tracin-neighbours").first();
+    const ask = neighbours.getByRole("button", { name: "Examples for and against this label" });
+    await ask.click();
+    await neighbours.getByRole("button", { name: "Cancel" }).click();
+    await ask.waitFor();
+    expect(await neighbours.locator(".failure").count()).toBe(0);
+    await ask.click();
+    await neighbours.locator(".sides li").first().waitFor({ timeout: 60_000 });
+
+    // The first words that are looked for wait for the texts, and say so; another filter ends the wait.
+    const filter = editor.panel.locator("tracin-filter-bar input");
+    await filter.evaluate((input: HTMLInputElement) => {
+      input.value = "5.9";
+      input.dispatchEvent(new InputEvent("input", { bubbles: true, composed: true }));
+    });
+    await editor.panel.locator("tracin-waiting [role=progressbar]").waitFor();
+    await editor.screenshot("early-searching");
+    await filter.fill("line <= 100");
+    await editor.panel.locator('[role=treegrid][aria-rowcount="99"]').waitFor();
   });
 
   it("go with a cancelled run, and leave nothing behind", async () => {

@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Database } from "../../../src/core/store/duckdb.ts";
 import { isCondition } from "../../../src/core/store/filter.ts";
 import { RankedTable } from "../../../src/core/store/ranked-table.ts";
@@ -81,6 +81,21 @@ describe("lists", () => {
     const proponents = await listed({ view: "proponents", filter: { text: "target in ('ham')" } });
     expect(proponents.length).toBe(all.filter((i) => score(i) > 0 && target(i) === "ham").length);
     expect(score(proponents[0] ?? 0)).toBe(50);
+  });
+
+  it("find words in texts that were read ahead, and read them once", async () => {
+    const opened = await RankedTable.open(path, "scores.parquet", size);
+    const read: number[] = [];
+    const counted: ReadTexts = (start, end) => {
+      read.push(start);
+      return texts(start, end);
+    };
+    opened.readAhead(counted);
+    await vi.waitFor(() => expect(read).toEqual([0]));
+    const ranking: Ranking = { view: "all", query: 0, filter: { text: "winner" } };
+    expect((await opened.page(ranking, 0, 10, counted)).total).toBe(5);
+    expect(read).toEqual([0]);
+    opened.close();
   });
 
   it("hold the rows with all words, in any case, in texts and columns", async () => {
