@@ -110,6 +110,7 @@ try {
       ],
       ["error", ["Show Log"]],
       ["computing", ["Cancel"]],
+      ["early", ["Cancel", "Open train/labels.csv"]],
     ]) {
       await withView(name, { width: 320 }, async (page) => {
         const reached = (await reachedByTab(page)).join("\n");

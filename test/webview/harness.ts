@@ -3,6 +3,7 @@
  * Loaded before the panel's bundle; `window.harness` drives it.
  */
 
+import type { EarlyList, EarlyRanking } from "../../src/protocol/early.ts";
 import type { PanelReview, PanelState } from "../../src/protocol/panel.ts";
 import type { Decision, GivenDecision } from "../../src/protocol/reviews.ts";
 import type { TestSlice } from "../../src/protocol/test-set.ts";
@@ -156,6 +157,27 @@ const harness = {
       run: { ...run, id: `${run.id}/${kind}/${JSON.stringify(testSet.slice)}`, title, testSet },
       labels: labelsOf[sample],
     });
+  },
+  /** A run under way, with ten rows of each list from a place on. */
+  showEarly(sample: Sample, kind: "explain" | "suspects", scored: number, offset = 0): void {
+    const message = "Scoring the training examples";
+    const progress = { phase: "scoring" as const, done: 5 * scored, total: 9500, message };
+    harness.show({ kind: "computing", title: "Explaining test 142", progress });
+    const { checkpoints, reading, id } = makeRun(sample, kind);
+    const views = kind === "suspects" ? ["suspects" as const] : ["proponents", "opponents"];
+    const ranking: EarlyRanking = {
+      scored,
+      examples: 1900,
+      checkpoints: checkpoints.map(({ file }) => file),
+      reading,
+      queries: 1,
+      orders: ["loss", "selfInfluence"],
+      lists: (views as EarlyList["view"][]).map((view) => {
+        const { scale, rows } = makeRows({ runId: id, view, query: 0, offset, limit: 10 });
+        return { view, scale, rows: rows.map((row, at) => ({ ...row, rank: at + 1 })) };
+      }),
+    };
+    post({ method: "earlyRanked", receiver: { type: "webview" }, params: { ranking } });
   },
   failRows(next: typeof failure): void {
     failure = next;

@@ -12,6 +12,9 @@ const views = {
   "empty-new": (h) => h.show({ kind: "empty", hasConfig: false }),
   "empty-ready": (h) => h.show({ kind: "empty", hasConfig: true }),
   computing: (h, p) => h.show({ kind: "computing", title: "Explaining test 142", progress: p }),
+  early: (h) => h.showEarly("digits", "explain", 640),
+  "early-mail": (h) => h.showEarly("mail", "explain", 1900),
+  "early-suspects": (h) => h.showEarly("iris", "suspects", 640),
   error: (h) =>
     h.show({
       kind: "error",
