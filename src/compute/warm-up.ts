@@ -11,18 +11,18 @@ const longest = 500;
  */
 export async function warmUp({ project, scorer }: ScorerInUse, signal: AbortSignal): Promise<void> {
   const examples = trainingData(project).length;
-  const chunk = scorer.firstChunk(await scorer.plan(1), 1);
+  const { firstChunk } = scorer.sizes(await scorer.plan(1), 1);
   const started = performance.now();
   const enough = new AbortController();
   const scoring = scorer.score(
     [{ dataset: "train", index: 0, explain: "target" }],
-    chunksOf({ start: 0, end: examples }, chunk),
+    chunksOf({ start: 0, end: examples }, firstChunk),
     () => undefined,
     {
       signal: AbortSignal.any([signal, enough.signal]),
       onProgress: ({ phase, done }) => {
         const isLong = performance.now() - started > longest;
-        if (phase === "scoring" && (isLong || done >= chunk * project.checkpoints.length)) {
+        if (phase === "scoring" && (isLong || done >= firstChunk * project.checkpoints.length)) {
           enough.abort();
         }
       },
