@@ -36,6 +36,23 @@ export class Replacement {
     return output;
   }
 
+  /** Parts of a value along an axis, one after the other. */
+  split(value: string, axis: number, sizes: readonly number[]): readonly string[] {
+    if (sizes.length === 1) {
+      return [value];
+    }
+    const stem = `split${this.nodes.length}`;
+    const outputs = sizes.map((_, index) => this.conversion.value(`${stem}:${index}`));
+    this.nodes.push({
+      op: "Split",
+      name: this.conversion.value(stem),
+      inputs: [value, this.ints("split", sizes)],
+      outputs,
+      attributes: { axis: int(axis) },
+    });
+    return outputs;
+  }
+
   scalar(suffix: string, value: number): string {
     return this.once(`${suffix}: ${value}`, suffix, () => float32([], [value]));
   }

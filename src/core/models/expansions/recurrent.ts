@@ -98,10 +98,14 @@ function unroll(
       ),
     };
     let state: State = { h: own(startH, batchFirst ? 1 : 0), c: own(startC, batchFirst ? 1 : 0) };
+    // The gradient of the parts of one Split is one Concat; each of as many slices would be padded to the whole, and all added up.
+    const projections = nodes
+      .split(projected, 1, new Array<number>(steps).fill(1))
+      .map((value) => nodes.squeeze(value, 1));
     const outputs = new Array<string>(steps).fill("");
     for (let turn = 0; turn < steps; turn++) {
       const time = isBackward ? steps - 1 - turn : turn;
-      const next = step(shared, nodes.at(projected, 1, time), state);
+      const next = step(shared, projections[time] ?? "", state);
       const mask = masks[time];
       outputs[time] = mask === undefined ? next.h : nodes.apply("Mul", [next.h, mask]);
       state =
@@ -185,7 +189,7 @@ function kept(
 const lstmStep: Step = ({ nodes, hidden, recurrence, peepholes, activate }, input, state) => {
   const [gate = same, cell = same, end = same] = activate;
   const sum = plus(nodes, input, product(nodes, state.h, recurrence));
-  const part = (index: number) => nodes.slice(sum, 1, index * hidden, (index + 1) * hidden);
+  const [i = "", o = "", f = "", g = ""] = nodes.split(sum, 1, [hidden, hidden, hidden, hidden]);
   const peep = (index: number, value: string | undefined) =>
     peepholes === undefined || value === undefined
       ? undefined
@@ -193,16 +197,16 @@ const lstmStep: Step = ({ nodes, hidden, recurrence, peepholes, activate }, inpu
           value,
           nodes.slice(peepholes, 0, index * hidden, (index + 1) * hidden),
         ]);
-  const taken = gate(plus(nodes, part(0), peep(0, state.c)));
-  const fresh = nodes.apply("Mul", [taken, cell(part(3))]);
+  const taken = gate(plus(nodes, i, peep(0, state.c)));
+  const fresh = nodes.apply("Mul", [taken, cell(g)]);
   const c =
     state.c === undefined
       ? fresh
       : nodes.apply("Add", [
-          nodes.apply("Mul", [gate(plus(nodes, part(2), peep(2, state.c))), state.c]),
+          nodes.apply("Mul", [gate(plus(nodes, f, peep(2, state.c))), state.c]),
           fresh,
         ]);
-  const h = nodes.apply("Mul", [gate(plus(nodes, part(1), peep(1, c))), end(c)]);
+  const h = nodes.apply("Mul", [gate(plus(nodes, o, peep(1, c))), end(c)]);
   return { h, c };
 };
 
@@ -210,6 +214,7 @@ const lstmStep: Step = ({ nodes, hidden, recurrence, peepholes, activate }, inpu
 const gruStep: Step = ({ nodes, hidden, recurrence, bias, activate }, input, { h }) => {
   const [gate = same, fresh = same] = activate;
   const late = bias !== undefined;
+  const [inputGates = "", inputNew = ""] = nodes.split(input, 1, [2 * hidden, hidden]);
   const part = (value: string, from: number, to: number) =>
     nodes.slice(value, 1, from * hidden, to * hidden);
   // Without a bias the two forms of the reset gate differ all the same.
@@ -228,13 +233,13 @@ const gruStep: Step = ({ nodes, hidden, recurrence, bias, activate }, input, { h
   const recurrentGates = isLate
     ? slice(0, 2)
     : product(nodes, h, h === undefined ? "" : columns(0, 2));
-  const gates = gate(plus(nodes, part(input, 0, 2), recurrentGates));
-  const [update, reset] = [part(gates, 0, 1), part(gates, 1, 2)];
+  const gates = gate(plus(nodes, inputGates, recurrentGates));
+  const [update = "", reset = ""] = nodes.split(gates, 1, [hidden, hidden]);
   const held = isLate ? slice(2, 3) : undefined;
   const inner = isLate
     ? held && nodes.apply("Mul", [reset, held])
     : h && product(nodes, nodes.apply("Mul", [reset, h]), columns(2, 3));
-  const candidate = fresh(plus(nodes, part(input, 2, 3), inner));
+  const candidate = fresh(plus(nodes, inputNew, inner));
   const rest = nodes.apply("Sub", [nodes.scalar("one", 1), update]);
   const taken = nodes.apply("Mul", [rest, candidate]);
   return {
