@@ -24,7 +24,7 @@ export const reviewStrings = {
       next: "Go to the next row without a decision (N)",
       all: "Decide about all rows that the filter shows and that have no decision yet (A). Shift or Ctrl with a click selects some of them.",
     },
-    apply: (count: number) => `Apply ${formatCount(count)}…`,
+    apply: (count: number) => `Apply ${formatCount(count)}`,
     applyTitle:
       "Change the data as decided: labels are edited, excluded rows taken out. Undo in the editor takes it back, and the decisions wait again",
     progress: (decided: number, total: number) =>

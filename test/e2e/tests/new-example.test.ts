@@ -30,8 +30,9 @@ describe("an example that stands in no dataset", () => {
     await editor.panelRow(0).focus();
     await editor.page.keyboard.press("Space");
     const where = panel.locator("tracin-where").first();
+    await where.scrollIntoViewIfNeeded();
     const words = where.locator(".tokens > *");
-    await words.first().waitFor();
+    await words.first().waitFor({ timeout: 60_000 });
     const titles = await words.evaluateAll((all) =>
       all.map((word) => word.getAttribute("title") ?? ""),
     );

@@ -79,7 +79,7 @@ describe("reviewing suspects", () => {
 
     // The decisions stand, and wait to be applied again.
     const apply = editor.panel.locator("tracin-review-bar .apply");
-    await expect.poll(() => apply.textContent()).toBe("Apply 2…");
+    await expect.poll(() => apply.textContent()).toBe("Apply 2");
     expect(await progress.textContent()).toMatch(/^2 of/);
     await apply.click();
     await expect.poll(() => readFile(data, "utf8")).toBe(expected);
@@ -109,7 +109,7 @@ describe("reviewing suspects", () => {
     await editor.panelRow(1).focus();
     await editor.page.keyboard.press("x");
     const apply = editor.panel.locator("tracin-review-bar .apply");
-    await expect.poll(() => apply.textContent()).toBe("Apply 2…");
+    await expect.poll(() => apply.textContent()).toBe("Apply 2");
     await editor.screenshot("review-folder-light");
     await apply.click();
     await editor.notification("2 examples changed, 1 of them excluded").waitFor();
@@ -132,7 +132,7 @@ describe("reviewing suspects", () => {
       .poll(async () => [...(await filesIn(path.join(folder, "by-label"))).keys()].sort())
       .toEqual([...before.keys()].sort());
     expect(await filesIn(path.join(folder, "by-label"))).toEqual(before);
-    await expect.poll(() => apply.textContent(), { timeout: 20_000 }).toBe("Apply 2…");
+    await expect.poll(() => apply.textContent(), { timeout: 20_000 }).toBe("Apply 2");
   });
 
   it("shows decisions again after a reload, in a narrow dark panel too", async () => {
