@@ -15,7 +15,7 @@ import { matrixProductPeak } from "./measure.ts";
 import { compressionPart } from "./parts/compression.ts";
 import { enginesPart } from "./parts/engines.ts";
 import { indexPart } from "./parts/gradient-index.ts";
-import { lastPart } from "./parts/last.ts";
+import { lastPart, selfPart } from "./parts/last.ts";
 import type { Part } from "./parts/part.ts";
 import { queriesPart, scalingPart } from "./parts/scaling.ts";
 import { digitsPart, enginePart, workloadParts } from "./parts/workloads.ts";
@@ -26,6 +26,7 @@ const parts: readonly Part[] = [
   digitsPart,
   ...workloadParts,
   lastPart,
+  selfPart,
   enginesPart,
   scalingPart,
   queriesPart,

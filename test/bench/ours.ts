@@ -27,7 +27,7 @@ export interface OurQuestion {
 
 export interface Measured {
   readonly row: Row;
-  /** [examples, queries] */
+  /** [examples, queries]; self-influence where there are no queries. */
   readonly scores: Float32Array;
   readonly processes: number;
 }
@@ -43,7 +43,9 @@ export async function ours(question: OurQuestion): Promise<Measured> {
   );
   const best = runs.reduce((a, b) => (b.seconds < a.seconds ? b : a));
   const told = JSON.parse(best.lastLine) as ScoreLine;
-  const bytes = readFileSync(join(question.out, "scores.bin"));
+  const bytes = readFileSync(
+    join(question.out, question.queries === 0 ? "self.bin" : "scores.bin"),
+  );
   const again = await repeat(
     async () => {
       const { lastLine } = await runProcess(process.execPath, [...args, "--twice"]);

@@ -16,6 +16,8 @@ export interface PeerTask {
   readonly batches?: string;
   /** Seconds after which a setting is given up. */
   readonly seconds?: number;
+  /** Only self-influence; it is compared instead of scores. */
+  readonly selfAlone?: boolean;
 }
 
 /** What a peer's program prints. */
@@ -31,6 +33,8 @@ type PeerLine =
       readonly checkpoints: number;
       readonly scoresFile: string;
       readonly selfInfluence: boolean;
+      readonly diskBytes: number;
+      readonly keptBytes: number;
     };
 
 const names: Readonly<Record<Peer, string>> = {
@@ -41,20 +45,24 @@ const names: Readonly<Record<Peer, string>> = {
   torch: "PyTorch by hand",
 };
 
+/** Seconds after which a setting is given up, unless told. */
+const mostSeconds = 90;
+
 /** The same question to a peer, from the same files. */
 export async function askPeer(
-  { peer, ...settings }: PeerTask,
+  { peer, selfAlone = false, ...settings }: PeerTask,
   python: string,
   folder: string,
   architecture: string,
   ours: Measured,
 ): Promise<Row> {
   const script = join("test/bench/peers", `${peer}_peer.py`);
-  const options = Object.entries({ arch: architecture, ...settings });
+  const options = Object.entries({ arch: architecture, seconds: mostSeconds, ...settings });
   const { lastLine } = await runProcess(python, [
     script,
     folder,
     ...options.flatMap(([option, value]) => [`--${option}`, String(value)]),
+    ...(selfAlone ? ["--self-influence"] : []),
   ]);
   const told = JSON.parse(lastLine) as PeerLine;
   const name = `— ${names[peer]}`;
@@ -65,6 +73,7 @@ export async function askPeer(
   const notes = [
     settings.limit === undefined ? undefined : `${told.examples} examples`,
     told.selfInfluence ? undefined : "no self-influence",
+    told.keptBytes === 0 ? undefined : `keeps ${(told.keptBytes / 1e6).toFixed(0)} MB in memory`,
   ];
   const note = notes.filter((text) => text !== undefined).join("; ");
   return {
@@ -74,6 +83,7 @@ export async function askPeer(
     computing: told.seconds,
     visits: told.examples * told.checkpoints,
     memory: told.peakMemoryBytes,
+    disk: told.diskBytes,
     difference: differenceFrom(ours.scores, told.scoresFile),
   };
 }

@@ -9,7 +9,7 @@ export interface Row {
   readonly visits: number | null;
   /** Bytes, the largest sum over the process and its helpers. */
   readonly memory: number | null;
-  /** Bytes written that the next question reads. */
+  /** Bytes written to files while it computes. */
   readonly disk?: number;
   /** Useful multiply-adds of all visits together. */
   readonly multiplyAdds?: number;

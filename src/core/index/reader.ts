@@ -1,20 +1,12 @@
 import type { ProjectCheckpoint } from "../config/project.ts";
-import { TracInError, throwIfAborted } from "../errors.ts";
-import {
-  arrayClass,
-  bytesPerElement,
-  type DataType,
-  sizeOf,
-  type Tensor,
-} from "../graph/tensor.ts";
+import { throwIfAborted } from "../errors.ts";
+import type { Tensor } from "../graph/tensor.ts";
 import { floats } from "../tracin/rows.ts";
-import { type IndexBlock, type IndexManifest, shardsFolder } from "./manifest.ts";
-import { type IndexLayout, type IndexPrograms, scoresOutput } from "./programs.ts";
+import type { IndexBlock } from "./manifest.ts";
+import { type IndexPrograms, scoresOutput } from "./programs.ts";
 import type { IndexQueries } from "./queries.ts";
-import { type OpenShard, openShard, type ShardTensor } from "./shard.ts";
-
-/** Bytes of stored numbers that are read and scored at a time. */
-const sliceBytes = 2 * 2 ** 20;
+import type { ShardTensor } from "./shard.ts";
+import { type NumbersOptions, type Piece, readWhole, StoredNumbers } from "./stored-numbers.ts";
 
 /** What is stored of the examples of a block beside their gradients, at one checkpoint. */
 export interface BlockReadings {
@@ -28,15 +20,8 @@ export interface BlockReadings {
   readonly predictions: Float32Array;
 }
 
-export interface ReaderOptions {
-  readonly root: string;
-  readonly manifest: IndexManifest;
-  readonly layout: IndexLayout;
+export interface ReaderOptions extends NumbersOptions {
   readonly programs: IndexPrograms;
-  /** The project's checkpoints, each of them in the index. */
-  readonly checkpoints: readonly ProjectCheckpoint[];
-  /** Bytes for stored numbers that stay in memory after the first pass, where all of them fit. */
-  readonly memoryLimit?: number | undefined;
   /** Threads that multiply what is in memory; 1 unless told. What is read is multiplied by one, beside the one that reads. */
   readonly threads?: number | undefined;
 }
@@ -51,51 +36,14 @@ export interface PassOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
-/** A stretch of a shard in memory. */
-interface Slice {
-  readonly block: IndexBlock;
-  readonly checkpoint: number;
-  readonly row: number;
-  readonly rows: number;
-  readonly feeds: ReadonlyMap<string, Tensor>;
-  /** Of every row of the block, where numbers are stored as multiples. */
-  readonly scales: Float32Array | undefined;
-}
-
 /** Reads an index: one pass over it scores every example. */
 export class IndexReader {
-  /** Place of each of the project's checkpoints in the index. */
-  private readonly places: readonly number[];
-  private readonly folder: string;
-  /** What is kept of each example, as shards store it. */
-  private readonly tensors: readonly ShardTensor[];
-  private readonly sliceRows: number;
-  /** All slices, once a pass has read them and where they fit into memory. */
-  private held: readonly Slice[] | undefined;
-  private readonly holds: boolean;
+  private readonly numbers: StoredNumbers;
+  /** Everything, once a pass has asked for it and where it fits into memory. */
+  private held: readonly Piece[] | undefined;
 
   constructor(private readonly options: ReaderOptions) {
-    const { manifest, layout, checkpoints, root } = options;
-    this.folder = shardsFolder(root);
-    this.places = checkpoints.map(({ file }) =>
-      manifest.checkpoints.findIndex((known) => known.file === file),
-    );
-    const { settings } = manifest;
-    const numbers: DataType = settings.type === "sketch" ? settings.numbers : "float32";
-    this.tensors = layout.tensors.map(({ name, dtype, shape }) => ({
-      name,
-      dtype: dtype === "float32" ? numbers : dtype,
-      shape,
-    }));
-    const rowBytes = this.tensors.reduce(
-      (total, { dtype, shape }) => total + bytesPerElement[dtype] * sizeOf(shape),
-      0,
-    );
-    const bytes = manifest.examples * checkpoints.length * rowBytes;
-    this.holds = bytes <= (options.memoryLimit ?? 0);
-    // What stays in memory is best multiplied in large pieces; what is read, while it is in the processor's cache.
-    const fitting = this.holds ? manifest.blockRows : Math.floor(sliceBytes / rowBytes);
-    this.sliceRows = Math.max(1, Math.min(manifest.blockRows, fitting));
+    this.numbers = new StoredNumbers(options);
   }
 
   /**
@@ -108,29 +56,85 @@ export class IndexReader {
     options: PassOptions,
     onBlock: (block: IndexBlock, parts: Float32Array) => void | Promise<void>,
   ): Promise<void> {
+    if (this.numbers.holds) {
+      this.held ??= await this.numbers.hold(options.signal);
+      return this.passHeld(this.held, options, onBlock);
+    }
     const { checkpoints } = this.options;
     const { count } = options;
     let parts = new Float32Array(0);
-    for await (const { block, checkpoint, row, rows, feeds, scales } of ahead(this.slices())) {
+    for await (const { block, checkpoint, row, rows, feeds, scales } of ahead(
+      this.numbers.slices(),
+    )) {
       throwIfAborted(options.signal);
       if (checkpoint === 0 && row === 0) {
         parts = new Float32Array(checkpoints.length * block.size * count);
       }
-      const program = await this.program(rows, options);
-      const queries = options.queries[checkpoint] ?? new Map<string, Tensor>();
-      const values = await program.run(new Map([...feeds, ...queries]));
-      const weight = (checkpoints[checkpoint] as ProjectCheckpoint).weight;
+      const scores = await this.score(rows, checkpoint, feeds, options, 1);
       const at = (checkpoint * block.size + row) * count;
-      const scores = floats(values, scoresOutput);
-      for (let place = 0; place < rows * count; place++) {
-        const scale =
-          scales === undefined ? 1 : (scales[row + Math.floor(place / count)] as number);
-        parts[at + place] = weight * scale * (scores[place] as number);
-      }
+      this.weigh(parts, at, scores, checkpoint, scales?.subarray(row, row + rows));
       options.onProgress?.(rows);
       if (checkpoint === checkpoints.length - 1 && row + rows === block.size) {
         await onBlock(block, parts);
       }
+    }
+  }
+
+  private async passHeld(
+    held: readonly Piece[],
+    options: PassOptions,
+    onBlock: (block: IndexBlock, parts: Float32Array) => void | Promise<void>,
+  ): Promise<void> {
+    const { checkpoints, threads = 1 } = this.options;
+    const { count } = options;
+    let parts: readonly Float32Array[] = [];
+    for (const { blocks, checkpoint, rows, feeds, scales } of held) {
+      throwIfAborted(options.signal);
+      if (checkpoint === 0) {
+        parts = blocks.map(({ size }) => new Float32Array(checkpoints.length * size * count));
+      }
+      const scores = await this.score(rows, checkpoint, feeds, options, threads);
+      let row = 0;
+      for (const [index, { size }] of blocks.entries()) {
+        const own = scores.subarray(row * count, (row + size) * count);
+        const at = checkpoint * size * count;
+        const ownScales = scales?.subarray(row, row + size);
+        this.weigh(parts[index] as Float32Array, at, own, checkpoint, ownScales);
+        row += size;
+      }
+      options.onProgress?.(rows);
+      for (const [index, block] of checkpoint === checkpoints.length - 1 ? blocks.entries() : []) {
+        await onBlock(block, parts[index] as Float32Array);
+      }
+    }
+  }
+
+  /** [rows, queries] products, without weights. */
+  private async score(
+    rows: number,
+    checkpoint: number,
+    feeds: ReadonlyMap<string, Tensor>,
+    options: PassOptions,
+    threads: number,
+  ): Promise<Float32Array> {
+    const program = await this.program(rows, options, threads);
+    const queries = options.queries[checkpoint] ?? new Map<string, Tensor>();
+    return floats(await program.run(new Map([...feeds, ...queries])), scoresOutput);
+  }
+
+  /** Puts scores [rows, queries] times their weights into `parts` from a place on. */
+  private weigh(
+    parts: Float32Array,
+    at: number,
+    scores: Float32Array,
+    checkpoint: number,
+    scales: Float32Array | undefined,
+  ): void {
+    const { weight } = this.options.checkpoints[checkpoint] as ProjectCheckpoint;
+    const count = scales === undefined ? 1 : scores.length / scales.length;
+    for (let place = 0; place < scores.length; place++) {
+      const scale = scales === undefined ? 1 : (scales[Math.floor(place / count)] as number);
+      parts[at + place] = weight * scale * (scores[place] as number);
     }
   }
 
@@ -145,7 +149,7 @@ export class IndexReader {
         ? []
         : [{ name: "prediction", dtype: "float32", shape: [block.size, readings] } as const]),
     ];
-    const shard = await openShard(this.folder, this.keyOf(block, checkpoint), wanted);
+    const shard = await this.numbers.openShard(block, checkpoint, wanted);
     try {
       const read = async (name: string) => (await readWhole(shard, name)) ?? new Float32Array(0);
       return {
@@ -159,107 +163,13 @@ export class IndexReader {
     }
   }
 
-  private keyOf(block: IndexBlock, checkpoint: number): string {
-    const key = block.shards[this.places[checkpoint] ?? -1];
-    if (key === undefined) {
-      throw new TracInError("internal", "The index has no such checkpoint.");
-    }
-    return key;
-  }
-
-  private program(rows: number, { count, aggregate }: PassOptions) {
+  private program(rows: number, { count, aggregate }: PassOptions, threads: number) {
     const { programs, manifest, layout } = this.options;
     const { settings } = manifest;
-    const threads = this.held === undefined ? 1 : (this.options.threads ?? 1);
     return settings.type === "sketch"
       ? programs.sketchScores(settings.numbers, rows, layout.sketch?.width ?? 0, count, threads)
       : programs.storedScores(rows, count, aggregate, threads);
   }
-
-  /** The stored numbers of all examples, in order. What is yielded holds until the one after the next is asked for. */
-  private async *slices(): AsyncGenerator<Slice, void> {
-    if (this.held !== undefined) {
-      yield* this.held;
-      return;
-    }
-    const { manifest, checkpoints } = this.options;
-    const read: Slice[] = [];
-    const buffers = [0, 1].map(() => this.tensors.map((tensor) => this.buffer(tensor)));
-    let turn = 0;
-    for (const block of manifest.blocks) {
-      for (const checkpoint of checkpoints.keys()) {
-        const shard = await this.open(block, checkpoint);
-        try {
-          const scales = await readWhole(shard, "scale");
-          for (let row = 0; row < block.size; row += this.sliceRows) {
-            const rows = Math.min(this.sliceRows, block.size - row);
-            const feeds = new Map<string, Tensor>();
-            for (const [index, tensor] of this.tensors.entries()) {
-              const bytes = this.holds
-                ? this.buffer(tensor)
-                : (buffers[turn % 2]?.[index] ?? new Uint8Array(0));
-              feeds.set(tensor.name, await readRows(shard, tensor, row, rows, bytes));
-            }
-            turn++;
-            const slice = { block, checkpoint, row, rows, feeds, scales };
-            if (this.holds) {
-              read.push(slice);
-            }
-            yield slice;
-          }
-        } finally {
-          await shard.source.close();
-        }
-      }
-    }
-    this.held = this.holds ? read : undefined;
-  }
-
-  private open(block: IndexBlock, checkpoint: number): Promise<OpenShard> {
-    const { settings } = this.options.manifest;
-    const wanted = this.tensors.map(({ name, dtype, shape }) => ({
-      name,
-      dtype,
-      shape: [block.size, ...shape],
-    }));
-    const scale = { name: "scale", dtype: "float32", shape: [block.size] } as const;
-    const isScaled = settings.type === "sketch" && settings.numbers !== "float32";
-    const key = this.keyOf(block, checkpoint);
-    return openShard(this.folder, key, isScaled ? [...wanted, scale] : wanted);
-  }
-
-  private buffer({ dtype, shape }: ShardTensor): Uint8Array<ArrayBuffer> {
-    return new Uint8Array(this.sliceRows * bytesPerElement[dtype] * sizeOf(shape));
-  }
-}
-
-/** Rows [row, row + rows) of a stored tensor, read into the beginning of `buffer`. */
-async function readRows(
-  { source, entries }: OpenShard,
-  { name, dtype, shape }: ShardTensor,
-  row: number,
-  rows: number,
-  buffer: Uint8Array<ArrayBuffer>,
-): Promise<Tensor> {
-  const width = sizeOf(shape);
-  const bytes = bytesPerElement[dtype] * width;
-  const start = entries.get(name)?.start ?? 0;
-  await source.readTo(buffer.subarray(0, rows * bytes), start + row * bytes);
-  const data = new arrayClass[dtype](buffer.buffer, 0, rows * width);
-  return { dtype, shape: [rows, ...shape], data } as Tensor;
-}
-
-/** A small float32 tensor; undefined where the shard has none of that name. */
-async function readWhole(
-  { source, entries }: OpenShard,
-  name: string,
-): Promise<Float32Array | undefined> {
-  const entry = entries.get(name);
-  if (entry === undefined) {
-    return undefined;
-  }
-  const { buffer } = await source.read(entry.start, entry.length);
-  return new Float32Array(buffer);
 }
 
 /** Asks for the next value while the one before is used. */

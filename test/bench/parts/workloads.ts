@@ -60,18 +60,29 @@ export const workloads = {
   },
 } as const satisfies Readonly<Record<ModelName, ModelWorkload>>;
 
-/** Its gradients of all examples of a batch are one flat tensor, made once for every parameter: large models take minutes. */
-const slow: PeerTask = { peer: "dattri", limit: 32, threads: "2", batches: "8", seconds: 30 };
+/** dattri makes the gradients of all examples of a batch one flat tensor, and those of the queries anew for each batch. */
+const dattri: PeerTask = { peer: "dattri", limit: 256, threads: "2", batches: "256" };
+/** Models whose gradients of one example take seconds elsewhere: a few examples show the pace. */
+const few = { limit: 8, threads: "2", batches: "8", seconds: 60 } as const;
 
 const peersOf: Readonly<Record<ModelName, readonly PeerTask[]>> = {
-  mlp: [{ peer: "captum" }, { peer: "dattri" }, { peer: "torch" }],
-  cnn: [{ peer: "captum" }, { peer: "dattri" }, { peer: "torch" }],
-  resnet18: [{ peer: "captum", limit: 8, threads: "2" }, slow],
-  encoder4: [{ peer: "captum", limit: 32, threads: "2" }, slow],
-  encoder6: [{ peer: "captum", limit: 8, threads: "2" }, slow],
+  mlp: [{ peer: "captum" }, dattri, { peer: "torch" }],
+  cnn: [{ peer: "captum" }, dattri, { peer: "torch" }],
+  resnet18: [
+    { peer: "captum", ...few },
+    { peer: "dattri", ...few },
+  ],
+  encoder4: [
+    { peer: "captum", ...few, limit: 32 },
+    { peer: "dattri", ...few },
+  ],
+  encoder6: [
+    { peer: "captum", ...few },
+    { peer: "dattri", ...few },
+  ],
   lstm: [
-    { peer: "captum", limit: 32, threads: "2" },
-    { ...slow, limit: 64 },
+    { peer: "captum", ...few, limit: 32 },
+    { peer: "dattri", ...few, limit: 32 },
   ],
 };
 
@@ -112,23 +123,36 @@ export const workloadParts: readonly Part[] = Object.values(workloads).map((work
     if (root === undefined) {
       return undefined;
     }
-    const measured = await ours({
-      name: nameOf(sized),
+    return comparison(
       root,
-      dataset: "query",
-      queries: sized.queries,
-      out: root,
-    });
-    const rows: Row[] = [measured.row];
-    const { python } = context;
-    for (const task of python !== undefined && context.withPeers
-      ? peersOf[workload.architecture]
-      : []) {
-      rows.push(await askPeer(task, python as string, root, workload.architecture, measured));
-    }
-    return { markdown: comparisonTable(rows, context.peak), data: rows };
+      { ...sized, title: nameOf(sized) },
+      peersOf[workload.architecture],
+      context,
+    );
   },
 }));
+
+/** A question to the product and to others. */
+export async function comparison(
+  root: string,
+  { architecture, title, queries, layers }: Comparison,
+  peers: readonly PeerTask[],
+  { python, withPeers, peak }: BenchContext,
+): Promise<{ readonly markdown: string; readonly data: readonly Row[] }> {
+  const question = { name: title, root, dataset: "query", queries, out: root };
+  const measured = await ours({ ...question, ...(layers === undefined ? {} : { layers }) });
+  const rows: Row[] = [measured.row];
+  if (python !== undefined && withPeers) {
+    for (const task of peers) {
+      rows.push(await askPeer(task, python, root, architecture, measured));
+    }
+  }
+  return { markdown: comparisonTable(rows, peak), data: rows };
+}
+
+interface Comparison extends Pick<ModelWorkload, "architecture" | "title" | "queries"> {
+  readonly layers?: string;
+}
 
 /** Title and size. */
 export function nameOf({ title, examples, checkpoints }: ModelWorkload): string {

@@ -32,7 +32,7 @@ def prepare(workspace, batch):
 
 
 def batches(_):
-    return [64, 256, 1024]
+    return [256, 1024]
 
 
 if __name__ == "__main__":

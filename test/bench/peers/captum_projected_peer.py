@@ -28,6 +28,8 @@ class NoNeighbours(NearestNeighbors):
 def prepare(workspace, batch):
     def scores():
         tracin = TracInCPFastRandProj(*settings(workspace, batch), nearest_neighbors=NoNeighbours(), projection_dim=DIMENSION)
+        kept = tracin.src_intermediate_quantities
+        workspace.kept = kept.numel() * kept.element_size()
         return tracin.influence((workspace.query_x, workspace.query_y), k=None).detach()
 
     return scores, None

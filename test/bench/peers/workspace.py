@@ -19,6 +19,8 @@ class Workspace:
 
     def __init__(self, folder, architecture, limit=None):
         self.architecture = architecture
+        # Bytes that a peer keeps in memory for further questions.
+        self.kept = 0
         self.kind = MODELS[architecture]
 
         def tensor(name):
@@ -49,6 +51,12 @@ def peak_memory():
     return peak if sys.platform == "darwin" else peak * 1024
 
 
+def written():
+    """Bytes that this process has written to files so far (Linux; 0 elsewhere)."""
+    counters = Path("/proc/self/io")
+    return int(counters.read_text().split("wchar:")[1].split()[0]) if counters.exists() else 0
+
+
 def numbers(text):
     return [int(part) for part in text.split(",")]
 
@@ -59,13 +67,14 @@ def main(peer, script, batches, prepare):
     `batches(architecture)` gives the batch sizes that are tried. `prepare(workspace, batch)` returns `score()`, which gives the scores
     [queries, training examples], and `self_influence()`, which gives [training examples], or is None where `score()` gave a pair of both, or where
     the peer has none. Each setting runs in a process of its own: warm-up on a few examples, then once with the clock running. Prints one JSON
-    object: that of the fastest setting, or `error` where none came to an end.
+    object: that of the fastest setting, or `error` where none came to an end. With `--self-influence` it takes the place of the scores, as those of one query.
     """
     parser = argparse.ArgumentParser(prog=script.name)
     parser.add_argument("workspace", type=Path)
     parser.add_argument("--arch", choices=list(MODELS), required=True)
     parser.add_argument("--threads", type=numbers, default=[1, 2])
     parser.add_argument("--batches", type=numbers)
+    parser.add_argument("--self-influence", action="store_true", help="self-influence alone, no scores")
     parser.add_argument("--limit", type=int, help="use the first training examples only")
     parser.add_argument("--seconds", type=float, help="give a setting up after that long")
     parser.add_argument("--out", type=Path, help="folder for the arrays; the workspace unless told")
@@ -103,6 +112,7 @@ def main(peer, script, batches, prepare):
 def command_of(options, script, out, threads, batch):
     command = [sys.executable, str(script), str(options.workspace), "--one", "--arch", options.arch]
     command += ["--threads", str(threads), "--batches", str(batch), "--out", str(out)]
+    command += ["--self-influence"] if options.self_influence else []
     return command + (["--limit", str(options.limit)] if options.limit else [])
 
 
@@ -124,17 +134,21 @@ def measure(peer, options, out, prepare):
     threads, batch = options.threads[0], options.batches[0]
     torch.set_num_threads(threads)
     if not options.cold:
-        warm_up, _ = prepare(Workspace(options.workspace, options.arch, limit=min(batch, 64)), batch)
-        warm_up()
+        # A quarter of the work is enough where the work is small because it is slow.
+        few = min(batch, 64, max(2, (options.limit or 256) // 4))
+        score, self_influence = prepare(Workspace(options.workspace, options.arch, limit=few), batch)
+        (self_influence if options.self_influence else score)()
     workspace = Workspace(options.workspace, options.arch, options.limit)
     score, self_influence = prepare(workspace, batch)
-    start = time.perf_counter()
-    scores, between, own = score(), time.perf_counter(), None
+    before, start = written(), time.perf_counter()
+    scores, between, own = None if options.self_influence else score(), time.perf_counter(), None
     if isinstance(scores, tuple):
         scores, own = scores
     elif self_influence is not None:
         own = self_influence()
-    end = time.perf_counter()
+    end, disk = time.perf_counter(), written() - before
+    if scores is None:
+        scores = own[None]
     out.mkdir(parents=True, exist_ok=True)
     scores_file = out / f"{peer}-scores.npy"
     np.save(scores_file, np.ascontiguousarray(scores.numpy(), np.float32))
@@ -147,6 +161,8 @@ def measure(peer, options, out, prepare):
         "scoreSeconds": between - start,
         "selfInfluence": own is not None,
         "peakMemoryBytes": peak_memory(),
+        "diskBytes": disk,
+        "keptBytes": workspace.kept,
         "threads": threads,
         "batch": batch,
         "examples": len(workspace.train_y),

@@ -33,11 +33,12 @@ export async function withScorer<Result>(
   root: string,
   action: (opened: OpenScorer) => Promise<Result>,
   config = "tracin.json",
+  memoryLimit = 800,
 ): Promise<Result> {
   const opened = await openScorer({
     root,
     config,
-    settings: computeSettings({ processes: 1, memoryLimit: 800 }),
+    settings: computeSettings({ processes: 1, memoryLimit }),
   });
   try {
     return await action(opened);
