@@ -1,5 +1,6 @@
 import type { Reading } from "../datasets/target-form.ts";
 import { TracInError } from "../errors.ts";
+import { isJsonObject, memberAt } from "../formats/json.ts";
 import type { ValueInfo } from "../graph/graph.ts";
 import type { Model } from "../models/model.ts";
 import type { Config, LossName, LossSettings } from "./config.ts";
@@ -67,6 +68,13 @@ export function lossSettings(config: Pick<Config, "loss">): LossSettings {
   return typeof config.loss === "string" ? { type: config.loss } : (config.loss ?? {});
 }
 
+/** What a Keras model was compiled with, as a person reads it. */
+function compiledName({ training }: Model): string | undefined {
+  const loss = memberAt(training?.compiled, "loss");
+  const name = isJsonObject(loss) ? (memberAt(loss, "class_name") ?? loss) : loss;
+  return name === undefined || name === null ? undefined : JSON.stringify(name).slice(0, 100);
+}
+
 /**
  * The loss: what `tracin.json` says, over what the model file says (the compiled loss of a Keras model), over the
  * defaults. Another type in `tracin.json` leaves of the model's settings only where its classes are.
@@ -78,11 +86,14 @@ export function resolveLoss(config: Pick<Config, "loss" | "data">, model: Model)
   const ofModel = model.loss ?? {};
   const type = own.type ?? ofModel.type;
   if (type === undefined) {
+    const compiled = compiledName(model);
     throw new TracInError(
       "config",
-      `"loss" is missing, and ${model.file} does not say which loss it was trained with.`,
+      compiled === undefined
+        ? `"loss" is missing, and ${model.file} does not say which loss it was trained with.`
+        : `"loss" is missing, and the one that ${model.file} was compiled with (${compiled}) is not read.`,
       { file: "tracin.json" },
-      `Set "loss" to one of ${Object.keys(keysOf).join(", ")}.`,
+      `Set "loss" to one of ${Object.keys(keysOf).join(", ")}${compiled === undefined ? "" : " (output: one that an ONNX model computes itself)"}.`,
     );
   }
   const misplaced = misplacedSetting({ ...own, type });

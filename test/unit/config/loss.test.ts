@@ -68,6 +68,15 @@ describe("the loss", () => {
 
   it.each<[string, () => unknown, RegExp]>([
     ["none at all", () => resolve(undefined), /"loss" is missing, and model.onnx does not say/],
+    [
+      "one that the model was compiled with and that is not read",
+      () => {
+        const loss = { class_name: "Poisson", config: { name: "poisson" } };
+        const training = { file: "model.keras", compiled: { loss }, version: "3.15.1" };
+        return resolveLoss({ loss: undefined, data: {} }, { ...model(), training });
+      },
+      /"loss" is missing, and the one that model.onnx was compiled with \("Poisson"\) is not read/,
+    ],
     ["no type", () => resolve({ reduction: "mean" }), /"loss" is missing/],
     ["no such output", () => resolve({ type: "mse", output: "y" }), /no output "y"/],
     [
