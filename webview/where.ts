@@ -26,6 +26,7 @@ export class WhereElement extends LitElement {
   pair: PairKey | undefined;
   @property({ attribute: false }) preview: Preview | undefined;
   @state() private reply: PanelReply<PairReply> | undefined;
+  private turn = 0;
 
   protected override willUpdate(changed: PropertyValues<this>): void {
     if (changed.has("pair") && this.pair) {
@@ -35,8 +36,10 @@ export class WhereElement extends LitElement {
 
   private async ask(pair: PairKey): Promise<void> {
     this.reply = undefined;
+    const turn = ++this.turn;
     const reply = await getPair(pair);
-    if (this.pair === pair) {
+    // The row may have been drawn again meanwhile, with the same pair in another object.
+    if (this.turn === turn) {
       this.reply = reply;
       await this.updateComplete;
       this.dispatchEvent(new CustomEvent("row-resized", { bubbles: true, composed: true }));
