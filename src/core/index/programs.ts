@@ -217,7 +217,7 @@ export class IndexPrograms {
       groups: readonly { readonly group: SiteGroup; readonly factors: SiteFactors }[],
     ) => Result,
   ) {
-    return compileGradients({ ...this.model, batch, weightsAsInputs: true }, this.reference, emit);
+    return compileGradients({ ...this.model, batch }, this.reference, emit);
   }
 
   private cached(

@@ -40,9 +40,8 @@ export interface ForwardOptions {
   readonly probed: ProbedModel;
   /** Parameters whose gradients count. */
   readonly counted: ReadonlySet<string>;
-  /** Weights that change with the checkpoint: graph inputs when `weightsAsInputs`, else initializers. */
+  /** Weights that change with the checkpoint: they are inputs of the graph. */
   readonly weights: readonly string[];
-  readonly weightsAsInputs: boolean;
   readonly loss: LossSpec;
   readonly target: TargetForm;
   readonly batch: number;
@@ -140,7 +139,7 @@ export function buildForward(options: ForwardOptions): Forward {
 
 /** Moves the checkpoint's weights from the initializers to the graph inputs, and the batch size into the inputs' shapes. */
 function withWeightInputs(graph: Graph, options: ForwardOptions): Graph {
-  const weights = new Set(options.weightsAsInputs ? options.weights : []);
+  const weights = new Set(options.weights);
   const inputs = graph.inputs.map((input) => ({
     ...input,
     shape: options.probed.typeAt(input.name, options.batch).shape,

@@ -56,7 +56,7 @@ export function splitInvariant(
   if (kept.length === 0) {
     return undefined;
   }
-  // Values are named anew: graphs with other kinds of weights have other nodes, but keep the same.
+  // Kept values get names of their own: the rest of the graph takes them as inputs.
   const names = new Map(kept.map(({ value }, index) => [value, `tracin.kept.${index}`]));
   const infos = kept.map(({ value, shape }) => ({
     name: names.get(value) as string,

@@ -100,7 +100,7 @@ export class PairScorer {
   }
 
   private async compileOnce(): Promise<{ program: Program; sites: PairSites }> {
-    const options = { ...this.model, batch: 1, weightsAsInputs: true };
+    const options = { ...this.model, batch: 1 };
     const { graph, result } = await compileGradients(options, this.reference, (forward, groups) => {
       const sites = pairSites(forward, groups, this.model);
       tapPair(forward, sites);

@@ -6,7 +6,7 @@ import type { FormChoice, FormChooser, QuestionSize } from "./cost.ts";
 import type { ForwardOptions } from "./forward.ts";
 
 /** What does not change between the programs of one scorer. */
-export type ModelOptions = Omit<ForwardOptions, "batch" | "weightsAsInputs">;
+export type ModelOptions = Omit<ForwardOptions, "batch">;
 
 /** How the training side may hold its weights. */
 export interface WeightOptions {
@@ -34,6 +34,9 @@ export interface TrainingProgram {
 /** Batches per checkpoint below which a session with constant weights cannot pay for its making. */
 const fewestBatches = 8;
 
+/** Part of a run's time that constant weights save a model with convolutions at least. */
+const leastGain = 0.1;
+
 /** Begins the names of sessions with the constant weights of one checkpoint. */
 const constants = "constant weights ";
 
@@ -56,8 +59,8 @@ export class ProgramCache {
     private readonly threads = 1,
   ) {}
 
-  private forwardOptions(batch: number, weightsAsInputs: boolean): ForwardOptions {
-    return { ...this.model, batch, weightsAsInputs };
+  private forwardOptions(batch: number): ForwardOptions {
+    return { ...this.model, batch };
   }
 
   /** How a question would be computed: its sites, forms and cost. */
@@ -67,16 +70,14 @@ export class ProgramCache {
 
   /** Loss and prediction of a batch. */
   forward(batch: number): Promise<Program> {
-    return this.cached(`forward ${batch}`, async () =>
-      compileForward(this.forwardOptions(batch, true)),
-    );
+    return this.cached(`forward ${batch}`, async () => compileForward(this.forwardOptions(batch)));
   }
 
   /** The query side of a batch of queries. */
   queries(batch: number, forms: readonly FormChoice[], aggregate: boolean): Promise<Program> {
     const key = `queries ${batch} ${aggregate} ${forms.map((form) => form.score).join()}`;
     const graph = async () => {
-      const options = this.forwardOptions(batch, true);
+      const options = this.forwardOptions(batch);
       return (await compileQueries(options, forms, aggregate, this.reference)).graph;
     };
     return this.cached(key, graph, { keepsMemory: false });
@@ -88,7 +89,7 @@ export class ProgramCache {
    */
   async check(batch: number): Promise<Program> {
     const size = { queries: 0, aggregate: false, queryFloats: 0 };
-    const options = { ...this.forwardOptions(batch, true), scaling: undefined };
+    const options = { ...this.forwardOptions(batch), scaling: undefined };
     const { graph } = await compileScores(options, size, this.choose, this.reference);
     return this.engine.compile(graph, {
       optimise: false,
@@ -118,7 +119,7 @@ export class ProgramCache {
     if (known !== undefined) {
       return known;
     }
-    const options = this.forwardOptions(batch, true);
+    const options = this.forwardOptions(batch);
     const question = compileScores(options, size, this.choose, this.reference);
     for (const oldest of [...this.questions.keys()].slice(0, -keptQuestions)) {
       this.questions.delete(oldest);
@@ -137,12 +138,9 @@ export class ProgramCache {
     const question = `${batch} ${key(size)}`;
     this.release((name) => !name.startsWith(`${constants}${question} of `));
     let asInputs = options.asInputs ?? (this.canPayForConstants(options) ? undefined : true);
-    let compiled: Promise<Question> | undefined;
     const constant = (name: string, weights: ReadonlyMap<string, Tensor>) =>
       this.cached(`${constants}${question} of ${name}`, async () => {
-        const forward = this.forwardOptions(batch, false);
-        compiled ??= compileScores(forward, size, this.choose, this.reference);
-        const { graph, split } = await compiled;
+        const { graph, split } = await this.question(batch, size);
         return withWeights(split?.rest ?? graph, weights);
       });
     const once = this.once(batch, size);
@@ -157,13 +155,16 @@ export class ProgramCache {
       run: async (name, weights, feeds) => {
         const values = new Map([...feeds, ...weights]);
         if (asInputs === undefined) {
-          const inputProgram = await this.scores(batch, size);
           const started = performance.now();
           const constantProgram = await constant(name, weights);
           const setUp = performance.now() - started;
-          const saved =
-            (await timeRun(inputProgram, values)) - (await timeRun(constantProgram, values));
-          asInputs = saved * options.perCheckpoint < setUp;
+          const constantTime = await timeRun(constantProgram, values);
+          // Where the least that they gain pays, nothing else needs to be tried.
+          asInputs =
+            leastGain * constantTime * options.perCheckpoint < setUp &&
+            ((await timeRun(await this.scores(batch, size), values)) - constantTime) *
+              options.perCheckpoint <
+              setUp;
           if (asInputs) {
             this.release(() => true);
           }
@@ -229,15 +230,16 @@ export class ProgramCache {
   }
 }
 
-/** The graph with the initializers of a checkpoint. */
+/** The graph with the weights of a checkpoint as initializers instead of inputs. */
 function withWeights(graph: Graph, weights: ReadonlyMap<string, Tensor>): Graph {
   const initializers = new Map(graph.initializers);
-  for (const [name, tensor] of weights) {
-    if (initializers.has(name)) {
+  for (const { name } of graph.inputs) {
+    const tensor = weights.get(name);
+    if (tensor !== undefined) {
       initializers.set(name, tensor);
     }
   }
-  return { ...graph, initializers };
+  return { ...graph, initializers, inputs: graph.inputs.filter(({ name }) => !weights.has(name)) };
 }
 
 /** Milliseconds of the fastest of some runs: the first one allocates, and other programs may take the processor. */

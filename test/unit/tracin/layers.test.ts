@@ -61,7 +61,6 @@ test("parameters on which the loss does not depend are no question", async () =>
         target,
         counted: new Set(counted),
         weights: parameters,
-        weightsAsInputs: true,
         batch: 2,
       },
       { queries: 1, aggregate: false, queryFloats: 1e6 },
