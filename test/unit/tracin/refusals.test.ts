@@ -69,7 +69,7 @@ describe("what cannot be scored is refused with what, where and what to do", () 
       score(project, [{ dataset: "query", index: 0, explain: "prediction" }]),
     );
     expect(error.kind).toBe("config");
-    expect(error.message).toContain("mse");
+    expect(error.message).toContain("There are no labels");
   });
 
   test("a loss that is one number for the whole batch", async () => {
