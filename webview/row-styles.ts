@@ -271,6 +271,13 @@ export const rowStyles = css`
     flex-wrap: wrap;
     gap: 0 14px;
   }
+  /* On the background of the active row a link's own colour has too little contrast in light themes. */
+  :host([active]:focus-within) button.link,
+  :host([active]:focus) button.link,
+  :host([data-selected]) button.link {
+    color: var(--vscode-list-inactiveSelectionForeground, var(--vscode-foreground));
+    text-decoration: underline;
+  }
   .numbers {
     display: grid;
     grid-template-columns: minmax(0, max-content) auto;
