@@ -188,6 +188,8 @@ export const tests: Readonly<Record<string, () => Promise<void>>> = {
         "vscode.executeCodeActionProvider",
         uri,
         suspect.range,
+        undefined,
+        10, // of them are resolved, which makes their edits
       );
       const titles = actions.map(({ title }) => title);
       const relabel = actions.find(({ title }) => title.startsWith("Relabel to "));
