@@ -104,9 +104,9 @@ export class QueryCardElement extends LitElement {
       case "image":
         return null;
       case "text":
-        return html`<div class="text">${previewLine(preview)}</div>`;
+        return html`<div class="text" tabindex="0">${previewLine(preview)}</div>`;
       case "fields":
-        return html`<div class="text">${previewWhole(preview)}</div>`;
+        return html`<div class="text" tabindex="0">${previewWhole(preview)}</div>`;
     }
   }
 

@@ -154,10 +154,10 @@ function tokensOf(project: Project, input: string, ids: readonly number[], parts
  * continuation of one (## of WordPiece), or nothing, where tokens are words.
  */
 function asText(names: readonly string[]): readonly string[] {
-  const marksStart = names.some((name) => /^[Ġ▁]/.test(name));
+  const marksStart = names.some((name) => /^[\u0120\u2581]/.test(name));
   return names.map((name) =>
     marksStart
-      ? name.replace(/^[Ġ▁]/, " ").replaceAll("Ċ", "\n")
+      ? name.replace(/^[\u0120\u2581]/, " ").replaceAll("Ċ", "\n")
       : name.startsWith("##")
         ? name.slice(2)
         : ` ${name}`,
