@@ -12,6 +12,11 @@ import { Script } from "node:vm";
 const filename = path.resolve(process.argv[2]);
 process.argv.splice(1, 2, filename);
 const source = Module.wrap(readFileSync(filename, "latin1"));
+// Programs are read as one byte a character; esbuild escapes all others but in regular expressions.
+const [beyond] = /.{0,40}[\x80-\xff]+/.exec(source) ?? [];
+if (beyond !== undefined) {
+  throw new Error(`${filename} has characters that are not ASCII: ${beyond}`);
+}
 const script = new Script(source, { filename });
 process.once("exit", () => {
   const cachedData = script.createCachedData();
