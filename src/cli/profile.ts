@@ -25,7 +25,7 @@ const titles: Readonly<Record<Stage, string>> = {
   index: "asking the index",
   scoring: "scoring",
   decoding: "decoding examples (beside the engine)",
-  checkpoints: "weights and gradients of the queries",
+  checkpoints: "weights (read ahead) and gradients of the queries",
   compiling: "compiling the graph",
   engine: "engine",
   collecting: "collecting scores",

@@ -24,7 +24,7 @@ export interface TimeSpent {
   readonly count: number;
 }
 
-/** Where the time of one process went. Stages may overlap: decoding goes on beside the engine. */
+/** Where the time of one process went. Stages may overlap: decoding, and reading the next weights, go on beside the engine. */
 export interface ProfileSnapshot {
   readonly stages: Readonly<Partial<Record<Stage, TimeSpent>>>;
   /** Operators of the graph that scores training examples, where the engine tells. */

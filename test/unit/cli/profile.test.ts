@@ -61,9 +61,12 @@ describe("--profile", () => {
       expect(seconds(told, stage), stage).toBeGreaterThan(0);
     }
     expect(seconds(told, "writing")).toBeGreaterThan(0);
-    const inside = ["checkpoints", "compiling", "engine", "collecting"];
-    const parts = inside.reduce((total, stage) => total + seconds(told, stage), 0);
-    expect(parts).toBeLessThanOrEqual(seconds(told, "scoring"));
+    // The next weights are read while the engine runs, so these two groups overlap.
+    for (const inside of [["checkpoints"], ["engine", "collecting"]]) {
+      const parts = inside.reduce((total, stage) => total + seconds(told, stage), 0);
+      expect(parts, inside.join()).toBeGreaterThan(0);
+      expect(parts, inside.join()).toBeLessThanOrEqual(seconds(told, "scoring"));
+    }
     const all = ["opening", "scoring", "ranking"].reduce(
       (total, stage) => total + seconds(told, stage),
       0,
