@@ -110,7 +110,7 @@ try {
       ],
       ["error", ["Show Log"]],
       ["computing", ["Cancel"]],
-      ["early", ["Cancel", "Open train/labels.csv"]],
+      ["early", ["Cancel", "train/labels.csv:"]],
     ]) {
       await withView(name, { width: 320 }, async (page) => {
         const reached = (await reachedByTab(page)).join("\n");

@@ -46,4 +46,4 @@ def prepare(workspace, batch):
 
 if __name__ == "__main__":
     warnings.simplefilter("ignore")
-    main("captum", Path(__file__).resolve(), lambda name: [64, 256] if name in IN_ONE_PASS else [8], prepare)
+    main("captum", Path(__file__).resolve(), lambda name: [32, 64, 256] if name in IN_ONE_PASS else [8], prepare)
