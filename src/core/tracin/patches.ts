@@ -1,4 +1,4 @@
-import { offsets, type WindowGeometry } from "../autodiff/rules/window.ts";
+import { offsets, type WindowGeometry, windowSlice } from "../autodiff/rules/window.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import { float32, type Shape, sameShape, sizeOf } from "../graph/tensor.ts";
 
@@ -73,7 +73,7 @@ function readable(
 
 /** One strided slice of the padded image for each kernel position: [images, channels, ...out]. */
 function slicedPatches(builder: GraphBuilder, x: string, window: WindowGeometry): string[] {
-  const { kernel, strides, dilations, before, reach, size, out } = window;
+  const { kernel, before, reach } = window;
   const after = reach.map((count) => Math.max(0, count));
   const isPadded = [...before, ...after].some((count) => count !== 0);
   const padded = isPadded
@@ -81,24 +81,5 @@ function slicedPatches(builder: GraphBuilder, x: string, window: WindowGeometry)
         mode: "constant",
       })
     : x;
-  const sizes = size.map((n, axis) => n + (before[axis] as number) + (after[axis] as number));
-  const axes = out.map((_, axis) => axis + 2);
-  return offsets(kernel).map((offset) => {
-    const starts = offset.map((index, axis) => index * (dilations[axis] as number));
-    const ends = starts.map(
-      (start, axis) => start + ((out[axis] as number) - 1) * (strides[axis] as number) + 1,
-    );
-    const isAll = starts.every(
-      (start, axis) => start === 0 && ends[axis] === sizes[axis] && strides[axis] === 1,
-    );
-    return isAll
-      ? padded
-      : builder.op("Slice", [
-          padded,
-          builder.ints(starts),
-          builder.ints(ends),
-          builder.ints(axes),
-          builder.ints(strides),
-        ]);
-  });
+  return offsets(kernel).map((offset) => windowSlice(builder, padded, window, offset));
 }

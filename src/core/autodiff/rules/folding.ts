@@ -1,4 +1,3 @@
-import { intsAttribute } from "../../graph/graph.ts";
 import { sizeOf } from "../../graph/tensor.ts";
 import type { GradientRule } from "../gradient.ts";
 import {
@@ -6,10 +5,11 @@ import {
   inputShape,
   onlyGradient,
   outputShape,
+  padOrCrop,
   unsupported,
   whereWanted,
 } from "./rule.ts";
-import { offsets } from "./window.ts";
+import { columnsWindow, offsets, windowSlice } from "./window.ts";
 
 /** The rule of columns that are added up to an image (nn.Fold). */
 export const folding: Readonly<Record<string, GradientRule>> = {
@@ -24,44 +24,18 @@ export const folding: Readonly<Record<string, GradientRule>> = {
       if (kernel === undefined) {
         throw unsupported(c, "its block_shape is no constant");
       }
-      const [batch = 1, channels = 1, ...size] = outputShape(c);
-      const ones = kernel.map(() => 1);
-      const strides = intsAttribute(c.node, "strides") ?? ones;
-      const dilations = intsAttribute(c.node, "dilations") ?? ones;
-      const pads = intsAttribute(c.node, "pads") ?? [...ones, ...ones].map(() => 0);
-      const isPadded = pads.some((count) => count !== 0);
-      const padded = isPadded
-        ? c.builder.op(
-            "Pad",
-            [
-              g,
-              c.builder.ints([
-                ...[0, 0, ...pads.slice(0, size.length)],
-                ...[0, 0, ...pads.slice(size.length)],
-              ]),
-            ],
-            { mode: "constant" },
-          )
-        : g;
-      const reach = kernel.map((length, axis) => (dilations[axis] ?? 1) * (length - 1));
-      const counts = size.map((length, axis) => {
-        const whole = length + (pads[axis] ?? 0) + (pads[size.length + axis] ?? 0);
-        return Math.floor((whole - (reach[axis] ?? 0) - 1) / (strides[axis] ?? 1)) + 1;
-      });
-      const seen = offsets(kernel).map((offset) => {
-        const starts = offset.map((index, axis) => index * (dilations[axis] ?? 1));
-        const ends = starts.map(
-          (start, axis) => start + ((counts[axis] ?? 1) - 1) * (strides[axis] ?? 1) + 1,
-        );
-        const slice = c.builder.op("Slice", [
-          padded,
-          c.builder.ints(starts),
-          c.builder.ints(ends),
-          c.builder.ints(size.map((_, axis) => axis + 2)),
-          c.builder.ints(strides),
-        ]);
-        return c.builder.reshape(slice, [batch, channels, 1, sizeOf(counts)]);
-      });
+      const window = columnsWindow(c, kernel);
+      const [batch = 1, channels = 1] = outputShape(c);
+      const after = window.reach.map((count) => Math.max(0, count));
+      const padded = padOrCrop(c, g, outputShape(c), [0, 0, ...window.before], [0, 0, ...after]);
+      const seen = offsets(kernel).map((offset) =>
+        c.builder.reshape(windowSlice(c.builder, padded, window, offset), [
+          batch,
+          channels,
+          1,
+          sizeOf(window.out),
+        ]),
+      );
       return c.builder.reshape(c.builder.op("Concat", seen, { axis: 2 }), inputShape(c, 0));
     });
   },

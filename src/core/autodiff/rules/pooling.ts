@@ -15,7 +15,13 @@ import {
   whereWanted,
   zeros,
 } from "./rule.ts";
-import { offsets, poolWindow, transposedConvolution, type WindowGeometry } from "./window.ts";
+import {
+  offsets,
+  poolWindow,
+  transposedConvolution,
+  type WindowGeometry,
+  windowSlice,
+} from "./window.ts";
 
 /** Rules of pooling over the spatial axes of [batch, channels, ...size]. */
 export const pooling: Readonly<Record<string, GradientRule>> = {
@@ -111,7 +117,7 @@ function scatterByIndex(c: RuleContext, g: string): string {
 /** g split by the window offset that holds the first maximum: one value of the output's shape per offset. */
 function firstMaximum(c: RuleContext, g: string, window: WindowGeometry): string[] {
   const { builder } = c;
-  const { kernel, strides, dilations, before, reach, out } = window;
+  const { kernel, before, reach } = window;
   const padded = padOrCrop(
     c,
     input(c, 0),
@@ -120,23 +126,12 @@ function firstMaximum(c: RuleContext, g: string, window: WindowGeometry): string
     [0, 0, ...reach.map((count) => Math.max(0, count))],
     Number.NEGATIVE_INFINITY,
   );
-  const axes = kernel.map((_, axis) => axis + 2);
   let rest = g;
   return offsets(kernel).map((offset, index, all) => {
     if (index === all.length - 1) {
       return rest;
     }
-    const starts = offset.map((step, axis) => step * (dilations[axis] ?? 1));
-    const ends = starts.map(
-      (start, axis) => start + ((out[axis] ?? 1) - 1) * (strides[axis] ?? 1) + 1,
-    );
-    const elements = builder.op("Slice", [
-      padded,
-      builder.ints(starts),
-      builder.ints(ends),
-      builder.ints(axes),
-      builder.ints(strides),
-    ]);
+    const elements = windowSlice(builder, padded, window, offset);
     const isMaximum = mask(c, builder.op("Equal", [elements, output(c)]));
     const part = builder.mul(isMaximum, rest);
     rest = builder.sub(rest, part);

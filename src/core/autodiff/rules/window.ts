@@ -1,3 +1,4 @@
+import type { GraphBuilder } from "../../graph/builder.ts";
 import { intAttribute, intsAttribute, stringAttribute } from "../../graph/graph.ts";
 import { type Shape, sizeOf } from "../../graph/tensor.ts";
 import type { RuleContext } from "../gradient.ts";
@@ -89,6 +90,35 @@ export function transposedWindow(context: RuleContext, kernel: readonly number[]
   return { kernel, strides, dilations, before, after: reach, size, out, reach };
 }
 
+/**
+ * The window whose columns a Col2Im adds up: it slides over the node's OUTPUT.
+ *
+ * @param kernel the operator's `block_shape`
+ */
+export function columnsWindow(context: RuleContext, kernel: readonly number[]): WindowGeometry {
+  const { node } = context;
+  const size = outputShape(context).slice(2);
+  const ones = size.map(() => 1);
+  const strides = intsAttribute(node, "strides") ?? ones;
+  const dilations = intsAttribute(node, "dilations") ?? ones;
+  const pads = intsAttribute(node, "pads") ?? [...ones, ...ones].map(() => 0);
+  const before = pads.slice(0, size.length);
+  const after = pads.slice(size.length);
+  const first = kernel.map((length, axis) => (dilations[axis] ?? 1) * (length - 1) + 1);
+  const out = size.map((length, axis) => {
+    const whole = length + (before[axis] ?? 0) + (after[axis] ?? 0);
+    return Math.floor((whole - (first[axis] ?? 1)) / (strides[axis] ?? 1)) + 1;
+  });
+  const reach = size.map(
+    (length, axis) =>
+      ((out[axis] ?? 1) - 1) * (strides[axis] ?? 1) +
+      (first[axis] ?? 1) -
+      length -
+      (before[axis] ?? 0),
+  );
+  return { kernel, strides, dilations, before, after, size, out, reach };
+}
+
 /** The window of a pooling node. */
 export function poolWindow(context: RuleContext): WindowGeometry {
   const kernel = intsAttribute(context.node, "kernel_shape");
@@ -116,6 +146,38 @@ export function offsets(kernel: Shape): readonly (readonly number[])[] {
       })
       .toReversed();
   });
+}
+
+/**
+ * What the windows see at one of the kernel's offsets, [images, channels, ...out]: a strided slice.
+ *
+ * @param padded the image, with padding before it and as far behind it as the last window reaches
+ */
+export function windowSlice(
+  builder: GraphBuilder,
+  padded: string,
+  { strides, dilations, before, reach, size, out }: WindowGeometry,
+  offset: readonly number[],
+): string {
+  const starts = offset.map((index, axis) => index * (dilations[axis] ?? 1));
+  const ends = starts.map(
+    (start, axis) => start + ((out[axis] ?? 1) - 1) * (strides[axis] ?? 1) + 1,
+  );
+  const isAll = size.every(
+    (length, axis) =>
+      starts[axis] === 0 &&
+      strides[axis] === 1 &&
+      ends[axis] === length + (before[axis] ?? 0) + Math.max(0, reach[axis] ?? 0),
+  );
+  return isAll
+    ? padded
+    : builder.op("Slice", [
+        padded,
+        builder.ints(starts),
+        builder.ints(ends),
+        builder.ints(size.map((_, axis) => axis + 2)),
+        builder.ints(strides),
+      ]);
 }
 
 /**
