@@ -1,10 +1,10 @@
 import type { Project, ProjectCheckpoint } from "../config/project.ts";
 import { throwIfAborted } from "../errors.ts";
 import { float32, type Tensor } from "../graph/tensor.ts";
+import { Collected } from "../tracin/collected.ts";
 import { relativeRate } from "../tracin/parameter-weights.ts";
 import type { QueryBlockSource } from "../tracin/query-blocks.ts";
-import { concatRows, floats } from "../tracin/rows.ts";
-import { TensorSum } from "../tracin/tensor-sum.ts";
+import { floats } from "../tracin/rows.ts";
 import type { IndexManifest } from "./manifest.ts";
 import { type IndexLayout, type IndexPrograms, indexOutputs, queryInput } from "./programs.ts";
 import { kindOf } from "./settings.ts";
@@ -91,21 +91,13 @@ async function factorQueries(
   scales: readonly number[],
 ): Promise<IndexQueries> {
   const { layout, aggregate, count } = options;
-  const pieces = new Map<string, Tensor[]>();
-  const sums = new Map<string, TensorSum>();
+  const collected = aggregate ? Collected.sums() : Collected.rows(count);
   for await (const { rows, feeds } of options.blocks()) {
     throwIfAborted(options.signal);
     const program = await options.programs.queryFactors(rows, aggregate);
     for (const [name, value] of await program.run(new Map([...feeds, ...weights]))) {
-      if (!name.startsWith("tracin.query.")) {
-        continue;
-      }
-      if (aggregate) {
-        const sum = sums.get(name) ?? new TensorSum();
-        sum.add(value);
-        sums.set(name, sum);
-      } else {
-        pieces.set(name, [...(pieces.get(name) ?? []), value]);
+      if (name.startsWith("tracin.query.")) {
+        collected.add(name, value);
       }
     }
   }
@@ -115,11 +107,9 @@ async function factorQueries(
       weighedParts(group, stored, question).map((name) => [name, scales[group] ?? 1] as const),
     ),
   );
-  const found = [
-    ...[...pieces].map(([name, parts]) => [name, concatRows(parts)] as const),
-    ...[...sums].map(([name, sum]) => [name, sum.total] as const),
-  ];
-  return new Map(found.map(([name, value]) => [name, times(value, weighed.get(name) ?? 1)]));
+  return new Map(
+    [...collected.results].map(([name, value]) => [name, times(value, weighed.get(name) ?? 1)]),
+  );
 }
 
 function times(tensor: Tensor, factor: number): Tensor {

@@ -1,6 +1,7 @@
 import type { Project, ProjectCheckpoint } from "../config/project.ts";
 import { throwIfAborted } from "../errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import { Collected } from "./collected.ts";
 import type { Question } from "./compile.ts";
 import type { CheckpointContext } from "./context-cache.ts";
 import type { FormChoice } from "./cost.ts";
@@ -20,8 +21,6 @@ import {
   withPredictions,
 } from "./questions.ts";
 import type { QueryPositions, QueryResult, QuerySelection } from "./scores.ts";
-import { TensorRows } from "./tensor-rows.ts";
-import { TensorSum } from "./tensor-sum.ts";
 
 /** Queries as the graph takes them, and what is known of them. */
 export interface ResolvedQueries {
@@ -221,24 +220,16 @@ export class QuerySide {
       signal,
     }: Pick<PrepareOptions, "aggregate" | "signal"> & { readonly count: number },
   ): Promise<ReadonlyMap<string, Tensor>> {
-    const rowsOf = new Map(parts.map((name) => [name, new TensorRows(count)]));
-    const sums = new Map(parts.map((name) => [name, new TensorSum()]));
+    const collected = aggregate ? Collected.sums() : Collected.rows(count);
     for await (const { rows, feeds } of blocks) {
       throwIfAborted(signal);
       const program = await this.programs.queries(rows, forms, aggregate);
       const values = await program.run(new Map([...feeds, ...inputs]));
       for (const name of parts) {
-        const value = values.get(name) as Tensor;
-        if (aggregate) {
-          sums.get(name)?.add(value);
-        } else {
-          rowsOf.get(name)?.add(value);
-        }
+        collected.add(name, values.get(name) as Tensor);
       }
     }
-    return aggregate
-      ? new Map([...sums].map(([name, sum]) => [name, sum.total]))
-      : new Map([...rowsOf].map(([name, all]) => [name, all.all]));
+    return collected.results;
   }
 }
 

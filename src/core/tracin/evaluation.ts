@@ -1,8 +1,9 @@
 import type { Tensor } from "../graph/tensor.ts";
+import { Collected } from "./collected.ts";
 import { outputs } from "./compile.ts";
 import type { ProgramCache } from "./programs.ts";
 import { batchOf, type Feeds } from "./questions.ts";
-import { concatRows, floats, sliceRows } from "./rows.ts";
+import { floats, sliceRows } from "./rows.ts";
 
 /** Examples at one checkpoint. M examples, P positions, O numbers that are known of a prediction. */
 export interface Evaluation {
@@ -36,17 +37,15 @@ export async function evaluateFeeds(
   batch: number,
 ): Promise<Evaluation> {
   const program = await programs.forward(batch);
-  const collected = new Map<string, Tensor[]>();
+  const collected = Collected.rows(count);
   for (let row = 0; row < count; row += batch) {
     const rows = Math.min(batch, count - row);
     const values = await program.run(new Map([...batchOf(feeds, row, rows, batch), ...weights]));
     for (const [name, value] of values) {
-      const pieces = collected.get(name) ?? [];
-      pieces.push(sliceRows(value, 0, rows));
-      collected.set(name, pieces);
+      collected.add(name, sliceRows(value, 0, rows));
     }
   }
-  const joined = new Map([...collected].map(([name, parts]) => [name, concatRows(parts)]));
+  const joined = collected.results;
   return {
     losses: floats(joined, outputs.loss),
     predictions: joined.has(outputs.prediction)

@@ -23,7 +23,7 @@ export class TensorRows {
   }
 
   /** All of them. */
-  get all(): Tensor {
+  get result(): Tensor {
     if (this.tensor === undefined || this.offset !== this.tensor.data.length) {
       throw new TracInError("internal", "Rows are missing.");
     }

@@ -18,7 +18,7 @@ export class TensorSum {
     }
   }
 
-  get total(): Tensor {
+  get result(): Tensor {
     if (this.first === undefined) {
       throw new TracInError("internal", "There are no gradients to sum.");
     }
