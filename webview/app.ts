@@ -92,14 +92,6 @@ export class App extends LitElement {
         overflow-anchor: none;
         overscroll-behavior: contain;
       }
-      .unseen {
-        position: absolute;
-        width: 1px;
-        height: 1px;
-        margin: 0;
-        overflow: hidden;
-        clip-path: inset(50%);
-      }
     `,
   ];
 }

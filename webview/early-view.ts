@@ -52,8 +52,8 @@ export class EarlyView extends LitElement {
       return undefined;
     }
     const edge = scroller.getBoundingClientRect().top;
-    const rows = [...this.renderRoot.querySelectorAll<RowElement>("tracin-row")];
-    const withFocus = rows.find((row) => row.matches(":focus-within"));
+    const { rows } = this;
+    const withFocus = this.focusedRow;
     const inSight =
       scroller.scrollTop > 0
         ? rows.find((row) => row.getBoundingClientRect().bottom > edge)
@@ -79,16 +79,18 @@ export class EarlyView extends LitElement {
     const { focused } = this;
     // Rows that change places lose the focus, and so do those that are no longer among the first.
     if (focused && !this.focusedRow) {
-      const rows = [...this.renderRoot.querySelectorAll<RowElement>("tracin-row")].filter(
-        ({ view }) => view === focused.view,
-      );
+      const rows = this.rows.filter(({ view }) => view === focused.view);
       const row = rows.find((each) => each.row?.index === focused.example) ?? rows.at(-1);
       row?.focus({ preventScroll: true });
     }
   }
 
+  private get rows(): readonly RowElement[] {
+    return [...this.renderRoot.querySelectorAll<RowElement>("tracin-row")];
+  }
+
   private get focusedRow(): RowElement | undefined {
-    return this.renderRoot.querySelector<RowElement>("tracin-row:focus-within") ?? undefined;
+    return this.rows.find((row) => row.matches(":focus-within"));
   }
 
   protected override render() {
@@ -162,10 +164,7 @@ export class EarlyView extends LitElement {
     if (example !== undefined) {
       event.preventDefault();
       this.active = { ...this.active, [view]: example };
-      const wanted = [...this.renderRoot.querySelectorAll<RowElement>("tracin-row")].find(
-        (each) => each.view === view && each.row?.index === example,
-      );
-      wanted?.focus();
+      this.rows.find((each) => each.view === view && each.row?.index === example)?.focus();
     } else if (event.key === "Enter" && event.composedPath()[0] === row && row.row) {
       event.preventDefault();
       reveal(row.row.place, "row");
@@ -191,13 +190,6 @@ export class EarlyView extends LitElement {
     baseStyles,
     listStyles,
     css`
-      .unseen {
-        position: absolute;
-        width: 1px;
-        height: 1px;
-        overflow: hidden;
-        clip-path: inset(50%);
-      }
       p,
       h2 {
         margin: 0;

@@ -167,7 +167,6 @@ export class RankedList extends LitElement implements WindowedList {
         @mousedown=${(event: MouseEvent) => this.selection.onMouseDown(event)}
         @copy=${(event: ClipboardEvent) => this.selection.onCopy(event)}
         @toggle-row=${this.onToggle}
-        @row-resized=${() => this.requestUpdate()}
       >
         ${
           this.layout === "wide"

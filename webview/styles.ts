@@ -22,6 +22,15 @@ export const baseStyles = css`
   .small {
     font-size: 0.92em;
   }
+  /* For screen readers alone. */
+  .unseen {
+    position: absolute;
+    width: 1px;
+    height: 1px;
+    margin: 0;
+    overflow: hidden;
+    clip-path: inset(50%);
+  }
   .ellipsis {
     min-width: 0;
     overflow: hidden;

@@ -41,8 +41,6 @@ export class WhereElement extends LitElement {
     // The row may have been drawn again meanwhile, with the same pair in another object.
     if (this.turn === turn) {
       this.reply = reply;
-      await this.updateComplete;
-      this.dispatchEvent(new CustomEvent("row-resized", { bubbles: true, composed: true }));
     }
   }
 

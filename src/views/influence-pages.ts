@@ -71,12 +71,12 @@ export class InfluencePages extends Owner {
     this.own(
       session.onDidChangePanel(() => {
         this.post();
+        void this.showReviews();
         this.warmUp();
       }),
     );
     this.own(session.onDidChangeEarly(() => this.postEarly()));
     this.own(reviews.onDidChange(() => this.postReviews()));
-    this.own(session.onDidChangePanel(() => void this.showReviews()));
     this.listen();
   }
 
