@@ -99,11 +99,11 @@ export class EarlyView extends LitElement {
     if (!ranking) {
       return null;
     }
-    const { scored, examples, checkpoints, queries, lists } = ranking;
+    const { queries, lists } = ranking;
     return html`
       <span class="unseen" role="status">${early.announced}</span>
       <p class="muted small">
-        ${early.basedOn(scored, examples, checkpoints.length)}
+        ${early.basedOn(ranking)}
         ${queries > 1 ? early.firstOf(queries) : null}
       </p>
       <div class="lists ${this.wide ? "wide" : ""}">

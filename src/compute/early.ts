@@ -32,7 +32,10 @@ export interface EarlyOptions {
 }
 
 /** The numbers of a row that may be shown, out of its chunk. */
-type Numbers = Pick<RankedRow, "score" | "parts" | "selfInfluence" | "loss" | "margin"> & {
+type Numbers = Pick<
+  RankedRow,
+  "score" | "parts" | "estimated" | "selfInfluence" | "loss" | "margin"
+> & {
   readonly outputs: Float32Array;
 };
 
@@ -56,6 +59,7 @@ export class EarlyRows {
   private readonly numbers = new Map<number, Numbers>();
   private readonly shown = new Map<number, Promise<Shown>>();
   private scored = 0;
+  private state: EarlyRanking["state"] = "scored";
   /** `performance.now()` before which nothing is reported. */
   private next = performance.now() + firstAfter;
   private isMaking = false;
@@ -87,9 +91,18 @@ export class EarlyRows {
     this.lists = queries === 0 ? [suspects] : opponentsFirst ? [down, up] : [up, down];
   }
 
-  /** Takes finished scores. */
+  /** Takes scores, final ones or estimates. With the first final one after estimates, everything is ranked anew. */
   add(chunk: ScoreChunk): void {
-    const { start, size } = chunk;
+    const { start, size, exact } = chunk;
+    const before = this.state;
+    this.state = exact === undefined ? "scored" : exact.size === 0 ? "estimated" : "settled";
+    if (before !== this.state) {
+      for (const { top } of this.lists) {
+        top.clear();
+      }
+      this.numbers.clear();
+      this.scored = 0;
+    }
     for (const { top, rankedBy } of this.lists) {
       for (let row = 0; row < size; row++) {
         top.push(start + row, rankedBy(chunk, row));
@@ -98,7 +111,8 @@ export class EarlyRows {
     this.keepNumbers(chunk);
     this.scored += size;
     const isLast = this.scored === trainingData(this.options.project).length;
-    if (isLast || performance.now() >= this.next) {
+    // What is settled takes the place of all estimates at once.
+    if (isLast || (this.state !== "settled" && performance.now() >= this.next)) {
       void this.report();
     }
   }
@@ -132,14 +146,16 @@ export class EarlyRows {
 
   private numbersOf(chunk: ScoreChunk, row: number): Numbers {
     const { queries } = this.options;
-    const { scoreParts, selfParts, losses, margins, predictions, size } = chunk;
+    const { scoreParts, selfParts, losses, margins, predictions, size, exact } = chunk;
     const count = this.checkpoints.length;
     const [values, stride, place] =
       queries === 0 ? [selfParts, size, row] : [scoreParts, size * queries, row * queries];
     const parts = this.checkpoints.map((_, at) => values[at * stride + place] ?? 0);
     const margin = overCheckpoints(margins, count, row) / count;
     const outputs = predictions.length / size;
+    const index = chunk.start + row;
     return {
+      ...(exact === undefined || exact.has(index) ? {} : { estimated: true as const }),
       score: queries === 0 ? 0 : parts.reduce((sum, part) => sum + part, 0),
       parts,
       selfInfluence: overCheckpoints(selfParts, count, row),
@@ -156,7 +172,7 @@ export class EarlyRows {
     this.isMaking = true;
     const started = performance.now();
     try {
-      const { scored } = this;
+      const { scored, state } = this;
       const ranking = await this.ranking();
       if (!this.isEnded) {
         this.options.onRanking(ranking);
@@ -164,7 +180,8 @@ export class EarlyRows {
       const now = performance.now();
       this.next = now + Math.max(again, (now - started) / share);
       this.isMaking = false;
-      if (scored !== this.scored && this.scored === ranking.examples) {
+      const isOld = state !== this.state || scored !== this.scored;
+      if (isOld && this.scored === ranking.examples) {
         await this.report(); // the last chunks came meanwhile
       }
     } catch {
@@ -175,7 +192,7 @@ export class EarlyRows {
 
   private async ranking(): Promise<EarlyRanking> {
     const { project, prediction, queries, margins } = this.options;
-    const { scored } = this;
+    const { scored, state } = this;
     const orders: readonly SuspectOrder[] = ordersOf({ margins }).filter(
       (order) => order !== "combined",
     );
@@ -201,6 +218,7 @@ export class EarlyRows {
     );
     const scale = Math.max(0, ...sizes.flat());
     return {
+      state,
       scored,
       examples: trainingData(project).length,
       checkpoints: this.checkpoints.map(({ file }) => file),

@@ -1,5 +1,10 @@
 import { referenceEngine } from "../core/engines/reference/engine.ts";
-import { answerFromIndex, type IndexAnswer, type OpenIndex } from "../core/index/answer.ts";
+import {
+  answerFromIndex,
+  type IndexAnswer,
+  type IndexQuestion,
+  type OpenIndex,
+} from "../core/index/answer.ts";
 import type { IndexManifest } from "../core/index/manifest.ts";
 import { IndexPrograms } from "../core/index/programs.ts";
 import { IndexReader } from "../core/index/reader.ts";
@@ -16,9 +21,10 @@ export interface IndexUse {
   /** False computes all scores. */
   readonly useIndex: boolean;
   readonly fingerprints: Fingerprints;
-  /** Takes the chunks of an index instead of the task's `onChunk`. */
-  readonly onEstimates: ScoringTask["onChunk"];
 }
+
+/** What hears of the scores of an index before the best of them are computed. */
+export type Estimating = Pick<IndexQuestion, "onEstimates">;
 
 /**
  * Scores all training examples, from an index of the project where one answers questions as they are now.
@@ -27,8 +33,8 @@ export interface IndexUse {
  */
 export async function scoreTask(
   opened: ScorerInUse,
-  task: ScoringTask,
-  { useIndex, fingerprints, onEstimates }: IndexUse,
+  task: ScoringTask & Estimating,
+  { useIndex, fingerprints }: IndexUse,
 ): Promise<Pick<RunRecord, "processes" | "index" | "indexUnused">> {
   const { manifest, unused } = useIndex ? await usableIndex(opened, fingerprints) : {};
   if (manifest === undefined) {
@@ -36,7 +42,7 @@ export async function scoreTask(
     return { processes, ...(unused === undefined ? {} : { indexUnused: [...unused] }) };
   }
   const answer = await profiled(opened.settings.profile, "index", () =>
-    scoreFromIndex(opened, manifest, { ...task, onChunk: onEstimates }),
+    scoreFromIndex(opened, manifest, task),
   );
   return { processes: 1, index: indexRecord(manifest, answer) };
 }
@@ -98,7 +104,7 @@ export function keptText({ settings, width, exact }: IndexManifest): string {
 export async function scoreFromIndex(
   opened: ScorerInUse,
   manifest: IndexManifest,
-  task: ScoringTask,
+  task: ScoringTask & Estimating,
 ): Promise<IndexAnswer> {
   const { project, scorer, settings } = opened;
   return answerFromIndex({

@@ -38,7 +38,7 @@ export async function runJob(
   const described = await Promise.all(results.map((result) => describeQuery(opened, result)));
   const title = titleOf(described, selection, predictionForm(project));
   const stored = selection.filter(({ example }) => example === undefined);
-  const work: RunPlan["work"] = async ({ writer, task, onEstimates }) => {
+  const work: RunPlan["work"] = async ({ writer, task }) => {
     const kept = selection.map(({ example }, position) =>
       example === undefined
         ? undefined
@@ -56,7 +56,7 @@ export async function runJob(
     const { useIndex = true } = question;
     return {
       kind: selection.length === 0 ? ("suspects" as const) : ("explain" as const),
-      ...(await scoreTask(opened, asked, { useIndex, fingerprints, onEstimates })),
+      ...(await scoreTask(opened, asked, { useIndex, fingerprints })),
       aggregate,
       queries,
     };

@@ -14,6 +14,7 @@ import type { EarlyRanking } from "../protocol/early.ts";
 import { predictionForm } from "./describe-queries.ts";
 import { EarlyRows } from "./early.ts";
 import { describeExamples } from "./examples.ts";
+import type { Estimating } from "./index-answer.ts";
 import { withMessage } from "./progress.ts";
 import type { ScorerInUse, ScoringTask } from "./scoring.ts";
 
@@ -52,9 +53,7 @@ export interface RunPlan {
 /** A run that is being computed. */
 export interface RunInWork {
   readonly writer: RunWriter;
-  readonly task: Omit<ScoringTask, "selection" | "aggregate">;
-  /** Instead of the task's `onChunk`, takes chunks whose scores may be estimates: no early ranking is made of them. */
-  readonly onEstimates: ScoringTask["onChunk"];
+  readonly task: Omit<ScoringTask, "selection" | "aggregate"> & Estimating;
 }
 
 /** Saves what a plan computes as a run. Nothing is left behind when it is cancelled or fails. */
@@ -95,14 +94,13 @@ export async function saveRun(
     signal,
   });
   try {
-    const onEstimates = (chunk: ScoreChunk) =>
-      profiled(profile, "writing", () => writer.add(chunk));
     const onChunk = (chunk: ScoreChunk) => {
       early?.add(chunk);
-      return onEstimates(chunk);
+      return profiled(profile, "writing", () => writer.add(chunk));
     };
-    const task = { onChunk, onProgress: report, signal };
-    const found = await plan.work({ writer, task, onEstimates });
+    const onEstimates = early && ((chunk: ScoreChunk) => early.add(chunk));
+    const task = { onChunk, onEstimates, onProgress: report, signal };
+    const found = await plan.work({ writer, task });
     report({ phase: "writing", done: 0, total: 1 });
     const files = project.config.checkpoints.files;
     const fingerprints = await inputs;

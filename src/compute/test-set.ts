@@ -12,7 +12,7 @@ import { describeExamples } from "./examples.ts";
 import { scoreTask } from "./index-answer.ts";
 import { withMessage } from "./progress.ts";
 import { type JobOptions, saveRun } from "./save-run.ts";
-import type { ScorerInUse, ScoringTask } from "./scoring.ts";
+import type { ScorerInUse } from "./scoring.ts";
 
 /** What is asked about a test set. */
 export interface TestSetQuestion {
@@ -49,7 +49,7 @@ export async function runTestSet(
       queries: 1,
       datasets: [dataset],
       opponentsFirst: true,
-      work: async ({ writer, task, onEstimates }) => {
+      work: async ({ writer, task }) => {
         const evaluated = await evaluate(opened, dataset, options);
         const path = await writeTestTable(
           writer.folder,
@@ -74,13 +74,19 @@ export async function runTestSet(
           index,
           explain: "target" as const,
         }));
-        const mean = (take: ScoringTask["onChunk"]) => (chunk: ScoreChunk) =>
-          take(scaled(chunk, 1 / chosen.length));
+        const mean = (chunk: ScoreChunk) => scaled(chunk, 1 / chosen.length);
         const { fingerprints } = options;
+        const { onEstimates } = task;
         const found = await scoreTask(
           opened,
-          { ...task, selection, aggregate: true, onChunk: mean(task.onChunk) },
-          { useIndex, fingerprints, onEstimates: mean(onEstimates) },
+          {
+            ...task,
+            selection,
+            aggregate: true,
+            onChunk: (chunk) => task.onChunk(mean(chunk)),
+            onEstimates: onEstimates && ((chunk) => onEstimates(mean(chunk))),
+          },
+          { useIndex, fingerprints },
         );
         return {
           kind: "testSet",

@@ -4,10 +4,15 @@ import type { RankedRow, RankedView, SuspectOrder } from "./lists.ts";
 import type { Reading } from "./runs.ts";
 
 /**
- * A ranking of the training examples that are scored so far. Their scores are final, each over all checkpoints; their
- * places are not: what is still to be scored may rank before them.
+ * A ranking of the training examples that are scored so far, each over all checkpoints; what is still to be scored may rank
+ * before them.
  */
 export interface EarlyRanking {
+  /**
+   * What the scores are: final; estimates of a gradient index, the best of which will be computed exactly; or those in whose
+   * place exact ones have come.
+   */
+  readonly state: "scored" | "estimated" | "settled";
   /** Training examples that are scored, of how many. */
   readonly scored: number;
   readonly examples: number;

@@ -166,6 +166,7 @@ const harness = {
     const { checkpoints, reading, id } = makeRun(sample, kind);
     const views = kind === "suspects" ? ["suspects" as const] : ["proponents", "opponents"];
     const ranking: EarlyRanking = {
+      state: "scored",
       scored,
       examples: 1900,
       checkpoints: checkpoints.map(({ file }) => file),

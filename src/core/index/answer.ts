@@ -2,8 +2,8 @@ import type { Project } from "../config/project.ts";
 import { throwIfAborted } from "../errors.ts";
 import type { Scorer } from "../tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../tracin/scores.ts";
+import { BlockChunks } from "./block-chunks.ts";
 import { Candidates } from "./candidates.ts";
-import { ChunkEmitter } from "./chunk-emitter.ts";
 import type { IndexManifest } from "./manifest.ts";
 import type { IndexLayout, IndexPrograms } from "./programs.ts";
 import { type IndexQueries, prepareQueries } from "./queries.ts";
@@ -27,11 +27,13 @@ export interface IndexQuestion {
   readonly aggregate: boolean;
   /** Exact scores of chosen examples: the parts of all checkpoints, [C, rows, queries]. */
   readonly scoreRows: (rows: readonly number[]) => Promise<Float32Array>;
-  /** Receives the examples block after block. */
+  /** Receives the examples block after block as the pass comes to them, where their scores are estimates. */
+  readonly onEstimates?: ((chunk: ScoreChunk) => void) | undefined;
+  /** Receives the examples block after block, with the scores that the answer has. */
   readonly onChunk: (chunk: ScoreChunk) => void | Promise<void>;
   readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
-  /** Bytes for scores between the pass and the answer. */
+  /** Bytes for chunks between the pass and the answer. */
   readonly memoryLimit: number;
 }
 
@@ -62,11 +64,12 @@ export async function answerFromIndex(question: IndexQuestion): Promise<IndexAns
   const { selection, project, index, signal } = question;
   const queries = question.aggregate ? Math.min(1, selection.length) : selection.length;
   const { manifest, reader } = index;
-  const emitter = new ChunkEmitter(question, queries);
+  const chunks = new BlockChunks(question, queries);
+  const { onChunk, onEstimates } = question;
   if (queries === 0) {
     for (const block of manifest.blocks) {
       throwIfAborted(signal);
-      await emitter.emit(block, new Float32Array(0));
+      await onChunk(await chunks.chunkOf(block, new Float32Array(0)));
     }
     return exactAnswer;
   }
@@ -79,23 +82,35 @@ export async function answerFromIndex(question: IndexQuestion): Promise<IndexAns
     question.onProgress?.({ phase: "scoring", done, total });
   };
   if (manifest.exact) {
-    await reader.pass({ ...pass, onProgress }, (block, parts) => emitter.emit(block, parts));
+    await reader.pass({ ...pass, onProgress }, async (block, parts) =>
+      onChunk(await chunks.chunkOf(block, parts)),
+    );
     return exactAnswer;
   }
-  const kept = 4 * total * queries <= question.memoryLimit ? new Map<number, Float32Array>() : null;
+  const perExample = project.checkpoints.length * (queries + 2 + Number(manifest.margins));
+  const floats = manifest.examples * (perExample + manifest.readings);
+  const kept: ScoreChunk[] | undefined = 4 * floats <= question.memoryLimit ? [] : undefined;
   const best = new Candidates(manifest, project.checkpoints.length, queries);
-  await reader.pass({ ...pass, onProgress }, (block, parts) => {
+  await reader.pass({ ...pass, onProgress }, async (block, parts) => {
     best.add(block, parts);
-    kept?.set(block.start, parts);
+    if (kept === undefined && onEstimates === undefined) {
+      return;
+    }
+    const chunk = await chunks.chunkOf(block, parts);
+    onEstimates?.({ ...chunk, exact: new Set() });
+    kept?.push(chunk);
   });
   const { facts, exact } = await best.resolve(question.scoreRows);
-  for (const block of kept === null ? [] : manifest.blocks) {
+  const finish = (chunk: ScoreChunk) => {
     throwIfAborted(signal);
-    await emitter.emit(block, kept?.get(block.start) ?? new Float32Array(0), exact);
+    return onChunk(chunks.settled(chunk, exact));
+  };
+  for (const chunk of kept ?? []) {
+    await finish(chunk);
   }
-  if (kept === null) {
-    // The parts of all examples do not fit into memory: they are computed again as they are written.
-    await reader.pass(pass, (block, parts) => emitter.emit(block, parts, exact));
+  if (kept === undefined) {
+    // The chunks of all examples do not fit into memory: they are computed again as they are written.
+    await reader.pass(pass, async (block, parts) => finish(await chunks.chunkOf(block, parts)));
   }
   return facts;
 }

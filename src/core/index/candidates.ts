@@ -76,7 +76,10 @@ export class Candidates {
     const ranked = this.lists.flatMap(({ top }) => top.sorted().map(({ index }) => index));
     const rows = [...new Set([...ranked, ...this.sample])].sort((a, b) => a - b);
     const parts = await scoreRows(rows);
-    const exact = { places: new Map(rows.map((row, place) => [row, place])), parts };
+    const exact = {
+      places: new Map(rows.map((row, place) => [row, place])),
+      parts,
+    };
     const compared = Array.from({ length: this.queries }, (_, query) =>
       agreementOf(
         this.sample.map((row) => this.sumOf(exact, row, query)),

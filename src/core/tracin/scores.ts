@@ -40,6 +40,8 @@ export interface ScoreChunk {
   readonly size: number;
   /** [C, size, M]: the part of each checkpoint, weight included; summed over C it is the TracInCP score. */
   readonly scoreParts: Float32Array;
+  /** Where others are estimates of a gradient index, the examples whose scores are exact: none as long as it is passed over. */
+  readonly exact?: Pick<ReadonlySet<number>, "has" | "size">;
   /** [C, size]: weight * |gradient|^2; summed over C it is self-influence. */
   readonly selfParts: Float32Array;
   /** [C, size]: loss of each example at each checkpoint, unweighted. */

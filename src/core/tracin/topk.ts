@@ -30,6 +30,11 @@ export class TopK {
     }
   }
 
+  /** Forgets all entries. */
+  clear(): void {
+    this.heap.length = 0;
+  }
+
   /** Numbers of the kept entries, in no order. */
   indices(): number[] {
     return this.heap.map(({ index }) => index);

@@ -24,7 +24,7 @@ const score = (example: number) => ((example * 37) % 50) - 20;
 const margin = (example: number) => ((example * 17) % 21) / 10 - 1;
 
 /** A chunk in which the first checkpoint holds a quarter of each sum, and the last one the rest. */
-function chunkOf(start: number, size: number, queries: number): ScoreChunk {
+function chunkOf(start: number, size: number, queries: number, scoreOf = score): ScoreChunk {
   const spread = (width: number, value: (example: number) => number) => {
     const values = new Float32Array(checkpoints * size * width);
     for (let place = 0; place < size * width; place++) {
@@ -37,7 +37,7 @@ function chunkOf(start: number, size: number, queries: number): ScoreChunk {
   return {
     start,
     size,
-    scoreParts: spread(queries, score),
+    scoreParts: spread(queries, scoreOf),
     selfParts: spread(1, (example) => example + 1),
     losses: spread(1, (example) => 2 * example),
     margins: spread(1, (example) => checkpoints * margin(example)),
@@ -156,6 +156,39 @@ describe("early rows", () => {
     const [worst] = rankings[0]?.lists[0]?.rows ?? [];
     expect(worst?.score).toBe(0);
     expect(worst?.parts[0]).toBeCloseTo(((worst?.index ?? 0) + 1) / 4, 4);
+  });
+
+  it("are estimates while an index is passed over, and are ranked anew by the scores that settle them", async () => {
+    const { rows, rankings } = start(1);
+    const half = 75;
+    const none = new Set<number>();
+    const estimates = (from: number, size: number) => ({ ...chunkOf(from, size, 1), exact: none });
+    now = 310;
+    rows.add(estimates(0, half));
+    await vi.waitFor(() => expect(rankings).toHaveLength(1));
+    expect(rankings[0]).toMatchObject({ state: "estimated", scored: half });
+    rows.add(estimates(half, examples - half));
+    await vi.waitFor(() => expect(rankings).toHaveLength(2));
+    expect(rankings[1]).toMatchObject({ state: "estimated", scored: examples });
+    expect(indices(rankings[1], 0)).toEqual(first(score, examples));
+    const all = rankings[1]?.lists.flatMap((list) => list.rows) ?? [];
+    expect(all.every(({ estimated }) => estimated)).toBe(true);
+
+    // The exact scores of the best estimates are all 1; of the others, the best keep their estimates.
+    const exact = new Set(indices(rankings[1], 0));
+    const settled = (example: number) => (exact.has(example) ? 1 : score(example));
+    const finals = (from: number, size: number) => ({ ...chunkOf(from, size, 1, settled), exact });
+    now = 5000;
+    rows.add(finals(0, half));
+    rows.add(finals(half, examples - half));
+    await vi.waitFor(() => expect(rankings).toHaveLength(3));
+    expect(rankings[2]).toMatchObject({ state: "settled", scored: examples });
+    expect(indices(rankings[2], 0)).toEqual(first(settled, examples));
+    expect(indices(rankings[2], 1)).toEqual(first((example) => -settled(example), examples));
+    for (const { index, score: shown, estimated = false } of rankings[2]?.lists[0]?.rows ?? []) {
+      expect(shown).toBeCloseTo(settled(index), 4);
+      expect(estimated).toBe(!exact.has(index));
+    }
   });
 
   it("end with the run", async () => {

@@ -14,6 +14,7 @@ type Parameters = ConstructorParameters<typeof Session>;
 
 const scoring: Progress = { phase: "scoring", done: 10, total: 100, message: "Scoring" };
 const rankingOf = (scored: number): EarlyRanking => ({
+  state: "scored",
   scored,
   examples: 100,
   checkpoints: ["a.pt"],

@@ -1,17 +1,19 @@
+import type { ScoreChunk } from "../tracin/scores.ts";
 import type { IndexQuestion } from "./answer.ts";
 import type { ExactScores } from "./candidates.ts";
 import type { IndexBlock } from "./manifest.ts";
 import { groupScales } from "./queries.ts";
 
-/** Hands on blocks as the scorer would. */
-export class ChunkEmitter {
+/** Makes of blocks what the scorer would hand on. */
+export class BlockChunks {
   constructor(
-    private readonly question: Pick<IndexQuestion, "project" | "index" | "onChunk">,
+    private readonly question: Pick<IndexQuestion, "project" | "index">,
     private readonly queries: number,
   ) {}
 
-  async emit(block: IndexBlock, parts: Float32Array, exact?: ExactScores): Promise<void> {
-    const { project, index, onChunk } = this.question;
+  /** A block with its scores, the parts of all checkpoints [C, size, queries], and what is stored beside them. */
+  async chunkOf(block: IndexBlock, scoreParts: Float32Array): Promise<ScoreChunk> {
+    const { project, index } = this.question;
     const { checkpoints } = project;
     const { start, size } = block;
     const selfParts = new Float32Array(checkpoints.length * size);
@@ -32,15 +34,12 @@ export class ChunkEmitter {
       margins.set(readings.margins, place * size);
       predictions = readings.predictions;
     }
-    const scoreParts = exact === undefined ? parts : this.withExact(block, parts, exact);
-    await onChunk({ start, size, scoreParts, selfParts, losses, margins, predictions });
+    return { start, size, scoreParts, selfParts, losses, margins, predictions };
   }
 
-  private withExact(
-    { start, size }: IndexBlock,
-    parts: Float32Array,
-    { places, parts: exact }: ExactScores,
-  ): Float32Array {
+  /** A chunk of estimates in which exact scores have taken their place. */
+  settled(chunk: ScoreChunk, { places, parts }: ExactScores): ScoreChunk {
+    const { start, size, scoreParts } = chunk;
     const { queries } = this;
     for (let row = 0; row < size; row++) {
       const place = places.get(start + row);
@@ -50,9 +49,9 @@ export class ChunkEmitter {
         checkpoint++
       ) {
         const from = (checkpoint * places.size + place) * queries;
-        parts.set(exact.subarray(from, from + queries), (checkpoint * size + row) * queries);
+        scoreParts.set(parts.subarray(from, from + queries), (checkpoint * size + row) * queries);
       }
     }
-    return parts;
+    return { ...chunk, exact: places };
   }
 }
