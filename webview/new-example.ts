@@ -19,6 +19,13 @@ export class NewExampleElement extends LitElement {
   @state() private busy = false;
   @state() private problem: { readonly message: string; readonly remedy?: string } | undefined;
 
+  /** Puts the focus on what opens the form. */
+  override focus(options?: FocusOptions): void {
+    void this.updateComplete.then(() =>
+      this.renderRoot.querySelector<HTMLButtonElement>("button.link")?.focus(options),
+    );
+  }
+
   protected override willUpdate(changed: PropertyValues<this>): void {
     if ((changed.has("query") || changed.has("form")) && this.query && this.form) {
       this.draft = draftOf(this.query, this.form);

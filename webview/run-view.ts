@@ -4,28 +4,26 @@ import { keyed } from "lit/directives/keyed.js";
 import type { ExampleForm } from "../src/protocol/examples.ts";
 import type { RankedView, RowFilter, RowSort } from "../src/protocol/lists.ts";
 import type { RunSummary } from "../src/protocol/runs.ts";
-import type { TestSlice } from "../src/protocol/test-set.ts";
 import { type Arrival, arrive } from "./arrival.ts";
 import { carryOut } from "./carry-out.ts";
 import { comparisonWith } from "./differences.ts";
 import "./filter-bar.ts";
 import { isEmpty } from "./filter-model.ts";
+import { focusWhereLost } from "./focus.ts";
 import { ListCaches } from "./list-caches.ts";
 import { listCaption, suspectsCaption } from "./list-caption.ts";
 import { loadViewState, saveViewState, tellShown } from "./messages.ts";
 import { baseName } from "./place.ts";
-import "./new-example.ts";
-import "./query-card.ts";
 import { queryStepper } from "./query-stepper.ts";
 import { RankedList } from "./ranked-list.ts";
 import { noReviews, type ReviewAction, type ReviewIndex } from "./review.ts";
+import { runCard } from "./run-card.ts";
 import "./run-header.ts";
 import { runStyles, tabsHeight } from "./run-styles.ts";
 import { isWide, type TabName, tabOf, tabsOf, viewOfTab, viewsOf } from "./run-tabs.ts";
 import { ScrollKeeper } from "./scroll-keeper.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
-import "./test-set.ts";
 import {
   listKey,
   listOf,
@@ -52,6 +50,8 @@ export class RunView extends LitElement {
   @state() private above = 0;
   @state() private revision = 0;
   @state() private said = "";
+  /** Whether the run is the answer to the form for an example of one's own, which closes then. */
+  private isAnswer = false;
   /** The list that the host was told of last, as text. */
   private told = "";
   @state() private selected = 0;
@@ -86,6 +86,7 @@ export class RunView extends LitElement {
     ) {
       this.lists.clear();
       const { run } = this;
+      this.isAnswer = this.shown.composing && this.shown.runId !== run.id;
       this.shown = stateForRun(this.shown, run.id, viewsOf(run), run.queries.length);
       const { arrival } = this;
       if (arrival && viewsOf(run).includes(arrival.view)) {
@@ -99,6 +100,10 @@ export class RunView extends LitElement {
 
   protected override updated(): void {
     this.tellShown();
+    if (this.isAnswer) {
+      this.isAnswer = false;
+      focusWhereLost(this.renderRoot.querySelector("tracin-new-example"));
+    }
     this.resize.observe(this);
     const above = this.renderRoot.querySelector(".above");
     if (above) {
@@ -120,40 +125,14 @@ export class RunView extends LitElement {
     if (!run) {
       return null;
     }
-    const query = run.queries[this.shown.query];
     return html`
-      <div
-        class="above"
-        @toggle-labels=${() => this.change({ allLabels: !this.shown.allLabels })}
-        @toggle-composing=${() => this.change({ composing: !this.shown.composing })}
-        @toggle-details=${() => this.change({ details: !this.shown.details })}
-      >
+      <div class="above" @toggle-details=${() => this.change({ details: !this.shown.details })}>
         ${queryStepper(this.shown.query, run.queries.length, (chosen) => this.change({ query: chosen, scroll: {} }))}
-        ${
-          query
-            ? html`<tracin-query-card
-              .runId=${run.id}
-              .query=${query}
-              .labels=${this.labels}
-              .allLabels=${this.shown.allLabels}
-            ></tracin-query-card>
-              <tracin-new-example
-                .query=${query}
-                .form=${this.form}
-                .open=${this.shown.composing}
-              ></tracin-new-example>`
-            : run.testSet
-              ? html`<tracin-test-set
-                  runId=${run.id}
-                  .testSet=${run.testSet}
-                  .slice=${this.shown.slice ?? run.testSet.slice}
-                  .losses=${this.shown.losses}
-                  @slice-changed=${(event: CustomEvent<TestSlice>) => this.change({ slice: event.detail })}
-                  @toggle-losses=${() => this.change({ losses: !this.shown.losses })}
-                  .checkpoints=${run.checkpoints.map((checkpoint) => baseName(checkpoint.file))}
-                ></tracin-test-set>`
-              : html`<h2>${run.title}</h2>`
-        }
+        ${runCard(run, this.shown, {
+          labels: this.labels,
+          form: this.form,
+          change: (change) => this.change(change),
+        })}
         <tracin-run-header
           .run=${run}
           .labels=${this.labels}

@@ -1,7 +1,7 @@
 import { css, html, LitElement, type PropertyValues } from "lit";
 import { customElement, property, state } from "lit/decorators.js";
 import type { TestRow, TestSlice } from "../src/protocol/test-set.ts";
-import { formatCount, formatNumber, formatProbability } from "./format.ts";
+import { formatNumber, formatProbability } from "./format.ts";
 import { warningIcon } from "./icons.ts";
 import { explainTest, getTestRows, reveal } from "./messages.ts";
 import { pathLabel, placeStyles, placeText } from "./place.ts";
@@ -189,9 +189,4 @@ export class TestRows extends LitElement {
       }
     `,
   ];
-}
-
-/** `12 examples`. */
-export function countOf(count: number): string {
-  return count === 1 ? strings.testSet.oneExample : strings.testSet.examples(formatCount(count));
 }

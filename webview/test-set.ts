@@ -15,7 +15,7 @@ import { pathLabel, placeStyles } from "./place.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 import "./test-condition.ts";
-import { countOf } from "./test-rows.ts";
+import "./test-rows.ts";
 import { testSetStyles } from "./test-set-styles.ts";
 
 /** How right the model is on a test set, and which of its examples the lists are, or shall be, about. */
@@ -48,7 +48,7 @@ export class TestSetElement extends LitElement {
     const words = strings.testSet;
     const { outcome, dataset, file, examples } = testSet;
     return html`<section aria-label=${words.region}>
-      <h2><span>${dataset}</span> <span class="muted file">${pathLabel(file)}</span> <span class="muted count">${countOf(examples)}</span></h2>
+      <h2><span>${dataset}</span> <span class="muted file">${pathLabel(file)}</span> <span class="muted count">${words.examples(examples)}</span></h2>
       <div
         class="half"
         @slice-chosen=${(event: CustomEvent<TestSlice>) => this.choose(event.detail)}
@@ -199,7 +199,7 @@ export class TestSetElement extends LitElement {
           ].join(", ");
       }
     };
-    return count === undefined ? what() : `${what()}: ${countOf(count)}`;
+    return count === undefined ? what() : `${what()}: ${strings.testSet.examples(count)}`;
   }
 
   private overCheckpoints(values: readonly string[]): string {

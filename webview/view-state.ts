@@ -153,6 +153,8 @@ export function stateForRun(
   return {
     ...kept,
     runId,
+    // The form has its answer: it makes room for it.
+    composing: state.runId === runId && kept.composing,
     usual: isTestSet
       ? (state.usual ?? (state.runId === runId ? undefined : state.view))
       : undefined,

@@ -7,6 +7,7 @@ import {
   window,
   workspace,
 } from "vscode";
+import { imageHash } from "../core/datasets/image-hash.ts";
 import { Owner } from "../project/disposable.ts";
 import { annotationSettings } from "../project/settings.ts";
 import { lookColor } from "./colors.ts";
@@ -47,27 +48,37 @@ export class ImageBadges extends Owner implements FileDecorationProvider {
         return decided === undefined ? tooltipText(mark) : decisionText(decided);
       })
       .join(" · ");
-    const isChanged = await this.isChanged(uri);
-    const reason = l10n.t("The file was written after the run: it may be another image by now.");
+    const change = await this.changeOf(uri, first.place.imageHash);
     const badge = new FileDecoration(
       decision === undefined ? badgeText(first) : decisionBadge(decision),
-      isChanged ? `${reason} ${tooltip}` : tooltip,
-      lookColor(isChanged ? "changed" : decision === undefined ? first.kind : "decided"),
+      change === undefined ? tooltip : `${change} ${tooltip}`,
+      lookColor(change !== undefined ? "changed" : decision === undefined ? first.kind : "decided"),
     );
     badge.propagate = false; // a folder is no example
     return badge;
   }
 
-  /** Whether a file was written after the run was begun: what its marks say is about another image. */
-  private async isChanged(uri: Uri): Promise<boolean> {
+  /**
+   * Says so where a file holds, or may hold, another image than when the run was begun. One that was written since, as a
+   * checkout does, is compared by its content; by time alone where the run does not know its content.
+   */
+  private async changeOf(uri: Uri, known: string | undefined): Promise<string | undefined> {
     const begun = this.marks.begun;
     if (begun === undefined) {
-      return false;
+      return undefined;
     }
     try {
-      return (await workspace.fs.stat(uri)).mtime > begun;
+      if ((await workspace.fs.stat(uri)).mtime <= begun) {
+        return undefined;
+      }
+      if (known === undefined) {
+        return l10n.t("The file was written after the run: it may be another image by now.");
+      }
+      return imageHash(await workspace.fs.readFile(uri)) === known
+        ? undefined
+        : l10n.t("The image has changed since the run.");
     } catch {
-      return false; // a file that is gone has no badge either
+      return undefined; // a file that is gone has no badge either
     }
   }
 }

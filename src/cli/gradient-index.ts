@@ -1,6 +1,7 @@
 import { type Command, Option } from "commander";
 import { keptText } from "../compute/index-answer.ts";
 import { buildIndex, buildProgress } from "../compute/index-build.ts";
+import { counted } from "../core/counted.ts";
 import type { IndexManifest } from "../core/index/manifest.ts";
 import { type NumberType, numberTypes } from "../core/index/number-type.ts";
 import { defaultSettings, type IndexSettings } from "../core/index/settings.ts";
@@ -123,8 +124,8 @@ function describe(manifest: IndexManifest): string {
   const { examples, checkpoints, bytes, layers } = manifest;
   return [
     `.tracin/index: ${keptText(manifest)}`,
-    `${examples} examples`,
-    `${checkpoints.length} checkpoints`,
+    counted(examples, "example"),
+    counted(checkpoints.length, "checkpoint"),
     layers === "all" ? "all layers" : `layers: ${layers}`,
     `${(bytes / 1e6).toFixed(1)} MB`,
   ].join(" · ");

@@ -1,4 +1,5 @@
 import { join, relative } from "node:path";
+import { counted } from "../core/counted.ts";
 import type { Reading } from "../core/datasets/target-form.ts";
 import { runFolder } from "../core/store/folder.ts";
 import type { RunReader, RunRow } from "../core/store/reader.ts";
@@ -167,13 +168,13 @@ const orderNames: Readonly<Record<SuspectOrder, string>> = {
 export function printRun({ out }: Terminal, record: RunRecord, root: string): void {
   const folder = relative(".", join(root, runFolder(record.id)));
   const parts = [
-    `${record.examples} examples`,
-    `${record.checkpoints.length} checkpoints`,
+    counted(record.examples, "example"),
+    counted(record.checkpoints.length, "checkpoint"),
     `${record.layers === "all" ? "all layers" : `layers: ${record.layers}`}`,
     ...(record.preconditioner === undefined ? [] : ["preconditioned"]),
     ...(record.index === undefined ? [] : [indexText(record.index)]),
     record.engine,
-    `${record.processes} ${record.processes === 1 ? "process" : "processes"}`,
+    counted(record.processes, "process", "processes"),
     `${record.seconds.toFixed(1)} s`,
   ];
   out.write(`\n${paint(out, "dim", parts.join(" · "))}\nRun written to ${folder}\n`);

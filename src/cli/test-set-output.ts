@@ -1,3 +1,4 @@
+import { counted } from "../core/counted.ts";
 import type { TestOutcome } from "../core/evaluation/outcome.ts";
 import { sliceTitle } from "../core/evaluation/slice.ts";
 import type { RunRow } from "../core/store/reader.ts";
@@ -17,7 +18,7 @@ export function printTestSet({ out }: Terminal, testSet: RunTestSet): void {
     [
       "",
       paint(out, "bold", `${dataset}, ${printable(sliceTitle(slice))}`) +
-        paint(out, "dim", `  ${file}, ${chosen} of ${examples} examples`),
+        paint(out, "dim", `  ${file}, ${chosen} of ${counted(examples, "example")}`),
       `  right       ${rightText(outcome)}`,
       `  mean loss   ${losses.map(significant).join(" → ")}`,
       ...(chosen === examples

@@ -1,5 +1,6 @@
 import { l10n, Uri, window } from "vscode";
 import { applyPlan, moveBack } from "../project/apply.ts";
+import { counted } from "../project/counted.ts";
 import type { Services } from "../project/services.ts";
 import { refusalText } from "../protocol/refusal-text.ts";
 import { pickProject } from "./pick-project.ts";
@@ -21,7 +22,11 @@ export async function applyReviews(services: Services): Promise<void> {
     await compute.request("noteExcluded", { root, decisions: excluded });
   }
   await reviews.refresh(root);
-  const told = l10n.t("{0} examples changed, {1} of them excluded.", changed, excluded.length);
+  const told = l10n.t(
+    "{0} changed, {1} of them excluded.",
+    counted.examples(changed),
+    excluded.length,
+  );
   if (refused.length === 0) {
     const undo = l10n.t("Move Images Back");
     const actions = moved.length > 0 ? [undo] : [];
@@ -67,9 +72,9 @@ export async function writeCleanedCopy(services: Services): Promise<void> {
   const { relabelled, excluded, kind, refused } = made;
   const what =
     kind === "copy"
-      ? l10n.t("{0} examples relabelled, {1} left out.", relabelled, excluded)
-      : l10n.t("The decisions about {0} examples were written.", relabelled + excluded);
+      ? l10n.t("{0} relabelled, {1} left out.", counted.examples(relabelled), excluded)
+      : l10n.t("Written: the decisions about {0}.", counted.examples(relabelled + excluded));
   const skipped =
-    refused.length > 0 ? l10n.t("{0} decisions do not fit any more.", refused.length) : "";
+    refused.length > 0 ? l10n.t("Decisions that do not fit any more: {0}.", refused.length) : "";
   void window.showInformationMessage(`${what} ${skipped}`.trim());
 }

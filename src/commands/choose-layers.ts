@@ -7,6 +7,7 @@ import {
   window,
 } from "vscode";
 import { TracInError } from "../core/errors.ts";
+import { counted } from "../project/counted.ts";
 import { editConfig } from "../project/edit-config.ts";
 import type { Services } from "../project/services.ts";
 import type { LayerEstimate, ParameterSummary, ProjectSummary } from "../protocol/project.ts";
@@ -121,8 +122,8 @@ function describe(choice: Choice, isCurrent: boolean, text: string | undefined):
 
 function estimateText({ parameters, seconds }: LayerEstimate): string {
   return l10n.t(
-    "{0} parameters, about {1} a question",
-    parameters.toLocaleString(),
+    "{0}, about {1} a question",
+    counted.parameters(parameters),
     formatSeconds(seconds),
   );
 }
@@ -139,7 +140,7 @@ async function pickNames(project: ProjectSummary): Promise<Layers | undefined> {
   const chosen = await window.showQuickPick(
     [...modules].map(([label, { count, isCounted }]) => ({
       label,
-      description: l10n.t("{0} parameters", count.toLocaleString()),
+      description: counted.parameters(count),
       picked: isCounted,
     })),
     { title: l10n.t("Which layers count?"), canPickMany: true, matchOnDescription: true },

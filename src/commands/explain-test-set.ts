@@ -1,5 +1,6 @@
 import { l10n, Uri, window } from "vscode";
 import { TracInError } from "../core/errors.ts";
+import { counted } from "../project/counted.ts";
 import { relativeTo } from "../project/paths.ts";
 import type { ProjectFolder } from "../project/projects.ts";
 import type { Services } from "../project/services.ts";
@@ -71,7 +72,7 @@ async function pickDataset(datasets: readonly DatasetSummary[]): Promise<string 
   const choice = await window.showQuickPick(
     datasets.map(({ name, length, file }) => ({
       label: name,
-      description: l10n.t("{0} examples", length),
+      description: counted.examples(length),
       detail: file,
     })),
     { title: l10n.t("Explain Test Set"), placeHolder: l10n.t("Dataset to explain") },

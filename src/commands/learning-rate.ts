@@ -1,5 +1,6 @@
 import { l10n, type QuickPickItem, window } from "vscode";
 import { TracInError } from "../core/errors.ts";
+import { counted } from "../project/counted.ts";
 import { editConfig, readConfig } from "../project/edit-config.ts";
 import {
   parseRate,
@@ -85,7 +86,7 @@ async function pickScope(
       ? [
           {
             label: l10n.t("This checkpoint and those after it"),
-            description: l10n.t("{0} checkpoints", count - index),
+            description: counted.checkpoints(count - index),
             scope: { kind: "from", index } as const,
           },
         ]

@@ -1,5 +1,6 @@
 import { type Disposable, l10n, type QuickPickItem, type TextEditor, window } from "vscode";
 import { TracInError } from "../core/errors.ts";
+import { counted } from "../project/counted.ts";
 import type { ProjectFolder } from "../project/projects.ts";
 import type { Services } from "../project/services.ts";
 import type { ExampleRef, Preview } from "../protocol/examples.ts";
@@ -64,7 +65,7 @@ async function pickDataset(
   const choice = await window.showQuickPick(
     datasets.map((dataset) => ({
       label: dataset.name,
-      description: l10n.t("{0} examples", dataset.length),
+      description: counted.examples(dataset.length),
       detail: dataset.file,
       dataset,
     })),

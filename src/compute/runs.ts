@@ -1,3 +1,4 @@
+import { imageHashes } from "../core/store/image-hashes.ts";
 import { type Ranking, RunReader, type RunRow } from "../core/store/reader.ts";
 import { outputsText, positionsText } from "../core/store/readings.ts";
 import { queryCount, type RunQuery, readingOfRun } from "../core/store/record.ts";
@@ -119,7 +120,12 @@ export function suggestedItem({ index, content, suggested }: RunRow): SuggestedI
 }
 
 /** Marks of the first `limit` of each list of a run, and of its queries. */
-export async function marksOf(reader: RunReader, limit: number, file?: string): Promise<Mark[]> {
+export async function marksOf(
+  root: string,
+  reader: RunReader,
+  limit: number,
+  file?: string,
+): Promise<Mark[]> {
   const { record } = reader;
   const marks: Mark[] = [];
   const reading = readingOfRun(record);
@@ -159,7 +165,12 @@ export async function marksOf(reader: RunReader, limit: number, file?: string): 
       });
     }
   }
-  return marks;
+  const images = marks.flatMap(({ place }) => place.image ?? []);
+  const hashes = await imageHashes(root, record, images);
+  return marks.map((mark) => {
+    const hash = hashes.get(mark.place.image ?? "");
+    return hash === undefined ? mark : { ...mark, place: { ...mark.place, imageHash: hash } };
+  });
 }
 
 /** The prediction of a query in one line. */

@@ -206,7 +206,7 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
       return table.histogram(rankingOf(request), column, bins, texts, signal);
     },
     marks: async ({ root, runId, limit, file }) =>
-      marksOf(await runs.reader(root, runId), limit, file),
+      marksOf(root, await runs.reader(root, runId), limit, file),
     reviews: ({ root }) => workspaces.useProject(root, reviewsOf),
     decide: ({ root, ...params }) =>
       decisions.take(() => workspaces.useProject(root, (project) => decide(project, params))),

@@ -32,6 +32,48 @@ export function dataFiles(text: string): readonly DataFile[] {
   });
 }
 
+/** The glob patterns of everything that a `tracin.json` names: what is computed from them changes when they do. */
+export function inputPatterns(text: string): readonly string[] {
+  const config: unknown = parse(text, [], { allowTrailingComma: true });
+  const sources = Object.values(
+    isRecord(field(config, "data")) ? Object(field(config, "data")) : {},
+  );
+  const files = [
+    field(config, "model"),
+    ...sources.flatMap((source) =>
+      ["csv", "jsonl", "images", "parquet", "npz", "npy", "idx"].flatMap((kind) =>
+        valuesOf(field(source, kind)),
+      ),
+    ),
+    ...sources.map((source) => field(field(source, "target"), "masks")),
+    ...valuesOf(field(config, "features")).map((feature) =>
+      field(field(feature, "text"), "tokenizer"),
+    ),
+  ].filter((file) => typeof file === "string");
+  const checkpoints = valuesOf(field(field(config, "checkpoints"), "files")).filter(
+    (pattern) => typeof pattern === "string",
+  );
+  const patterns = [...files.map(literal), ...checkpoints].map(normalise);
+  const hasImages = sources.some((source) => typeof field(source, "images") === "string");
+  return [
+    ...new Set([
+      // Whether a path is a file or a folder is not known here.
+      ...patterns.flatMap((pattern) => [pattern, `${pattern}/**`]),
+      ...(hasImages ? ["**/*.{png,jpg,jpeg,PNG,JPG,JPEG}"] : []),
+    ]),
+  ];
+}
+
+/** A path as a pattern that matches it. */
+function literal(path: string): string {
+  return path.replace(/[*?[\]{}]/g, "?");
+}
+
+/** The values of a record or a list, or the one value that there is. */
+function valuesOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : isRecord(value) ? Object.values(value) : [value];
+}
+
 function normalise(path: string): string {
   return path.replaceAll("\\", "/").replace(/^\.\//, "").replace(/\/$/, "");
 }

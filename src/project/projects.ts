@@ -1,6 +1,7 @@
 import { commands, EventEmitter, FileType, Uri, window, workspace } from "vscode";
-import { type DataFile, dataFiles } from "./data-files.ts";
+import { type DataFile, dataFiles, inputPatterns } from "./data-files.ts";
 import { Owner } from "./disposable.ts";
+import { InputWatcher } from "./input-watcher.ts";
 import { nearestRoot } from "./paths.ts";
 
 /** A folder of the workspace that holds `tracin.json`. */
@@ -10,6 +11,8 @@ export interface ProjectFolder {
   /** The folder as a person knows it, relative to the workspace. */
   readonly name: string;
   readonly files: readonly DataFile[];
+  /** Glob patterns of everything that results depend on, relative to `root`. */
+  readonly inputs: readonly string[];
 }
 
 const EXCLUDED = "**/{node_modules,.git,.tracin,.venv}/**";
@@ -22,6 +25,9 @@ export class Projects extends Owner {
   private readonly changed = this.own(new EventEmitter<void>());
   /** A `tracin.json` came, went or changed. */
   readonly onDidChange = this.changed.event;
+  private readonly inputs = this.own(new InputWatcher());
+  /** Model, checkpoints or data of a project (its root) were written, by an editor or by another program. */
+  readonly onDidChangeInputs = this.inputs.onDidChange;
 
   constructor() {
     super();
@@ -42,6 +48,7 @@ export class Projects extends Owner {
     const local = found.filter((uri) => uri.scheme === "file");
     const folders = await Promise.all(local.map(readFolder));
     this.folders = folders.sort((a, b) => a.root.localeCompare(b.root));
+    this.inputs.watch(this.folders);
     await this.setContext();
     this.changed.fire();
   }
@@ -117,10 +124,10 @@ async function readFolder(config: Uri): Promise<ProjectFolder> {
   const name = displayName(folder);
   try {
     const text = new TextDecoder().decode(await workspace.fs.readFile(config));
-    return { root: folder.fsPath, name, files: dataFiles(text) };
+    return { root: folder.fsPath, name, files: dataFiles(text), inputs: inputPatterns(text) };
   } catch {
     // Gone or unreadable: the Checkpoints view says so when it opens the project.
-    return { root: folder.fsPath, name, files: [] };
+    return { root: folder.fsPath, name, files: [], inputs: [] };
   }
 }
 

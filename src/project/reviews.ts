@@ -44,14 +44,7 @@ export class Reviews extends Owner {
     for (const event of [watcher.onDidCreate, watcher.onDidChange, watcher.onDidDelete]) {
       this.own(event((uri) => void this.refresh(Uri.joinPath(uri, "..", "..").fsPath)));
     }
-    this.own(
-      workspace.onDidSaveTextDocument(({ uri }) => {
-        const folder = this.projects.nearest(uri);
-        if (folder !== undefined && this.projects.isDataFile(uri)) {
-          void this.refresh(folder.root);
-        }
-      }),
-    );
+    this.own(projects.onDidChangeInputs((root) => void this.refresh(root)));
     this.own(workspace.onDidRenameFiles(({ files }) => void this.onMoved(files)));
   }
 

@@ -65,9 +65,11 @@ export class Session extends Owner {
       }),
     );
     this.own(
-      workspace.onDidSaveTextDocument(({ uri }) => {
-        if (projects.isDataFile(uri)) {
+      projects.onDidChangeInputs((root) => {
+        if (root === this.ref?.root) {
           void this.compareInputs();
+        } else {
+          this.runsChanged.fire();
         }
       }),
     );

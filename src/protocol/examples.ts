@@ -11,6 +11,8 @@ export interface Place {
   readonly image?: string;
   /** Hash of the row's text when the run was made (src/core/datasets/row-hash.ts), to tell whether it changed since. */
   readonly rowHash?: number;
+  /** Hash of the image file when the run was made (src/core/datasets/image-hash.ts), in marks; absent where that is not known. */
+  readonly imageHash?: string;
 }
 
 /** An example of a dataset. */

@@ -13,6 +13,7 @@ import {
 } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { Compute } from "../project/compute.ts";
+import { counted } from "../project/counted.ts";
 import { Owner } from "../project/disposable.ts";
 import type { ProjectFolder, Projects } from "../project/projects.ts";
 import type { CheckpointSummary, ProjectSummary } from "../protocol/project.ts";
@@ -63,6 +64,7 @@ export class CheckpointsView extends Owner implements TreeDataProvider<Node> {
       );
     }
     this.own(projects.onDidChange(() => this.refresh()));
+    this.own(projects.onDidChangeInputs(() => this.refresh()));
   }
 
   nodesOf(root: string, checkpoints: readonly CheckpointSummary[]): readonly CheckpointNode[] {
@@ -166,18 +168,18 @@ function checkpointItem({ root, checkpoint, name }: CheckpointNode): TreeItem {
 
 /** Which parameters count; a click chooses others. */
 function layersItem(root: string, { layers, model }: ProjectSummary): TreeItem {
-  const counted = model.parameters.filter((parameter) => parameter.counted);
-  const size = counted.reduce(
+  const chosen = model.parameters.filter((parameter) => parameter.counted);
+  const size = chosen.reduce(
     (total, { shape }) => total + shape.reduce((product, axis) => product * axis, 1),
     0,
   );
   const names = { all: l10n.t("All layers"), last: l10n.t("The last layer") };
   const item = new TreeItem(typeof layers === "string" ? names[layers] : layers.join(", "));
   item.id = `layers:${root}`;
-  item.description = l10n.t("{0} parameters", size.toLocaleString());
+  item.description = counted.parameters(size);
   item.iconPath = new ThemeIcon("layers");
   item.contextValue = "layers";
-  const lines = counted.map(({ name, shape }) => `${name} [${shape.join(", ")}]`);
+  const lines = chosen.map(({ name, shape }) => `${name} [${shape.join(", ")}]`);
   const shown = lines.slice(0, MOST_NAMES);
   const rest =
     lines.length > shown.length ? [l10n.t("and {0} more", lines.length - shown.length)] : [];
@@ -199,7 +201,7 @@ function checkpointTooltip(checkpoint: CheckpointSummary): MarkdownString {
         "{0} for {1}",
         formatNumber(group.learningRate),
         group.parameters.length > MOST_NAMES
-          ? l10n.t("{0} parameters", group.parameters.length)
+          ? counted.parameters(group.parameters.length)
           : group.parameters.join(", "),
       ),
     ),

@@ -1,6 +1,7 @@
 import { l10n, type QuickPickItem, window } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { Compute } from "../project/compute.ts";
+import { counted } from "../project/counted.ts";
 import type { Reviews } from "../project/reviews.ts";
 import { skipText } from "../project/skip-text.ts";
 import type { ListRequest } from "../protocol/lists.ts";
@@ -32,7 +33,11 @@ export async function decideShown(
   if (total > items.length) {
     throw new TracInError(
       "config",
-      l10n.t("The list has {0} rows; at most {1} are decided about together.", total, mostTogether),
+      l10n.t(
+        "The list has {0}; at most {1} are decided about together.",
+        counted.rows(total),
+        mostTogether.toLocaleString(),
+      ),
       {},
       l10n.t("Narrow it with a filter, such as margin < -0.5."),
     );
@@ -43,16 +48,16 @@ export async function decideShown(
     return l10n.t("Every row is decided.");
   }
   const choice = await window.showQuickPick(choicesFor(open), {
-    title: l10n.t("Decide About the {0} Rows Without a Decision", open.length),
+    title: l10n.t("Decide About {0} Without a Decision", counted.rows(open.length)),
   });
   if (choice === undefined || !(await isConfirmed(choice))) {
     return "";
   }
   const skipped = await reviews.decide(root, choice.items, choice.decision);
   const done = l10n.t(
-    "{0} of {1} rows decided.",
+    "{0} of {1} decided.",
     choice.items.length - skipped.length,
-    open.length,
+    counted.rows(open.length),
   );
   return [done, ...new Set(skipped.map(({ reason }) => skipText(reason)))].join(" ");
 }
@@ -65,21 +70,24 @@ function choicesFor(open: readonly SuggestedItem[]): readonly Choice[] {
       description: l10n.t("their labels are right"),
       decision: { kind: "keep" },
       items: open,
-      question: l10n.t("Keep the labels of {0} training examples?", open.length),
+      question: l10n.t("Keep as labelled: {0}?", counted.trainingExamples(open.length)),
     },
     {
       label: l10n.t("Relabel {0} to the Suggestion", suggested.length),
       description: l10n.t("each to the label that the model suggests"),
       decision: { kind: "suggestion" },
       items: suggested,
-      question: l10n.t("Relabel {0} training examples to the model's label?", suggested.length),
+      question: l10n.t(
+        "Relabel {0} to the model's label?",
+        counted.trainingExamples(suggested.length),
+      ),
     },
     {
       label: l10n.t("Exclude All {0}", open.length),
       description: l10n.t("they are taken out of the training data"),
       decision: { kind: "exclude" },
       items: open,
-      question: l10n.t("Exclude {0} training examples?", open.length),
+      question: l10n.t("Exclude {0}?", counted.trainingExamples(open.length)),
     },
   ];
   return choices.filter(({ items }) => items.length > 0);

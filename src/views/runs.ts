@@ -11,6 +11,7 @@ import {
 } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { Compute } from "../project/compute.ts";
+import { counted } from "../project/counted.ts";
 import { Owner } from "../project/disposable.ts";
 import type { Projects } from "../project/projects.ts";
 import type { Session } from "../project/session.ts";
@@ -95,9 +96,9 @@ export class RunsView extends Owner implements TreeDataProvider<Node> {
     item.tooltip = [
       run.title,
       l10n.t(
-        "{0} training examples, {1} checkpoints, layers {2}, {3} s",
-        run.examples,
-        run.checkpoints.length,
+        "{0}, {1}, layers {2}, {3} s",
+        counted.trainingExamples(run.examples),
+        counted.checkpoints(run.checkpoints.length),
         run.layers,
         run.seconds.toFixed(1),
       ),

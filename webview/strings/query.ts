@@ -1,4 +1,5 @@
 import { formatCount } from "../format.ts";
+import { counted } from "./counted.ts";
 
 /** The query: its card, examples of one's own, and where in an example a score comes from. */
 export const queryStrings = {
@@ -28,14 +29,14 @@ export const queryStrings = {
       count === 0 ? "none counts" : `${formatCount(wrong)} of ${formatCount(count)} wrong`,
     positionsTitle:
       "Positions that count at which another label is the most probable one, at the last checkpoint",
-    outputCount: (count: number) => `${formatCount(count)} outputs`,
+    outputCount: counted.outputs,
     meanLoss: (loss: string) => `mean loss ${loss}`,
     noPrediction: "The model gives its loss alone: there is no prediction to show.",
     worst: "Largest losses at the last checkpoint",
     worstEntry: (target: string, predicted: string) =>
       target === predicted ? target : `${target} → ${predicted}`,
     confusions: "Labels taken for others at the last checkpoint",
-    moreLabels: (count: number) => `${formatCount(count)} more labels`,
+    moreLabels: counted.moreLabels,
     fewerLabels: "Fewer labels",
     loss: "loss",
     lossTitle: "Loss of the query at each checkpoint",

@@ -1,4 +1,5 @@
 import { formatCount } from "../format.ts";
+import { counted } from "./counted.ts";
 
 /** Reviewing suspects. */
 export const reviewStrings = {
@@ -30,8 +31,7 @@ export const reviewStrings = {
     progress: (decided: number, total: number) =>
       `${formatCount(decided)} of ${formatCount(total)} reviewed`,
     selected: (count: number) => `${formatCount(count)} selected`,
-    decidedRows: (count: number, what: string) =>
-      `${formatCount(count)} ${count === 1 ? "row" : "rows"}: ${what}`,
+    decidedRows: (count: number, what: string) => `${counted.rows(count)}: ${what}`,
     toSuggestion: "relabelled to the suggestion",
     withoutSuggestion: "For some the model suggests no other label.",
     noSuggestion: "The model suggests no other label here.",

@@ -1,10 +1,10 @@
 import { formatCount } from "../format.ts";
+import { counted } from "./counted.ts";
 
 /** A run: how it was made, and what has changed since. */
 export const runStrings = {
   run: {
-    checkpoints: (count: number) =>
-      count === 1 ? "1 checkpoint" : `${formatCount(count)} checkpoints`,
+    checkpoints: counted.checkpoints,
     layers: (layers: string) =>
       layers === "all" ? "all layers" : layers === "last" ? "last layer" : layers,
     exact: "exact",
@@ -20,13 +20,13 @@ export const runStrings = {
       recall: string,
     ) =>
       `The gradient index (${kept}) estimated every score; the ${formatCount(reranked)} best of each list were then computed exactly. ` +
-      `On ${formatCount(examples)} training examples drawn at random, estimates and exact scores have a rank correlation (Spearman) of ${spearman}, ` +
+      `On ${counted.trainingExamples(examples)} drawn at random, estimates and exact scores have a rank correlation (Spearman) of ${spearman}, ` +
       `and ${recall} of the ${formatCount(top)} highest scores are among the ${formatCount(top)} highest estimates. ` +
       "Estimates are marked ≈. Self-influence and losses are exact.",
     indexTitle: (kept: string) =>
       `Read from the gradient index (${kept}), which keeps exact numbers: scores differ from computed ones by the rounding of float32 alone.`,
     preconditioned: "with the optimizer's step sizes",
-    examples: (count: number) => (count === 1 ? "1 example" : `${formatCount(count)} examples`),
+    examples: counted.examples,
     details: "Checkpoints, learning rates and weights of this run",
     engine: (engine: string) => `Computed by ${engine}. Scores are exact, not sketched.`,
     indexUnused: (reasons: readonly string[]) =>

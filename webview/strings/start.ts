@@ -1,6 +1,7 @@
 import type { EarlyRanking } from "../../src/protocol/early.ts";
 import type { RankedView } from "../../src/protocol/lists.ts";
 import { formatCount } from "../format.ts";
+import { counted } from "./counted.ts";
 
 /** What the panel says before there is a run, and while one is computed. */
 export const startStrings = {
@@ -32,23 +33,23 @@ export const startStrings = {
   early: {
     announced: "The first rows are shown while the rest is computed: they are provisional.",
     basedOn: ({ state, scored, examples, checkpoints: { length } }: EarlyRanking) => {
-      const all = formatCount(examples);
-      const some = `from ${formatCount(scored)} of ${all} examples`;
+      const all = examples === 1 ? "the 1 example" : `all ${formatCount(examples)} examples`;
+      const some = `from ${formatCount(scored)} of ${counted.examples(examples)}`;
       const isAll = scored === examples;
       switch (state) {
         case "scored":
           return isAll
-            ? `All ${all} examples are scored; the run is being written.`
+            ? `${examples === 1 ? "1 example is" : `All ${formatCount(examples)} examples are`} scored; the run is being written.`
             : `Provisional, ${some}${length > 1 ? `, each at all ${formatCount(length)} checkpoints` : ""}. The rest may rank before them.`;
         case "estimated":
           return isAll
-            ? `Provisional: the gradient index has estimated all ${all} examples (≈); the best of each list are now computed exactly.`
+            ? `Provisional: the gradient index has estimated ${all} (≈); the best of each list are now computed exactly.`
             : `Provisional: estimates (≈) of the gradient index, ${some}. The best of each list will be computed exactly.`;
         case "settled":
-          return `The gradient index has estimated all ${all} examples, and the best of each list are computed exactly; the run is being written.`;
+          return `The gradient index has estimated ${all}, and the best of each list are computed exactly; the run is being written.`;
       }
     },
-    firstOf: (queries: number) => `About the first of ${formatCount(queries)} queries.`,
+    firstOf: (queries: number) => `About the first of ${counted.queries(queries)}.`,
     views: {
       proponents: "Proponents so far",
       opponents: "Opponents so far",

@@ -1,11 +1,11 @@
 import { formatCount } from "../format.ts";
+import { counted } from "./counted.ts";
 
 /** Test sets and their slices. */
 export const testSetStrings = {
   testSet: {
     region: "Test set",
-    examples: (count: string) => `${count} examples`,
-    oneExample: "1 example",
+    examples: counted.examples,
     right: "right",
     positionsRight: "positions right",
     rightTitle:
@@ -22,7 +22,7 @@ export const testSetStrings = {
     cell: (target: string, predicted: string, count: number) =>
       `Target ${target}, predicted ${predicted}: ${formatCount(count)}`,
     someLabels: (shown: number, total: number) =>
-      `${formatCount(shown)} of ${formatCount(total)} labels, those with the most mistakes.`,
+      `${formatCount(shown)} of ${counted.labels(total)}, those with the most mistakes.`,
     allLabels: (total: number) => `Show all ${formatCount(total)}`,
     fewerLabels: "Show fewer labels",
     labelTable: "Mistakes by label",
@@ -53,7 +53,7 @@ export const testSetStrings = {
     explainedTitle:
       "Share of the targets' variance that is explained: 1 is perfect, 0 no better than their mean",
     someOutputs: (shown: number, total: number) =>
-      `${formatCount(shown)} of ${formatCount(total)} outputs.`,
+      `${formatCount(shown)} of ${counted.outputs(total)}.`,
     lossAlone:
       "Only the loss of an example is known, not whether its prediction is right: choose examples by a condition.",
     slices: "Examples to explain",

@@ -1,4 +1,5 @@
 import type { Config } from "../config/config.ts";
+import { counted } from "../counted.ts";
 import { TracInError } from "../errors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type IntervalRates, intervalRates } from "./intervals.ts";
@@ -158,7 +159,7 @@ function checkLength(key: string, values: readonly unknown[], count: number): vo
   if (values.length !== count) {
     throw new TracInError(
       "config",
-      `"checkpoints.${key}" lists ${values.length} values for ${count} checkpoints.`,
+      `"checkpoints.${key}" lists ${counted(values.length, "value")} for ${counted(count, "checkpoint")}.`,
       { file: "tracin.json" },
       "List one value for each checkpoint, in the order of the Checkpoints view, or a single number.",
     );

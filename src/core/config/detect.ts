@@ -1,4 +1,5 @@
 import { join } from "node:path";
+import { counted } from "../counted.ts";
 import type { Model } from "../models/model.ts";
 import { importModel } from "../models/open.ts";
 import { type Config, configSchema, type SourceConfig, type TargetConfig } from "./config.ts";
@@ -194,7 +195,7 @@ function chooseTrain(plans: readonly Plan[], findings: Findings): Plan | undefin
     ({ data }) => ({
       value: data.path,
       label: data.path,
-      detail: `${data.length} examples: ${data.columns.slice(0, 8).join(", ")}`,
+      detail: `${counted(data.length, "example")}: ${data.columns.slice(0, 8).join(", ")}`,
     }),
   );
 }
@@ -261,7 +262,7 @@ function proposeFeatures(
   if (!chosen) {
     findings.questions.push({
       id: "columns",
-      prompt: `The input "${name}" takes ${width ?? "some"} numbers. Which columns, in which order? (Names with commas.)`,
+      prompt: `The input "${name}" takes ${width === undefined ? "some numbers" : counted(width, "number")}. Which columns, in which order? (Names with commas.)`,
       options: [],
       input: "text",
     });

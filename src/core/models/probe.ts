@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import type { Engine, Program, Values } from "../engines/engine.ts";
 import { TracInError } from "../errors.ts";
 import type { Graph, ValueInfo, ValueType } from "../graph/graph.ts";
@@ -192,7 +193,7 @@ async function runAt(
   } catch (cause) {
     const error = TracInError.from(cause);
     throw fixedBatch(
-      `The model cannot be run on a batch of ${batch} examples: ${error.message}`,
+      `The model cannot be run on a batch of ${counted(batch, "example")}: ${error.message}`,
       model.graph.inputs[0]?.name ?? "input",
       { ...error.place, file: model.file },
       cause,

@@ -1,6 +1,7 @@
 import type { Dirent } from "node:fs";
 import { readdir, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
+import { counted } from "../counted.ts";
 import { TracInError } from "../errors.ts";
 import { testFile } from "../evaluation/table.ts";
 import { resolveInside } from "../paths.ts";
@@ -138,7 +139,7 @@ export class RunReader {
       }
       const [row] = await reader.rows(`SELECT count(*)::INTEGER FROM ${reader.table}`);
       if (row?.[0] !== record.examples) {
-        throw damaged(file, `it holds ${row?.[0]} of ${record.examples} examples`);
+        throw damaged(file, `it holds ${row?.[0]} of ${counted(record.examples, "example")}`);
       }
     } catch (error) {
       database.close();

@@ -1,4 +1,5 @@
 import type { LossName } from "../config/config.ts";
+import { counted } from "../counted.ts";
 import type { Reading } from "../datasets/target-form.ts";
 import { formatNumber, joinLabels, labelName } from "../label-text.ts";
 
@@ -76,7 +77,7 @@ export function positionsText(found: {
 
 /** `784 outputs, mean loss 0.012`. */
 export function outputsText(found: { readonly count: number; readonly loss: number }): string {
-  return `${found.count} outputs, mean loss ${short(found.loss)}`;
+  return `${counted(found.count, "output")}, mean loss ${short(found.loss)}`;
 }
 
 /** Three significant digits. */

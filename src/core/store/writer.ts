@@ -1,6 +1,7 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import type { DuckDBDataChunk, DuckDBType, DuckDBValue } from "@duckdb/node-api";
+import { counted } from "../counted.ts";
 import type { Locator } from "../datasets/dataset.ts";
 import { TracInError, throwIfAborted } from "../errors.ts";
 import { overCheckpoints } from "../tracin/rows.ts";
@@ -138,7 +139,7 @@ export class RunWriter {
     if (this.written !== examples) {
       throw new TracInError(
         "internal",
-        `Only ${this.written} of ${examples} examples were scored.`,
+        `Only ${this.written} of ${counted(examples, "example")} were scored.`,
       );
     }
     try {

@@ -25,6 +25,10 @@ describe("an example that stands in no dataset", () => {
       .waitFor({ timeout: 60_000 });
     await editor.ranked();
     await panel.locator("tracin-query-card").getByText("New text").waitFor();
+    // The form has made room for its answer, and the next key opens it again.
+    const again = panel.getByRole("button", { name: "Explain another text" });
+    expect(await again.getAttribute("aria-expanded")).toBe("false");
+    expect(await text.count()).toBe(0);
 
     // The heat map over the words of a training example: its parts add up to the layer's part.
     await editor.panelRow(0).focus();
@@ -47,6 +51,8 @@ describe("an example that stands in no dataset", () => {
     expect(await violations(editor)).toEqual([]);
     await editor.screenshot("new-text-light");
 
+    await again.press("Enter");
+    expect(await text.inputValue()).toContain("won a free prize");
     await text.fill("");
     await expect
       .poll(() => panel.getByRole("button", { name: "Explain", exact: true }).isDisabled())

@@ -62,7 +62,7 @@ describe("reviewing suspects", () => {
     await editor.quickInput.locator("input.input").waitFor();
     await editor.page.waitForTimeout(800); // the dialog has read the folder
     await editor.page.keyboard.press("Enter");
-    await editor.notification("1 examples relabelled, 1 left out").waitFor();
+    await editor.notification("1 example relabelled, 1 left out").waitFor();
     expect(await readFile(path.join(folder, "train.cleaned.csv"), "utf8")).toBe(expected);
     expect(await readFile(data, "utf8")).toBe(before);
 

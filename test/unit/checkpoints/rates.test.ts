@@ -106,7 +106,7 @@ describe("learning rates", () => {
     const rates = resolveLearningRates({ files, learningRate: [0.2, 0.1] }, two);
     expect(rates.map(({ weight }) => weight)).toEqual([0.2, 0.1]);
     expect(() => resolveLearningRates({ files, learningRate: [0.2] }, two)).toThrow(
-      /lists 1 values for 2 checkpoints/,
+      /lists 1 value for 2 checkpoints/,
     );
   });
 

@@ -142,7 +142,7 @@ describe("lists of labels along tokens", () => {
     const error = await errorOf(
       encode({ ...one, files: jsonl({ a: 1, y: ["u", "v"] }, { a: 2, y: ["v"] }) }),
     );
-    expect(error.message).toBe("The target has 1 labels where 2 are expected.");
+    expect(error.message).toBe("The target has 1 label where 2 are expected.");
   });
 
   it.each<[string, object, Partial<Case>, RegExp]>([

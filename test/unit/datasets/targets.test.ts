@@ -248,7 +248,7 @@ describe("mse targets", () => {
     ["text", { data: csv("1", "high") }, /"high" is not a finite number/],
     ["NaN", { data: csv("1", "nan") }, /"nan" is not a finite number/],
     ["nothing", { data: csv("1", "") }, /target is missing/],
-    ["a list of another length", { data: jsonl("[1,2]", "[1]") }, /1 numbers where 2 are expected/],
+    ["a list of another length", { data: jsonl("[1,2]", "[1]") }, /1 number where 2 are expected/],
   ])("refuses %s", async (_, one, message) => {
     const error = await errorOf(encode({ loss, ...one }));
     expect(error.message).toMatch(message);

@@ -35,9 +35,13 @@ beforeAll(async () => {
 });
 
 describe("what the extension host loads", () => {
-  it("holds nothing of the core but its error class and the hash of rows", () => {
+  it("holds nothing of the core but its error class and the hashes of rows and images", () => {
     const core = Object.keys(metafile.inputs).filter((file) => file.startsWith("src/core/"));
-    expect(core).toEqual(["src/core/datasets/row-hash.ts", "src/core/errors.ts"]);
+    expect(core).toEqual([
+      "src/core/datasets/image-hash.ts",
+      "src/core/datasets/row-hash.ts",
+      "src/core/errors.ts",
+    ]);
   });
 
   it("holds no compute, CLI or webview code", () => {

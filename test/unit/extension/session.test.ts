@@ -27,7 +27,12 @@ const rankingOf = (scored: number): EarlyRanking => ({
 /** A session with one computation under way, and everything that it told. */
 function start() {
   const compute = { request: async () => undefined };
-  const projects = { onDidChange: new Listeners<void>().event, use: () => undefined, all: [] };
+  const projects = {
+    onDidChange: new Listeners<void>().event,
+    onDidChangeInputs: new Listeners<string>().event,
+    use: () => undefined,
+    all: [],
+  };
   const memento = { get: () => undefined, update: async () => undefined };
   const session = new Session(
     compute as unknown as Parameters[0],

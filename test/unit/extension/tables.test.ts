@@ -9,7 +9,7 @@ const { badgeText, byImportance, rowText, tooltipText } = await import(
 );
 const { Uri } = await import("vscode");
 const { hoverText } = await import("../../../src/annotations/hover.ts");
-const { dataFiles } = await import("../../../src/project/data-files.ts");
+const { dataFiles, inputPatterns } = await import("../../../src/project/data-files.ts");
 const { isInside, nearestRoot, relativeTo } = await import("../../../src/project/paths.ts");
 const { RestartLimit } = await import("../../../src/project/restart-limit.ts");
 const { formatNumber, formatScore, formatTime, ordinal } = await import(
@@ -139,6 +139,42 @@ describe("data files of tracin.json", () => {
   ])("%s", (text, expected) => {
     const found = dataFiles(text).map(({ dataset, file, kind }) => [dataset, file, kind]);
     expect(found).toEqual(expected);
+  });
+});
+
+describe("inputs of tracin.json, as patterns to watch", () => {
+  it("are model, checkpoints, data of every kind, masks and tokenizers, as files or folders", () => {
+    const text = `{
+      "model": "./model.onnx", // with comments
+      "checkpoints": { "files": ["epoch-*.pt", "last"] },
+      "data": {
+        "train": { "npz": "a[1].npz", "target": "y" },
+        "test": { "parquet": ["p1.parquet", "p2.parquet"] },
+        "more": { "idx": { "x": "x.idx", "y": "y.idx" }, "target": { "masks": "masks/" } }
+      },
+      "features": { "x": { "text": { "column": "t", "tokenizer": "tokenizer.json" } } }
+    }`;
+    const found = inputPatterns(text);
+    expect(found.filter((pattern) => !pattern.endsWith("/**"))).toEqual([
+      "model.onnx",
+      "a?1?.npz",
+      "p1.parquet",
+      "p2.parquet",
+      "x.idx",
+      "y.idx",
+      "masks",
+      "tokenizer.json",
+      "epoch-*.pt",
+      "last",
+    ]);
+    expect(found).toContain("last/**");
+    expect(found.some((pattern) => pattern.includes("png"))).toBe(false);
+    expect(inputPatterns('{"data": {"train": {"images": "t/labels.csv"}}}')).toEqual([
+      "t/labels.csv",
+      "t/labels.csv/**",
+      "**/*.{png,jpg,jpeg,PNG,JPG,JPEG}",
+    ]);
+    expect(inputPatterns("[")).toEqual([]);
   });
 });
 

@@ -67,6 +67,13 @@ class Uri {
   }
 }
 
+class RelativePattern {
+  constructor(
+    readonly base: Uri,
+    readonly pattern: string,
+  ) {}
+}
+
 class MarkdownString {
   isTrusted: unknown;
   constructor(public value = "") {}
@@ -138,6 +145,7 @@ export function createStub(given: Readonly<Record<string, unknown>> = {}): Stub 
     Uri,
     MarkdownString,
     Range,
+    RelativePattern,
     ThemeColor: class {
       constructor(readonly id: string) {}
     },

@@ -58,6 +58,11 @@ describe("stateForRun", () => {
   it("keeps all for the same run", () => {
     expect(stateForRun(state, "r1", views, 5)).toEqual(state);
   });
+  it("closes the form for an example of one's own when another run answers it", () => {
+    const composing = { ...state, composing: true };
+    expect(stateForRun(composing, "r1", views, 5).composing).toBe(true);
+    expect(stateForRun(composing, "r2", views, 5).composing).toBe(false);
+  });
   it("keeps preferences alone for another run", () => {
     expect(stateForRun(state, "r2", views, 5)).toEqual({
       ...state,

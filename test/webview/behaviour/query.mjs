@@ -97,7 +97,27 @@ export default {
     assert.deepEqual(asked.params.image, false);
     assert.equal(JSON.parse(asked.params.given.row).petal_width, 9);
     assert.equal(await page.evaluate(() => window.harness.getSaved().composing), true);
+
+    // Its answer closes the form; the focus, whose place is gone, goes to what opens it again.
+    await page.evaluate(() =>
+      window.harness.show({
+        kind: "computing",
+        title: "Explaining",
+        progress: { phase: "scoring", done: 1, total: 4, message: "Scoring" },
+      }),
+    );
     await showRun(page, "mail", "explain");
+    const again = page.getByRole("button", { name: "Explain another text" });
+    assert.equal(await again.getAttribute("aria-expanded"), "false");
+    assert.equal(await page.getByRole("textbox", { name: "Text to explain" }).count(), 0);
+    await page.waitForFunction(() => {
+      let element = document.activeElement;
+      while (element?.shadowRoot?.activeElement) {
+        element = element.shadowRoot.activeElement;
+      }
+      return element?.textContent?.includes("Explain another text");
+    });
+    await page.keyboard.press("Enter");
     const text = page.getByRole("textbox", { name: "Text to explain" });
     assert.ok((await text.inputValue()).length > 1, "it starts as a copy of the query");
     await showRun(page, "digits", "explain");

@@ -1,4 +1,5 @@
 import { classesOf, type OpenShape } from "../../config/class-axis.ts";
+import { counted } from "../../counted.ts";
 import { TracInError } from "../../errors.ts";
 import { sizeOf } from "../../graph/tensor.ts";
 import { listNames } from "../data-error.ts";
@@ -164,7 +165,7 @@ function fitSigmoid(train: Dataset, options: TargetOptions): Fit<TargetState> {
     if (labels.length !== train.target.length) {
       throw new TracInError(
         "config",
-        `There are ${labels.length} labels for ${train.target.length} target columns.`,
+        `"labels" names ${counted(labels.length, "label")} for ${counted(train.target.length, "target column")}.`,
         { file: "tracin.json" },
         "Name one label for each target column, in the same order.",
       );

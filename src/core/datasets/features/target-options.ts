@@ -1,6 +1,7 @@
 import type { OpenShape } from "../../config/class-axis.ts";
 import type { FeatureConfig, TargetConfig } from "../../config/config.ts";
 import type { LossSpec } from "../../config/project.ts";
+import { counted } from "../../counted.ts";
 import { TracInError } from "../../errors.ts";
 import { listNames } from "../data-error.ts";
 import type { Dataset, FieldValue } from "../dataset.ts";
@@ -90,7 +91,7 @@ export function checkOutputs(
   outputs: number | undefined,
 ): string[] {
   if (labels.length === 0 || (outputs ?? labels.length) !== labels.length) {
-    throw outputsError(train, `${labels.length} labels (${listNames(labels)})`, outputs);
+    throw outputsError(train, `${counted(labels.length, "label")} (${listNames(labels)})`, outputs);
   }
   return [...labels];
 }
@@ -103,7 +104,7 @@ export function outputsError(
 ): TracInError {
   return new TracInError(
     "config",
-    `The model has ${outputs ?? "some"} outputs, but there are ${found}.`,
+    `The model has ${outputs === undefined ? "outputs" : counted(outputs, "output")}, but there are ${found}.`,
     { file: train.file, ...(train.target[0] === undefined ? {} : { column: train.target[0] }) },
     "Set labels in tracin.json in the order of the model's outputs, or correct the target.",
   );

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { counted } from "../../counted.ts";
 import { float32, sizeOf } from "../../graph/tensor.ts";
 import type { FieldValue } from "../dataset.ts";
 import { fieldText, toList } from "../field.ts";
@@ -106,7 +107,7 @@ async function listClasses(
       throw batch.error(
         position,
         column,
-        `The target has ${list.length} labels where ${length} are expected.`,
+        `The target has ${counted(list.length, "label")} where ${length} are expected.`,
         "Give every example as many labels as the model has positions.",
       );
     }

@@ -1,3 +1,4 @@
+import { counted } from "../../counted.ts";
 import { TracInError } from "../../errors.ts";
 import { int64, type Shape, sizeOf, type Tensor } from "../../graph/tensor.ts";
 import { listNames } from "../data-error.ts";
@@ -63,7 +64,7 @@ export async function numbersOf(
       throw batch.error(
         position,
         target[0],
-        `The target has ${row.length} numbers where ${found} are expected.`,
+        `The target has ${counted(row.length, "number")} where ${found} are expected.`,
         "Give every example as many target numbers as the model has outputs.",
       );
     }

@@ -1,3 +1,4 @@
+import { counted } from "../../counted.ts";
 import { TracInError } from "../../errors.ts";
 import type { Dataset, DecodedImage, Example, FieldValue, Locator } from "../dataset.ts";
 import { requireColumn } from "../field.ts";
@@ -64,7 +65,7 @@ export class ArraysDataset implements Dataset {
         if (other.length !== first.length) {
           throw new TracInError(
             "data",
-            `The array has ${other.length} examples, but "${[...fields.keys()][0]}" has ${first.length}.`,
+            `The array has ${counted(other.length, "example")}, but "${[...fields.keys()][0]}" has ${first.length}.`,
             { file: other.file, column: field },
             "All arrays of a dataset have the same first axis.",
           );

@@ -79,7 +79,7 @@ export class CsvDataset extends RecordDataset {
       if (parsed.length !== last - first + 1) {
         throw new TracInError(
           "internal",
-          `${parsed.length} rows were read where ${last - first + 1} stand.`,
+          `${last - first + 1} rows were expected, ${parsed.length} read.`,
           { file: this.file, line: this.records.line(first) + 1 },
         );
       }

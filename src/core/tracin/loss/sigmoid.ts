@@ -1,3 +1,4 @@
+import { counted } from "../../counted.ts";
 import { TracInError } from "../../errors.ts";
 import { float32, formatShape, sizeOf } from "../../graph/tensor.ts";
 import { allOf, flatInput, modelMask, outputsOf, reduceOutputs } from "./elements.ts";
@@ -90,7 +91,7 @@ function positiveWeights({ builder, loss, shape }: LossSource, outputs: number) 
   if (labels !== posWeight.length || at === 0) {
     throw new TracInError(
       "config",
-      `"posWeight" in loss has ${posWeight.length} numbers for an output of the shape ${formatShape(shape)}.`,
+      `"posWeight" in loss has ${counted(posWeight.length, "number")} for an output of the shape ${formatShape(shape)}.`,
       { file: "tracin.json" },
       'Give one number, or one for each label; "classAxis" says on which axis the labels are, 1 unless told.',
     );

@@ -1,4 +1,5 @@
 import { classAxisOf } from "../../config/class-axis.ts";
+import { counted } from "../../counted.ts";
 import { TracInError } from "../../errors.ts";
 import { float32, int64, type Shape, sizeOf, tensorOf } from "../../graph/tensor.ts";
 import { modelMask } from "./elements.ts";
@@ -140,7 +141,7 @@ function checkWeights(weights: readonly number[], classes: number): readonly num
   if (weights.length !== classes) {
     throw new TracInError(
       "config",
-      `"weights" in loss has ${weights.length} numbers for the model's ${classes} classes.`,
+      `"weights" in loss has ${counted(weights.length, "number")} for the model's ${counted(classes, "class", "classes")}.`,
       { file: "tracin.json" },
       "Give one weight for each class, in the order of the model's outputs.",
     );

@@ -1,3 +1,4 @@
+import { counted } from "../../../counted.ts";
 import type {
   KerasShape,
   KerasTensor,
@@ -35,7 +36,7 @@ function inputsOf(context: LayerContext, least: number): readonly KerasTensor[] 
   const inputs = Array.isArray(list) && args.length < 2 ? tensorsIn(list) : [];
   if (inputs.length < least) {
     throw context.error(
-      `The layer is called with ${inputs.length} values instead of ${least} or more.`,
+      `The layer is called with ${counted(inputs.length, "value")} instead of ${least} or more.`,
     );
   }
   return inputs;

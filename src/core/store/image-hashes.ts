@@ -1,0 +1,80 @@
+import { readFile, rename, stat, writeFile } from "node:fs/promises";
+import { join } from "node:path";
+import * as z from "zod";
+import { imageHash } from "../datasets/image-hash.ts";
+import { resolveInside } from "../paths.ts";
+import { readSmallFile, runFolder } from "./folder.ts";
+
+/** File in the folder of a run, and what is read of it at most. */
+const name = "images.json";
+const largestFile = 1 << 24;
+/** An image above that is compared by its time alone. */
+const largestImage = 64 << 20;
+/** Images that are read at the same time. */
+const block = 64;
+
+const schema = z.record(z.string(), z.string().regex(/^[0-9a-f]{16}$/));
+
+/**
+ * Hashes of images as they were when a run was made, by path. They are taken when an image is first asked for while it is
+ * older than the run, and kept in the run's folder; an image that was written since then has none.
+ */
+export async function imageHashes(
+  root: string,
+  run: { readonly id: string; readonly created: string },
+  images: Iterable<string>,
+): Promise<ReadonlyMap<string, string>> {
+  const wanted = [...new Set(images)];
+  if (wanted.length === 0) {
+    return new Map();
+  }
+  const path = join(root, runFolder(run.id), name);
+  const known = await readKnown(path);
+  const missing = wanted.filter((image) => !known.has(image));
+  const begun = Date.parse(run.created);
+  for (let start = 0; start < missing.length; start += block) {
+    await Promise.all(
+      missing.slice(start, start + block).map(async (image) => {
+        const hash = await hashOfOlder(root, image, begun).catch(() => undefined);
+        if (hash !== undefined) {
+          known.set(image, hash);
+        }
+      }),
+    );
+  }
+  if (missing.some((image) => known.has(image))) {
+    await writeKnown(path, known);
+  }
+  return known;
+}
+
+/** Undefined for an image that was written after the run was begun, or is too large. */
+async function hashOfOlder(
+  root: string,
+  image: string,
+  begun: number,
+): Promise<string | undefined> {
+  const absolute = await resolveInside(root, image);
+  const { size, mtimeMs } = await stat(absolute);
+  return mtimeMs > begun || size > largestImage ? undefined : imageHash(await readFile(absolute));
+}
+
+async function readKnown(path: string): Promise<Map<string, string>> {
+  try {
+    const found = schema.parse(JSON.parse(await readSmallFile(path, largestFile)));
+    return new Map(Object.entries(found));
+  } catch {
+    return new Map(); // not written yet, or damaged: it is made anew
+  }
+}
+
+/** A run in a folder that cannot be written goes without: then times are compared. */
+async function writeKnown(path: string, known: ReadonlyMap<string, string>): Promise<void> {
+  const partial = `${path}.partial`;
+  try {
+    await writeFile(partial, JSON.stringify(Object.fromEntries(known)));
+    await rename(partial, path);
+  } catch {
+    // as above
+  }
+}

@@ -1,0 +1,56 @@
+import { afterEach, beforeEach, expect, it, vi } from "vitest";
+import { createStub, Listeners } from "./vscode.ts";
+
+const stub = createStub();
+vi.mock("vscode", () => stub.api);
+const { InputWatcher } = await import("../../../src/project/input-watcher.ts");
+
+/** The watchers that are on, by their patterns. */
+const watchers = new Map<string, Record<"change" | "create" | "delete", Listeners<void>>>();
+
+beforeEach(() => {
+  vi.useFakeTimers();
+  watchers.clear();
+  Object.assign(stub.api["workspace"] as object, {
+    createFileSystemWatcher: ({ pattern }: { readonly pattern: string }) => {
+      const [change, create, gone] = [
+        new Listeners<void>(),
+        new Listeners<void>(),
+        new Listeners<void>(),
+      ];
+      watchers.set(pattern, { change, create, delete: gone });
+      return {
+        dispose: () => watchers.delete(pattern),
+        onDidChange: change.event,
+        onDidCreate: create.event,
+        onDidDelete: gone.event,
+      };
+    },
+  });
+});
+afterEach(() => {
+  vi.useRealTimers();
+});
+
+it("tells once of the many files that a checkout writes, by project", () => {
+  const watcher = new InputWatcher();
+  const told: string[] = [];
+  watcher.onDidChange((root) => told.push(root));
+  watcher.watch([
+    { root: "/w/a", inputs: ["train.csv", "epoch-*.pt"] },
+    { root: "/w/b", inputs: ["other.csv"] },
+  ]);
+  watchers.get("train.csv")?.change.fire();
+  vi.advanceTimersByTime(200);
+  watchers.get("epoch-*.pt")?.create.fire();
+  watchers.get("other.csv")?.delete.fire();
+  vi.advanceTimersByTime(200);
+  expect(told).toEqual([]);
+  vi.advanceTimersByTime(200);
+  expect(told).toEqual(["/w/a", "/w/b"]);
+
+  watcher.watch([{ root: "/w/a", inputs: ["train.csv"] }]);
+  expect([...watchers.keys()]).toEqual(["train.csv"]);
+  watcher.dispose();
+  expect(watchers.size).toBe(0);
+});
