@@ -13,8 +13,8 @@ import {
   openWorkspace,
   positive,
   printJson,
-  withCommonOptions,
 } from "./context.ts";
+import { collectProfile, printProfile, profileJson, withProfile } from "./profile.ts";
 
 interface IndexOptions extends CommonOptions {
   readonly sketch: number;
@@ -28,7 +28,7 @@ interface IndexOptions extends CommonOptions {
 /** `tracin index`: keeps the training examples' gradients, so that later questions are one pass over a file. */
 export function indexCommand(program: Command, context: CommandContext): void {
   const standard = defaultSettings.type === "sketch" ? defaultSettings : undefined;
-  withCommonOptions(
+  withProfile(
     program
       .command("index")
       .description("build the gradient index, or what is missing of it")
@@ -44,7 +44,12 @@ export function indexCommand(program: Command, context: CommandContext): void {
           .default(standard?.numbers),
       )
       .option("--seed <n>", "of the random projections", positive, standard?.seed)
-      .option("--exact", "keep activations and output gradients instead of sketches")
+      .addOption(
+        new Option(
+          "--exact",
+          "keep activations and output gradients instead of sketches",
+        ).conflicts(["sketch", "type", "seed"]),
+      )
       .option("--shard-rows <n>", "examples in a shard (default: by what a row takes)", positive)
       .option("--status", "only tell whether the index answers questions as they are now"),
   ).action(async (options: IndexOptions) => {
@@ -67,12 +72,15 @@ export function indexCommand(program: Command, context: CommandContext): void {
       });
       progress.stop();
       const seconds = (performance.now() - context.started) / 1000;
+      const profile = await collectProfile(opened);
       if (options.json) {
-        printJson(context, { ...facts(manifest), shards, computed, seconds });
+        const built = { ...facts(manifest), shards, computed, seconds };
+        printJson(context, { ...built, ...profileJson(context, profile) });
       } else {
         context.out.write(
           `${describe(manifest)}\n${computed} of ${shards} shards computed · ${seconds.toFixed(1)} s\n`,
         );
+        printProfile(context, profile);
       }
     } finally {
       progress.stop();

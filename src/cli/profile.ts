@@ -1,4 +1,5 @@
 import type { Command } from "commander";
+import { closeIndex } from "../compute/open-index.ts";
 import type { ScorerInUse } from "../compute/scoring.ts";
 import {
   type Profile,
@@ -10,8 +11,10 @@ import {
 import { type CommandContext, withCommonOptions } from "./context.ts";
 import { paint, table } from "./terminal.ts";
 
-/** Stages that are part of scoring. */
+/** Stages that are part of scoring, of passing over an index or of building one. */
 const inner: ReadonlySet<Stage> = new Set([
+  "hashing",
+  "reading",
   "decoding",
   "checkpoints",
   "compiling",
@@ -22,23 +25,26 @@ const inner: ReadonlySet<Stage> = new Set([
 const titles: Readonly<Record<Stage, string>> = {
   opening: "opening model, checkpoints and data",
   queries: "reading and predicting the queries",
-  index: "asking the index",
+  passing: "passing over the index",
   scoring: "scoring",
+  building: "building the index",
+  hashing: "hashing files, weights and examples",
+  reading: "reading what is stored (beside the engine)",
   decoding: "decoding examples (beside the engine)",
   checkpoints: "weights (read ahead) and gradients of the queries",
   compiling: "compiling the graph",
   engine: "engine",
-  collecting: "collecting scores",
+  collecting: "collecting results",
   writing: "writing (beside scoring, and after it)",
   ranking: "ranking",
 };
 
-/** Adds the common options and `--profile` to a command that scores. */
+/** Adds the common options and `--profile` to a command that scores, or builds an index. */
 export function withProfile(command: Command): Command {
   return withCommonOptions(command).option("--profile", "show where the time goes");
 }
 
-/** What was measured of a question that is answered. */
+/** What was measured of a question that is answered, or of an index that is built. */
 export interface QuestionProfile {
   /** Of this process, which may go on measuring. */
   readonly own: Profile;
@@ -59,8 +65,9 @@ export async function collectProfile(opened: ScorerInUse): Promise<QuestionProfi
   }
   const started = performance.now();
   const found = await opened.helpers.profiles();
+  await closeIndex(opened.scorer);
   await opened.scorer.close();
-  const helpers = found.filter(({ stages: spent }) => spent.scoring !== undefined);
+  const helpers = found.filter(({ stages: spent }) => spent.scoring ?? spent.building);
   return { own, helpers, overhead: (performance.now() - started) / 1000 };
 }
 

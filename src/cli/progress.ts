@@ -4,7 +4,8 @@ import type { Progress } from "../protocol/compute.ts";
 /** Shows progress on stderr: a bar on a terminal, otherwise a line for every 10%. */
 export class ProgressDisplay {
   private bar: SingleBar | undefined;
-  private lastTenth = -1;
+  /** Where the last line stood. */
+  private last = { phase: "", tenth: -1 };
 
   constructor(
     private readonly stream: NodeJS.WriteStream,
@@ -18,9 +19,13 @@ export class ProgressDisplay {
     const percent = Math.floor((100 * progress.done) / Math.max(1, progress.total));
     if (this.stream.isTTY) {
       this.draw(progress);
-    } else if (progress.phase === "scoring" && Math.floor(percent / 10) > this.lastTenth) {
-      this.lastTenth = Math.floor(percent / 10);
-      this.stream.write(`tracin: ${progress.message}\n`);
+      return;
+    }
+    const { phase, message } = progress;
+    const tenth = Math.floor(percent / 10);
+    if (hasShare(phase) && (phase !== this.last.phase || tenth > this.last.tenth)) {
+      this.last = { phase, tenth };
+      this.stream.write(`tracin: ${message}\n`);
     }
   }
 
@@ -39,7 +44,7 @@ export class ProgressDisplay {
   }
 
   private draw({ phase, done, total, message }: Progress): void {
-    const isScoring = phase === "scoring";
+    const isCounted = hasShare(phase);
     if (this.bar === undefined) {
       this.bar = new SingleBar(
         {
@@ -54,10 +59,16 @@ export class ProgressDisplay {
       );
       this.bar.start(1, 0, { message, eta_text: "" });
     }
-    this.bar.setTotal(isScoring ? total : 1);
-    this.bar.update(isScoring ? done : phase === "writing" ? 1 : 0, {
-      message: isScoring ? "scoring" : message,
+    this.bar.setTotal(isCounted ? total : 1);
+    this.bar.update(isCounted ? done : phase === "writing" ? 1 : 0, {
+      // The bar has the percentage.
+      message: message.replace(/: \d+%$/, ""),
       eta_text: "",
     });
   }
+}
+
+/** Whether a phase says how much of it is done. */
+function hasShare(phase: Progress["phase"]): boolean {
+  return phase === "scoring" || phase === "reranking";
 }

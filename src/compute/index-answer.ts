@@ -1,19 +1,9 @@
-import { referenceEngine } from "../core/engines/reference/engine.ts";
-import {
-  answerFromIndex,
-  type IndexAnswer,
-  type IndexQuestion,
-  type OpenIndex,
-} from "../core/index/answer.ts";
+import { answerFromIndex, type IndexAnswer, type IndexQuestion } from "../core/index/answer.ts";
 import type { IndexManifest } from "../core/index/manifest.ts";
-import { IndexPrograms } from "../core/index/programs.ts";
-import { IndexReader } from "../core/index/reader.ts";
-import { kindOf } from "../core/index/settings.ts";
 import { indexState } from "../core/index/state.ts";
 import type { Fingerprints } from "../core/store/inputs.ts";
 import type { RunRecord } from "../core/store/record.ts";
-import { profiled } from "../core/tracin/profile.ts";
-import type { Scorer } from "../core/tracin/scorer.ts";
+import { openIndex } from "./open-index.ts";
 import { type ScorerInUse, type ScoringTask, scoreAll } from "./scoring.ts";
 
 /** Whether an index may answer, and what tells of changed files. */
@@ -41,9 +31,7 @@ export async function scoreTask(
     const processes = await scoreAll(opened, task);
     return { processes, ...(unused === undefined ? {} : { indexUnused: [...unused] }) };
   }
-  const answer = await profiled(opened.settings.profile, "index", () =>
-    scoreFromIndex(opened, manifest, task),
-  );
+  const answer = await scoreFromIndex(opened, manifest, task);
   return { processes: 1, index: indexRecord(manifest, answer) };
 }
 
@@ -113,40 +101,15 @@ export async function scoreFromIndex(
     scorer,
     index: await openIndex(opened, manifest),
     scoreRows: (rows) => scoreRows(opened, task, rows),
+    profile: settings.profile,
     memoryLimit: settings.memoryLimit / 4,
   });
-}
-
-/** The index that each scorer was asked with last, with its programs and, where they fit, its numbers in memory. */
-const openIndices = new WeakMap<Scorer, OpenIndex>();
-
-async function openIndex(opened: ScorerInUse, manifest: IndexManifest): Promise<OpenIndex> {
-  const { project, scorer, settings, choice } = opened;
-  const known = openIndices.get(scorer);
-  if (known?.manifest.created === manifest.created) {
-    return known;
-  }
-  await known?.programs.dispose();
-  const programs = new IndexPrograms(choice.engine, referenceEngine(), scorer.model);
-  const layout = await programs.layout(kindOf(manifest.settings));
-  const reader = new IndexReader({
-    root: project.root,
-    manifest,
-    layout,
-    programs,
-    checkpoints: project.checkpoints,
-    memoryLimit: settings.memoryLimit / 4,
-    threads: settings.processes,
-  });
-  const index = { manifest, layout, programs, reader };
-  openIndices.set(scorer, index);
-  return index;
 }
 
 /** The exact parts of chosen examples, [C, rows, queries]. */
 async function scoreRows(
   opened: ScorerInUse,
-  { selection, aggregate, signal }: ScoringTask,
+  { selection, aggregate, signal, onProgress }: ScoringTask,
   rows: readonly number[],
 ): Promise<Float32Array> {
   const checkpoints = opened.project.checkpoints.length;
@@ -157,6 +120,8 @@ async function scoreRows(
     aggregate,
     rows,
     signal,
+    onProgress: ({ phase, ...step }) =>
+      phase === "scoring" && onProgress?.({ ...step, phase: "reranking" }),
     onChunk: ({ start, size, scoreParts }) => {
       for (let checkpoint = 0; checkpoint < checkpoints; checkpoint++) {
         const from = checkpoint * size * queries;

@@ -6,6 +6,7 @@ import type { IndexManifest } from "../core/index/manifest.ts";
 import type { IndexSettings } from "../core/index/settings.ts";
 import { indexInputs } from "../core/index/state.ts";
 import type { Fingerprints } from "../core/store/inputs.ts";
+import { profiled } from "../core/tracin/profile.ts";
 import type { ScoreProgress } from "../core/tracin/scores.ts";
 import type { Progress } from "../protocol/compute.ts";
 import type { ScorerInUse } from "./scoring.ts";
@@ -36,9 +37,12 @@ export async function buildIndex(
   options: IndexBuildOptions,
 ): Promise<BuiltIndex> {
   const { project, scorer, choice } = opened;
+  const { profile } = opened.settings;
   const { signal, fingerprints } = options;
   const list = await indexInputs(project, opened.config);
-  const before = await fingerprints.take(project.root, list, signal);
+  const take = () =>
+    profiled(profile, "hashing", () => fingerprints.take(project.root, list, signal));
+  const before = await take();
   const build = await startBuild({
     project,
     scorer,
@@ -46,11 +50,12 @@ export async function buildIndex(
     settings: options.settings,
     blockRows: options.blockRows,
     signal,
+    profile,
   });
   const { programs } = build;
   try {
     const blocks = await shareBlocks(opened, build, options);
-    const after = await fingerprints.take(project.root, list, signal);
+    const after = await take();
     if (JSON.stringify(after) !== JSON.stringify(before)) {
       throw new TracInError(
         "store",
@@ -80,7 +85,7 @@ export async function buildIndex(
  * to them themselves.
  */
 async function shareBlocks(
-  { project, helpers, share }: ScorerInUse,
+  { project, helpers, share, settings }: ScorerInUse,
   { ranges, job, programs, finished }: IndexBuild,
   options: IndexBuildOptions,
 ): Promise<readonly FinishedBlock[]> {
@@ -120,7 +125,14 @@ async function shareBlocks(
   });
   try {
     const limit = share.memory / 2;
-    const builder = await BlockBuilder.open(project, programs, job, finished, limit);
+    const builder = await BlockBuilder.open(
+      project,
+      programs,
+      job,
+      finished,
+      limit,
+      settings.profile,
+    );
     let own = 0;
     const onProgress = (more: number) => {
       own += more;

@@ -9,6 +9,7 @@ export function withMessage(progress: ScoreProgress): Progress {
     evaluating: `Running the model on the test set: ${percent}%`,
     queries: "Computing the gradients of the query",
     scoring: `Scoring the training examples: ${percent}%`,
+    reranking: `Computing the best scores exactly: ${percent}%`,
     writing: "Writing the run",
   };
   return { ...progress, message: messages[progress.phase] };

@@ -11,6 +11,7 @@ import { profiled, profiledEngine } from "../core/tracin/profile.ts";
 import { Scorer } from "../core/tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
 import { type ChunkExchange, type Helper, Helpers } from "./helper.ts";
+import { closeIndex } from "./open-index.ts";
 import { closePair } from "./pair.ts";
 import {
   type ComputeSettings,
@@ -102,8 +103,10 @@ export async function attachScorer(
   const share = shareOf(settings, weightBytes(project.model));
   const { threads, memory: memoryLimit } = share;
   try {
-    const choice = await engineFor(settings);
-    const { engine } = choice;
+    const { profile } = settings;
+    const found = await engineFor(settings);
+    const engine = profile === undefined ? found.engine : profiledEngine(found.engine, profile);
+    const choice = { ...found, engine };
     helpers.open({
       root: project.root,
       config,
@@ -116,9 +119,8 @@ export async function attachScorer(
     });
     helpers.take(helpersFor(share, parameterSeconds(project, trainingData(project).length)));
     helpers.rest();
-    const { profile } = settings;
     const scorer = await Scorer.open(project, {
-      engine: profile === undefined ? engine : profiledEngine(engine, profile),
+      engine,
       memoryLimit,
       threads,
       layers,
@@ -135,6 +137,7 @@ export async function attachScorer(
 export async function closeScorer({ scorer, helpers }: ScorerInUse): Promise<void> {
   helpers.close();
   await closePair(scorer);
+  await closeIndex(scorer);
   await scorer.close();
 }
 

@@ -88,7 +88,8 @@ serve<HelperApi, ScoreProgress>(connection, {
     const programs = new IndexPrograms(engine, referenceEngine(), scorer.model);
     try {
       const finished = await listShards(job.folder);
-      const builder = await BlockBuilder.open(project, programs, job, finished, memoryLimit / 2);
+      const limit = memoryLimit / 2;
+      const builder = await BlockBuilder.open(project, programs, job, finished, limit, profile);
       let done = 0;
       const onProgress = (more: number) => {
         done += more;

@@ -35,7 +35,7 @@ import type { ExplainedLabel, RunSummary } from "./runs.ts";
 import type { TestListRequest, TestRowsReply, TestRowsRequest, TestSlice } from "./test-set.ts";
 
 export interface Progress {
-  readonly phase: "opening" | "evaluating" | "queries" | "scoring" | "writing";
+  readonly phase: "opening" | "evaluating" | "queries" | "scoring" | "reranking" | "writing";
   readonly done: number;
   readonly total: number;
   /** A sentence for the status line. */

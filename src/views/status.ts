@@ -39,9 +39,11 @@ export class Status extends Owner {
   }
 }
 
-/** Scoring is what takes time; the other phases have no share of it. */
+/** Scoring, and scoring the best of an index again, are what takes time; the other phases have no share of it. */
 function percentage({ phase, done, total }: Progress): number | undefined {
-  return phase === "scoring" && total > 0 ? Math.floor((100 * done) / total) : undefined;
+  return (phase === "scoring" || phase === "reranking") && total > 0
+    ? Math.floor((100 * done) / total)
+    : undefined;
 }
 
 function tooltip(title: string, { message }: Progress): MarkdownString {

@@ -1,5 +1,6 @@
 import type { Project } from "../config/project.ts";
 import { throwIfAborted } from "../errors.ts";
+import { type Profile, profiled } from "../tracin/profile.ts";
 import type { Scorer } from "../tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../tracin/scores.ts";
 import { BlockChunks } from "./block-chunks.ts";
@@ -33,6 +34,7 @@ export interface IndexQuestion {
   readonly onChunk: (chunk: ScoreChunk) => void | Promise<void>;
   readonly onProgress?: ((progress: ScoreProgress) => void) | undefined;
   readonly signal?: AbortSignal | undefined;
+  readonly profile?: Profile | undefined;
   /** Bytes for chunks between the pass and the answer. */
   readonly memoryLimit: number;
 }
@@ -73,7 +75,7 @@ export async function answerFromIndex(question: IndexQuestion): Promise<IndexAns
     }
     return exactAnswer;
   }
-  const prepared = await prepareAll(question);
+  const prepared = await profiled(question.profile, "queries", () => prepareAll(question));
   const pass = { queries: prepared, count: queries, aggregate: question.aggregate, signal };
   const total = manifest.examples * project.checkpoints.length;
   let done = 0;

@@ -5,12 +5,13 @@ import type { NamedTensor } from "../formats/safetensors-writer.ts";
 import { arrayClass, int64, sizeOf, type Tensor } from "../graph/tensor.ts";
 import { notFinite } from "../tracin/chunk-builder.ts";
 import { outputs } from "../tracin/compile.ts";
+import { type Profile, profiled } from "../tracin/profile.ts";
 import { batchOf, type Feeds, feedsOf } from "../tracin/questions.ts";
 import { yieldToEvents } from "../yield.ts";
 import { shardKey, tensorsKey, textKey } from "./keys.ts";
 import type { IndexBlock } from "./manifest.ts";
 import { pack } from "./number-type.ts";
-import { type IndexLayout, type IndexPrograms, indexOutputs } from "./programs.ts";
+import { type IndexLayout, type IndexPrograms, sketchTensor } from "./programs.ts";
 import { type IndexSettings, kindOf } from "./settings.ts";
 import { shardFile, writeShard } from "./shard.ts";
 import { drawSketch } from "./sketch.ts";
@@ -58,6 +59,7 @@ export class BlockBuilder {
     private readonly finished: Set<string>,
     /** Bytes for the weights of checkpoints. */
     private readonly memoryLimit: number,
+    private readonly profile: Profile | undefined,
   ) {}
 
   static async open(
@@ -66,17 +68,39 @@ export class BlockBuilder {
     job: BlockJob,
     finished: ReadonlySet<string>,
     memoryLimit: number,
+    profile?: Profile,
   ): Promise<BlockBuilder> {
     const layout = await programs.layout(kindOf(job.settings));
-    return new BlockBuilder(project, programs, layout, job, new Set(finished), memoryLimit);
+    return new BlockBuilder(
+      project,
+      programs,
+      layout,
+      job,
+      new Set(finished),
+      memoryLimit,
+      profile,
+    );
   }
 
   /** Computes and writes what is missing of the examples [start, end). */
-  async build(start: number, end: number, options: BlockOptions): Promise<FinishedBlock> {
-    const { project, job } = this;
+  build(start: number, end: number, options: BlockOptions): Promise<FinishedBlock> {
+    return profiled(this.profile, "building", () => this.buildMissing(start, end, options));
+  }
+
+  private async buildMissing(
+    start: number,
+    end: number,
+    options: BlockOptions,
+  ): Promise<FinishedBlock> {
+    const { project, job, profile } = this;
     const train = trainingData(project);
-    const feeds = feedsOf(await project.encoder.encode(train, start, end), project.loss);
+    const encoded = await profiled(profile, "decoding", () =>
+      project.encoder.encode(train, start, end),
+    );
+    const feeds = feedsOf(encoded, project.loss);
+    const hashing = performance.now();
     const examples = tensorsKey(feeds);
+    profile?.add("hashing", hashing);
     const shards: string[] = [];
     let computed = 0;
     for (const [index, checkpoint] of project.checkpoints.entries()) {
@@ -88,12 +112,13 @@ export class BlockBuilder {
         continue;
       }
       const tensors = await this.compute(feeds, start, end, index, checkpoint, options);
-      await writeShard(job.folder, key, tensors, {
+      const metadata = {
         checkpoint: checkpoint.file,
         weights: job.checkpoints[index] as string,
         examples,
         settings: JSON.stringify(job.settings),
-      });
+      };
+      await profiled(profile, "writing", () => writeShard(job.folder, key, tensors, metadata));
       this.finished.add(key);
       computed++;
     }
@@ -112,7 +137,9 @@ export class BlockBuilder {
     const { layout, job } = this;
     const batch = Math.min(layout.batch, job.blockRows);
     const program = await this.programs.build(kindOf(job.settings), batch);
-    const { weights, random } = await this.inputsOf(checkpoint, job.checkpoints[index] as string);
+    const { weights, random } = await profiled(this.profile, "checkpoints", () =>
+      this.inputsOf(checkpoint, job.checkpoints[index] as string),
+    );
     const size = end - start;
     const collected = this.emptyTensors(size);
     for (let row = 0; row < size; row += batch) {
@@ -121,6 +148,7 @@ export class BlockBuilder {
       const values = await program.run(
         new Map([...batchOf(feeds, row, rows, batch), ...weights, ...random]),
       );
+      const collecting = performance.now();
       for (const { name, output, tensor } of collected) {
         const width = sizeOf(tensor.shape.slice(1));
         const value = values.get(output);
@@ -133,16 +161,19 @@ export class BlockBuilder {
           row * width,
         );
       }
+      this.profile?.add("collecting", collecting);
       onProgress(rows);
       await yieldToEvents();
     }
     this.checkFinite(collected, checkpoint, start);
     return collected.flatMap(({ name, tensor }): readonly NamedTensor[] => {
-      if (name !== indexOutputs.sketch || job.settings.type !== "sketch") {
+      if (name !== sketchTensor || job.settings.type !== "sketch") {
         return [[name, tensor]];
       }
       const width = tensor.shape[1] ?? 0;
+      const packing = performance.now();
       const packed = pack(tensor.data as Float32Array, width, job.settings.numbers);
+      this.profile?.add("collecting", packing);
       return [
         [name, packed.sketch],
         ...(packed.scales === undefined ? [] : [["scale", packed.scales] as const]),
@@ -164,7 +195,7 @@ export class BlockBuilder {
     };
     return [
       ...tensors.map(({ name, dtype, shape }) => empty(name, name, shape, dtype)),
-      empty("self", indexOutputs.self, [groups.length], "float32"),
+      empty("self", outputs.groupSelf, [groups.length], "float32"),
       empty("loss", outputs.loss, [], "float32"),
       ...(margins ? [empty("margin", outputs.margin, [], "float32")] : []),
       ...(readings === 0 ? [] : [empty("prediction", outputs.prediction, [readings], "float32")]),

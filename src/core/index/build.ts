@@ -7,6 +7,7 @@ import { TracInError, throwIfAborted } from "../errors.ts";
 import { bytesPerElement, sizeOf } from "../graph/tensor.ts";
 import type { RunInput } from "../store/record.ts";
 import type { ExampleRange } from "../tracin/chunks.ts";
+import { type Profile, profiled } from "../tracin/profile.ts";
 import type { Scorer } from "../tracin/scorer.ts";
 import type { BlockJob, FinishedBlock } from "./blocks.ts";
 import { filesOf } from "./blocks.ts";
@@ -35,6 +36,7 @@ export interface BuildOptions {
   /** Examples per block, by the sizes of a row unless told. */
   readonly blockRows?: number | undefined;
   readonly signal?: AbortSignal | undefined;
+  readonly profile?: Profile | undefined;
 }
 
 /** Bytes of what a block keeps at one checkpoint, and of its examples as the graph takes them. */
@@ -62,7 +64,11 @@ export async function startBuild(options: BuildOptions): Promise<IndexBuild> {
   const checkpoints: string[] = [];
   for (const checkpoint of project.checkpoints) {
     throwIfAborted(signal);
-    checkpoints.push(tensorsKey(await project.readWeights(checkpoint)));
+    checkpoints.push(
+      await profiled(options.profile, "hashing", async () =>
+        tensorsKey(await project.readWeights(checkpoint)),
+      ),
+    );
   }
   const folder = await prepareIndexFolder(project.root);
   await clearPartials(folder);

@@ -1,7 +1,7 @@
 import type { Engine, Program } from "../engines/engine.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import { sizeOf } from "../graph/tensor.ts";
-import { compileGradients, emitMargin, emitOutput } from "../tracin/compile.ts";
+import { compileGradients, emitMargin, emitOutput, outputs } from "../tracin/compile.ts";
 import { chooseForms } from "../tracin/cost.ts";
 import type { SiteFactors } from "../tracin/factors.ts";
 import { emitSelf, type QueryPart } from "../tracin/forms.ts";
@@ -43,13 +43,8 @@ export interface IndexLayout {
   readonly batch: number;
 }
 
-/** Names of the outputs beside those of {@link IndexLayout.tensors}, as shards store them. */
-export const indexOutputs = {
-  /** [batch, groups]: squared norm of each group's gradient. */
-  self: "tracin.groupSelf",
-  /** [batch, width] */
-  sketch: "sketch",
-} as const;
+/** The tensor with the sketches of a batch, [batch, width], in graphs and in shards. */
+export const sketchTensor = "sketch";
 
 /** Bytes of intermediate values of a batch. */
 const bytesPerBatch = 14 * 2 ** 20;
@@ -88,7 +83,7 @@ export class IndexPrograms {
       const tensors: readonly StoredTensor[] =
         sketch === undefined
           ? stored.flatMap((group, index) => storedTensors(index, group))
-          : [{ name: indexOutputs.sketch, dtype: "float32", shape: [sketch.width] }];
+          : [{ name: sketchTensor, dtype: "float32", shape: [sketch.width] }];
       const own = sketch === undefined ? 0 : sketchFloats(sketch, factors);
       const kept = tensors.reduce((total, { shape }) => total + sizeOf(shape), 0);
       const norms = factors.reduce((total, each) => total + selfForm(each).memory, 0);
@@ -130,7 +125,7 @@ export class IndexPrograms {
         const factors = groups.map((group) => group.factors);
         const value = emitSketch(forward, factors, sketch as SketchPlan, true);
         const shape = [batch, (sketch as SketchPlan).width];
-        emitOutput(forward.builder, value, indexOutputs.sketch, shape);
+        emitOutput(forward.builder, value, sketchTensor, shape);
       });
       return graph;
     });
@@ -169,7 +164,7 @@ export class IndexPrograms {
       );
       const [first = ""] = scores;
       const sum = scores.length === 1 ? first : builder.op("Sum", scores);
-      emitOutput(builder, sum, scoresOutput, [rows, queries]);
+      emitOutput(builder, sum, outputs.scores, [rows, queries]);
       return builder.build();
     };
     return this.cached(name, graph, threads);
@@ -186,7 +181,7 @@ export class IndexPrograms {
     const name = `sketch scores ${dtype} ${rows} ${width} ${queries} ${threads}`;
     const graph = async () => {
       const builder = new GraphBuilder();
-      const sketch = builder.input({ name: indexOutputs.sketch, dtype, shape: [rows, width] });
+      const sketch = builder.input({ name: sketchTensor, dtype, shape: [rows, width] });
       const query = builder.input({
         name: queryInput,
         dtype: "float32",
@@ -194,7 +189,7 @@ export class IndexPrograms {
       });
       const wide = dtype === "float32" ? sketch : builder.op("Cast", [sketch], { to: 1 });
       const products = builder.matmul(wide, query);
-      emitOutput(builder, products, scoresOutput, [rows, queries]);
+      emitOutput(builder, products, outputs.scores, [rows, queries]);
       return builder.build();
     };
     return this.cached(name, graph, threads);
@@ -236,8 +231,6 @@ export class IndexPrograms {
   }
 }
 
-/** The output of the programs that score stored examples: [rows, queries]. */
-export const scoresOutput = "scores";
 /** The input with the sketches of the queries: [width, queries]. */
 export const queryInput = "query";
 
@@ -262,7 +255,7 @@ function emitNorms({ builder, batch }: Forward, factors: readonly SiteFactors[])
   );
   const [first = ""] = norms;
   const all = norms.length === 1 ? first : builder.op("Concat", norms, { axis: 1 });
-  emitOutput(builder, all, indexOutputs.self, [batch, norms.length]);
+  emitOutput(builder, all, outputs.groupSelf, [batch, norms.length]);
 }
 
 function selfForm(factors: SiteFactors) {

@@ -6,7 +6,7 @@ import { relativeRate } from "../tracin/parameter-weights.ts";
 import type { QueryBlockSource } from "../tracin/query-blocks.ts";
 import { floats } from "../tracin/rows.ts";
 import type { IndexManifest } from "./manifest.ts";
-import { type IndexLayout, type IndexPrograms, indexOutputs, queryInput } from "./programs.ts";
+import { type IndexLayout, type IndexPrograms, queryInput, sketchTensor } from "./programs.ts";
 import { kindOf } from "./settings.ts";
 import { drawSketch } from "./sketch.ts";
 import { groupWeight } from "./sketch-graph.ts";
@@ -72,7 +72,7 @@ export async function prepareQueries(
     throwIfAborted(options.signal);
     const program = await options.programs.querySketch(kindOf(settings), rows);
     const values = await program.run(new Map([...feeds, ...inputs]));
-    const sketches = floats(values, indexOutputs.sketch);
+    const sketches = floats(values, sketchTensor);
     for (let query = 0; query < rows; query++) {
       const column = options.aggregate ? 0 : row + query;
       for (let place = 0; place < width; place++) {

@@ -1,9 +1,11 @@
 import type { ProjectCheckpoint } from "../config/project.ts";
 import { throwIfAborted } from "../errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
+import { outputs } from "../tracin/compile.ts";
+import { profiled } from "../tracin/profile.ts";
 import { floats } from "../tracin/rows.ts";
 import type { IndexBlock } from "./manifest.ts";
-import { type IndexPrograms, scoresOutput } from "./programs.ts";
+import type { IndexPrograms } from "./programs.ts";
 import type { IndexQueries } from "./queries.ts";
 import type { ShardTensor } from "./shard.ts";
 import { type NumbersOptions, type Piece, readWhole, StoredNumbers } from "./stored-numbers.ts";
@@ -52,7 +54,14 @@ export class IndexReader {
    * @param onBlock receives the weighted parts of each checkpoint, [C, size, queries]
    * @throws kind `store` for a damaged shard, `cancelled`
    */
-  async pass(
+  pass(
+    options: PassOptions,
+    onBlock: (block: IndexBlock, parts: Float32Array) => void | Promise<void>,
+  ): Promise<void> {
+    return profiled(this.options.profile, "passing", () => this.passAll(options, onBlock));
+  }
+
+  private async passAll(
     options: PassOptions,
     onBlock: (block: IndexBlock, parts: Float32Array) => void | Promise<void>,
   ): Promise<void> {
@@ -119,7 +128,7 @@ export class IndexReader {
   ): Promise<Float32Array> {
     const program = await this.program(rows, options, threads);
     const queries = options.queries[checkpoint] ?? new Map<string, Tensor>();
-    return floats(await program.run(new Map([...feeds, ...queries])), scoresOutput);
+    return floats(await program.run(new Map([...feeds, ...queries])), outputs.scores);
   }
 
   /** Puts scores [rows, queries] times their weights into `parts` from a place on. */
@@ -139,7 +148,11 @@ export class IndexReader {
   }
 
   /** Norms, losses and predictions of a block at one of the project's checkpoints. */
-  async readings(block: IndexBlock, checkpoint: number): Promise<BlockReadings> {
+  readings(block: IndexBlock, checkpoint: number): Promise<BlockReadings> {
+    return profiled(this.options.profile, "reading", () => this.readReadings(block, checkpoint));
+  }
+
+  private async readReadings(block: IndexBlock, checkpoint: number): Promise<BlockReadings> {
     const { groups, readings, margins } = this.options.manifest;
     const wanted: readonly ShardTensor[] = [
       { name: "self", dtype: "float32", shape: [block.size, groups.length] },

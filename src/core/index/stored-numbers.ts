@@ -7,6 +7,7 @@ import {
   sizeOf,
   type Tensor,
 } from "../graph/tensor.ts";
+import { type Profile, profiled } from "../tracin/profile.ts";
 import { type IndexBlock, type IndexManifest, shardsFolder } from "./manifest.ts";
 import type { IndexLayout } from "./programs.ts";
 import { type OpenShard, openShard, type ShardTensor } from "./shard.ts";
@@ -45,6 +46,7 @@ export interface NumbersOptions {
   readonly checkpoints: readonly ProjectCheckpoint[];
   /** Bytes for stored numbers that stay in memory after the first pass, where all of them fit. */
   readonly memoryLimit?: number | undefined;
+  readonly profile?: Profile | undefined;
 }
 
 /** Reads what an index keeps of the gradients, and what stands beside it. */
@@ -106,7 +108,7 @@ export class StoredNumbers {
 
   /** The stored numbers of all examples, in order. What is yielded holds until the one after the next is asked for. */
   async *slices(): AsyncGenerator<Slice, void> {
-    const { manifest, checkpoints } = this.options;
+    const { manifest, checkpoints, profile } = this.options;
     const buffers = [0, 1].map(() => this.tensors.map((tensor) => this.buffer(tensor)));
     let turn = 0;
     for (const block of manifest.blocks) {
@@ -116,12 +118,10 @@ export class StoredNumbers {
           const scales = await readWhole(shard, "scale");
           for (let row = 0; row < block.size; row += this.sliceRows) {
             const rows = Math.min(this.sliceRows, block.size - row);
-            const feeds = new Map<string, Tensor>();
-            for (const [index, tensor] of this.tensors.entries()) {
-              const bytes = buffers[turn % 2]?.[index] ?? new Uint8Array(0);
-              feeds.set(tensor.name, await readRows(shard, tensor, row, rows, bytes));
-            }
-            turn++;
+            const turned = buffers[turn++ % 2] ?? [];
+            const feeds = await profiled(profile, "reading", () =>
+              this.readSlice(shard, row, rows, turned),
+            );
             yield { block, checkpoint, row, rows, feeds, scales };
           }
         } finally {
@@ -131,13 +131,28 @@ export class StoredNumbers {
     }
   }
 
+  private async readSlice(
+    shard: OpenShard,
+    row: number,
+    rows: number,
+    buffers: readonly Uint8Array<ArrayBuffer>[],
+  ): Promise<ReadonlyMap<string, Tensor>> {
+    const feeds = new Map<string, Tensor>();
+    for (const [index, tensor] of this.tensors.entries()) {
+      const bytes = buffers[index] ?? new Uint8Array(0);
+      feeds.set(tensor.name, await readRows(shard, tensor, row, rows, bytes));
+    }
+    return feeds;
+  }
+
   /** Reads everything: group after group of blocks, the checkpoints of each one after the other. */
   async hold(signal: AbortSignal | undefined): Promise<readonly Piece[]> {
     const { manifest, checkpoints } = this.options;
     const pieces: Piece[] = [];
     for (const blocks of groupsOf(manifest.blocks, this.pieceRows)) {
       for (const checkpoint of checkpoints.keys()) {
-        pieces.push(await this.readPiece(blocks, checkpoint, signal));
+        const read = () => this.readPiece(blocks, checkpoint, signal);
+        pieces.push(await profiled(this.options.profile, "reading", read));
       }
     }
     return pieces;

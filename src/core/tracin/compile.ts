@@ -31,6 +31,8 @@ export const outputs = {
   scores: "tracin.scores",
   /** [batch] squared gradient norms, not weighted. */
   self: "tracin.self",
+  /** [batch, groups] squared norms of the gradient of each group of sites, not weighted. */
+  groupSelf: "tracin.groupSelf",
   /** [batch] */
   loss: "tracin.loss",
   /** [batch, width]: what is known of the prediction; absent where nothing is. */

@@ -6,8 +6,11 @@ import { outputs } from "./compile.ts";
 export const stages = [
   "opening",
   "queries",
-  "index",
+  "passing",
   "scoring",
+  "building",
+  "hashing",
+  "reading",
   "decoding",
   "checkpoints",
   "compiling",
@@ -27,7 +30,7 @@ export interface TimeSpent {
 /** Where the time of one process went. Stages may overlap: decoding, and reading the next weights, go on beside the engine. */
 export interface ProfileSnapshot {
   readonly stages: Readonly<Partial<Record<Stage, TimeSpent>>>;
-  /** Operators of the graph that scores training examples, where the engine tells. */
+  /** Operators of the graphs that training examples, or what is stored of them, pass; where the engine tells. */
   readonly operators: Readonly<Record<string, TimeSpent>>;
 }
 
@@ -84,7 +87,7 @@ export function profiled<Result>(
   return profile === undefined ? work() : profile.measure(stage, work);
 }
 
-/** An engine whose work on the training examples is measured: compilation, runs, and operators. */
+/** An engine whose work on the training examples, or on what is stored of them, is measured: compilation, runs, and operators. */
 export function profiledEngine(engine: Engine, profile: Profile): Engine {
   return {
     ...engine,
@@ -103,10 +106,16 @@ export function profiledEngine(engine: Engine, profile: Profile): Engine {
   };
 }
 
-/** Whether a graph scores training examples. (The one that checks a model has the same outputs, but is not optimised.) */
+/** Whether training examples pass a graph. (The one that checks a model has the same outputs, but is not optimised.) */
 function isOfTraining(graph: Graph): boolean {
-  return graph.outputs.some(({ name }) => name === outputs.self);
+  return graph.outputs.some(({ name }) => trainingOutputs.has(name));
 }
+
+const trainingOutputs: ReadonlySet<string> = new Set([
+  outputs.self,
+  outputs.groupSelf,
+  outputs.scores,
+]);
 
 function addTo<Key>(times: Map<Key, TimeSpent>, key: Key, more: TimeSpent): void {
   const known = times.get(key) ?? { seconds: 0, count: 0 };

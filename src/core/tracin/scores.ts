@@ -18,7 +18,7 @@ export interface QuerySelection {
 
 /** Progress of a computation, in examples times checkpoints. */
 export interface ScoreProgress {
-  readonly phase: "opening" | "evaluating" | "queries" | "scoring" | "writing";
+  readonly phase: "opening" | "evaluating" | "queries" | "scoring" | "reranking" | "writing";
   readonly done: number;
   readonly total: number;
 }

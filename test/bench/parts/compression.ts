@@ -6,14 +6,10 @@ import { referenceEngine } from "../../../src/core/engines/reference/engine.ts";
 import { float32, type Tensor } from "../../../src/core/graph/tensor.ts";
 import { agreementOf } from "../../../src/core/index/agreement.ts";
 import { type NumberType, numberTypes, pack } from "../../../src/core/index/number-type.ts";
-import {
-  type IndexKind,
-  IndexPrograms,
-  queryInput,
-  scoresOutput,
-} from "../../../src/core/index/programs.ts";
+import { type IndexKind, IndexPrograms, queryInput } from "../../../src/core/index/programs.ts";
 import { drawSketch } from "../../../src/core/index/sketch.ts";
 import { groupWeight } from "../../../src/core/index/sketch-graph.ts";
+import { outputs } from "../../../src/core/tracin/compile.ts";
 import { batchOf, type Feeds, feedsOf } from "../../../src/core/tracin/questions.ts";
 import { floats } from "../../../src/core/tracin/rows.ts";
 import type { Scorer } from "../../../src/core/tracin/scorer.ts";
@@ -246,7 +242,7 @@ async function ask({ programs, weight }: Context, way: Way, stored: Stored): Pro
       [queryInput, float32([width, queries], query)],
     ]),
   );
-  const scores = floats(found, scoresOutput);
+  const scores = floats(found, outputs.scores);
   way.keeping += type === "float32" ? 0 : (packed - started) / 1000;
   way.asking += (performance.now() - asked) / 1000;
   way.bytes += sketch.data.byteLength + (scales?.data.byteLength ?? 0);

@@ -113,6 +113,26 @@ describe("--profile", () => {
     expect(conv?.seconds).toBeGreaterThan(0);
   });
 
+  it("says what building an index and asking it take, by stage and operator", () => {
+    const built = JSON.parse(tracin(digits, "index", "--profile", "--json")) as Told;
+    for (const stage of ["building", "hashing", "decoding", "checkpoints", "engine", "writing"]) {
+      expect(seconds(built, stage), stage).toBeGreaterThan(0);
+    }
+    expect(seconds(built, "engine")).toBeLessThanOrEqual(seconds(built, "building"));
+    expect(built.profile?.operators.some(({ operator }) => operator === "Conv")).toBe(true);
+    const question = ["explain", "test:3", "--processes", "1", "--profile", "--json"];
+    const told = JSON.parse(tracin(digits, ...question)) as Told;
+    for (const stage of ["queries", "passing", "reading", "scoring", "decoding", "writing"]) {
+      expect(seconds(told, stage), stage).toBeGreaterThan(0);
+    }
+    expect(seconds(told, "engine")).toBeLessThanOrEqual(
+      seconds(told, "passing") + seconds(told, "scoring"),
+    );
+    // The product of what is stored with the query's sketch.
+    const products = told.profile?.operators.find(({ operator }) => operator === "MatMul");
+    expect(products?.seconds).toBeGreaterThan(0);
+  });
+
   it("tells of operators with the other engines", () => {
     const out = join(folder, "reference.npy");
     const args = ["self-influence", "--engine", "reference", "--out", out, "--profile", "--json"];

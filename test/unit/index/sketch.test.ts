@@ -2,10 +2,11 @@ import { describe, expect, it, test } from "vitest";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
 import { referenceEngine } from "../../../src/core/engines/reference/engine.ts";
 import { float32, type Tensor } from "../../../src/core/graph/tensor.ts";
-import { type IndexKind, IndexPrograms, scoresOutput } from "../../../src/core/index/programs.ts";
+import { type IndexKind, IndexPrograms } from "../../../src/core/index/programs.ts";
 import { randomSample, randomSigns } from "../../../src/core/index/random.ts";
 import { drawSketch } from "../../../src/core/index/sketch.ts";
 import { groupWeight } from "../../../src/core/index/sketch-graph.ts";
+import { outputs } from "../../../src/core/tracin/compile.ts";
 import { feedsOf } from "../../../src/core/tracin/questions.ts";
 import { floats } from "../../../src/core/tracin/rows.ts";
 import { Scorer } from "../../../src/core/tracin/scorer.ts";
@@ -101,7 +102,7 @@ describe("factors of every kind of site give the scores of PyTorch autograd", ()
       const stored = await build.run(new Map([...opened.examples, ...weights]));
       const queries = await ask.run(new Map([...opened.queries, ...weights]));
       const values = await score.run(new Map([...stored, ...queries]));
-      const scores = floats(values, scoresOutput);
+      const scores = floats(values, outputs.scores);
       const exact = expected(golden, index);
       for (let query = 0; query < count; query++) {
         const column = (all: ArrayLike<number>) =>
