@@ -21,7 +21,7 @@ import {
   memoryPerProcess,
   shareOf,
 } from "./settings.ts";
-import { helpersFor, Pace, parameterSeconds, promisesWork, weightBytes } from "./workload.ts";
+import { helpersFor, leastSeconds, Pace, promisesWork, weightBytes } from "./workload.ts";
 
 /** A project with a scorer, and how they were opened. */
 export interface ScorerInUse {
@@ -117,15 +117,17 @@ export async function attachScorer(
       encoder: project.encoder.state,
       profile: settings.profile !== undefined,
     });
-    helpers.take(helpersFor(share, parameterSeconds(project, trainingData(project).length)));
-    helpers.rest();
-    const scorer = await Scorer.open(project, {
+    const scorer = await Scorer.probe(project, {
       engine,
       memoryLimit,
       threads,
       layers,
       profile,
     });
+    // They load and probe while the examples are checked here.
+    helpers.take(helpersFor(share, leastSeconds(scorer, trainingData(project).length)));
+    helpers.rest();
+    await scorer.checkExamples();
     return { project, scorer, helpers, settings, share, choice, config, layers };
   } catch (error) {
     helpers.close();
@@ -171,10 +173,11 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
   const { processes } = opened.share;
   const most = processes > 1 ? Math.ceil(examples / (chunksEach * processes)) : examples;
   const sizes = scorer.sizes(plan, queries, most);
+  const ends = { first: sizes.firstChunk, workers: processes };
   const chunks =
     task.rows === undefined
-      ? chunksOf({ start: 0, end: examples }, sizes.chunk, sizes.firstChunk)
-      : chunksOfRows(task.rows, sizes.chunk);
+      ? chunksOf({ start: 0, end: examples }, sizes.chunk, ends)
+      : chunksOfRows(task.rows, sizes.chunk, ends);
   const failed = new AbortController();
   const signal = AbortSignal.any([task.signal, failed.signal]);
   const total = examples * project.checkpoints.length;
@@ -224,7 +227,7 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
     }
   };
   // Those that run already are used in any case.
-  share(Math.max(helpers.count, helpersFor(opened.share, parameterSeconds(project, examples))));
+  share(Math.max(helpers.count, helpersFor(opened.share, leastSeconds(scorer, examples))));
   const pace = new Pace();
   const own = exchangeOf(0);
   const onOwnProgress = (progress: ScoreProgress): void => {

@@ -32,8 +32,7 @@ const baseline = 110 * megabyte;
 const working = 90 * megabyte;
 
 /**
- * Fills in what is not told: one process per core as far as the memory goes, and 250 MB for each core, but at most
- * a quarter of the machine's memory.
+ * Fills in what is not told: one process per core as far as the memory goes; for the memory see {@link defaultMemory}.
  * @param memoryLimit megabytes
  */
 export function computeSettings(options: {
@@ -48,7 +47,7 @@ export function computeSettings(options: {
   const memoryLimit =
     (options.memoryLimit ?? 0) > 0
       ? (options.memoryLimit ?? 0) * megabyte
-      : Math.max(500 * megabyte, Math.min(cores * 250 * megabyte, totalmem() / 4));
+      : defaultMemory(cores, totalmem());
   const fitting = Math.max(1, Math.floor(memoryLimit / (baseline + working)));
   const wanted = (options.processes ?? 0) > 0 ? (options.processes ?? 0) : cores;
   const engine = engineSetting(options.engine || "auto");
@@ -61,6 +60,17 @@ export function computeSettings(options: {
     ...(options.onEngine === undefined ? {} : { onEngine: options.onEngine }),
     ...(options.profile === undefined ? {} : { profile: options.profile }),
   };
+}
+
+/**
+ * Bytes for all processes together, unless told: 1 GB for each core, so that large models have a process on each, but at
+ * most an eighth of the machine's memory; at least 500 MB, and at least 250 MB for each core where that is a quarter of the
+ * machine's memory at most. Small models take a few hundred MB whatever the limit is.
+ */
+export function defaultMemory(cores: number, machine: number): number {
+  const large = Math.min(cores * 1000 * megabyte, machine / 8);
+  const least = Math.min(cores * 250 * megabyte, machine / 4);
+  return Math.max(500 * megabyte, large, least);
 }
 
 /** Bytes that each process may use for weights, queries and batches. */

@@ -63,7 +63,8 @@ serve<HelperApi, ScoreProgress>(connection, {
         encoder,
         memoryLimit: memoryLimit * dataShare,
       });
-      const scorer = await Scorer.open(project, { engine, memoryLimit, threads, layers, profile });
+      // The examples are checked by the parent.
+      const scorer = await Scorer.probe(project, { engine, memoryLimit, threads, layers, profile });
       return { project, scorer, engine, memoryLimit };
     });
     await opened;

@@ -3,9 +3,10 @@ import { join } from "node:path";
 import { findCheckpoints } from "../core/checkpoints/discover.ts";
 import type { Config } from "../core/config/config.ts";
 import { sourceFiles } from "../core/config/load.ts";
-import type { Project } from "../core/config/project.ts";
+import { multiplyAdds } from "../core/graph/products.ts";
 import { sizeOf } from "../core/graph/tensor.ts";
 import type { Model } from "../core/models/model.ts";
+import type { Scorer } from "../core/tracin/scorer.ts";
 import type { ScoreProgress } from "../core/tracin/scores.ts";
 import type { ComputeShare } from "./settings.ts";
 
@@ -42,10 +43,12 @@ const longEnough = 0.05;
 /** Seconds of work that are worth a helper's start: it takes a third of a second until it scores. */
 const worthwhile = 0.5;
 
-/** Seconds that one process needs at least: each parameter is multiplied once forward and once backward. */
-export function parameterSeconds(project: Project, examples: number): number {
-  const visits = examples * project.checkpoints.length;
-  return (visits * weightBytes(project.model)) / 2 / productRate;
+/** Seconds that one process needs at least: the model's products, forward and backward. */
+export function leastSeconds({ project, probed }: Scorer, examples: number): number {
+  const { nodes } = probed.graph;
+  const shape = (value: string) => probed.typeAt(value, 1).shape;
+  const forward = nodes.reduce((total, node) => total + multiplyAdds(node, shape), 0);
+  return (2 * forward * examples * project.checkpoints.length) / productRate;
 }
 
 /** Bytes of the weights of a checkpoint. */

@@ -16,7 +16,7 @@ import { computeSettings, engineFor } from "../../src/compute/settings.ts";
 import { trainingData } from "../../src/core/config/project.ts";
 import { onnxruntimeEngine } from "../../src/core/engines/onnxruntime.ts";
 import { planBatch } from "../../src/core/tracin/programs.ts";
-import { multiplyAdds } from "./work.ts";
+import { workOf } from "./work.ts";
 
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
@@ -93,7 +93,7 @@ async function answer(opened: OpenScorer, dataset: string, count: number) {
 /** Prints how many multiply-adds one example costs at one checkpoint, without scoring anything. */
 async function describeWork(opened: OpenScorer, queries: number): Promise<void> {
   const { graph } = await opened.scorer.plan(queries);
-  const perBatch = await multiplyAdds(graph, onnxruntimeEngine());
+  const perBatch = await workOf(graph, onnxruntimeEngine());
   process.stdout.write(`${JSON.stringify({ multiplyAdds: perBatch / planBatch })}\n`);
   await opened.close();
 }

@@ -1,6 +1,6 @@
 import type { Engine } from "../../src/core/engines/engine.ts";
-import type { Graph, Node } from "../../src/core/graph/graph.ts";
-import { intAttribute } from "../../src/core/graph/graph.ts";
+import type { Graph } from "../../src/core/graph/graph.ts";
+import { multiplyAdds } from "../../src/core/graph/products.ts";
 import {
   arrayClass,
   type DataType,
@@ -16,7 +16,7 @@ const products = new Set(["MatMul", "Gemm", "Conv", "ConvTranspose"]);
  * Multiply-adds of all matrix products and convolutions of a compiled graph: model, backward pass and scores. The graph
  * is run once on zeros to learn the shapes of its values.
  */
-export async function multiplyAdds(graph: Graph, engine: Engine): Promise<number> {
+export async function workOf(graph: Graph, engine: Engine): Promise<number> {
   const nodes = graph.nodes.filter((node) => products.has(node.op));
   const needed = [
     ...new Set(nodes.flatMap((node) => [...node.inputs.slice(0, 2), ...node.outputs])),
@@ -32,24 +32,8 @@ export async function multiplyAdds(graph: Graph, engine: Engine): Promise<number
   });
   const values = await program.run(given);
   await program.dispose();
-  const shape = (name: string | undefined): Shape =>
-    (values.get(name ?? "") ?? given.get(name ?? ""))?.shape ?? [];
-  return nodes.reduce((total, node) => total + productCost(node, shape), 0);
-}
-
-function productCost(node: Node, shape: (name: string | undefined) => Shape): number {
-  const [a, b] = [shape(node.inputs[0]), shape(node.inputs[1])];
-  const output = sizeOf(shape(node.outputs[0]));
-  switch (node.op) {
-    case "Gemm":
-      return output * (a[intAttribute(node, "transA", 0) === 1 ? 0 : 1] ?? 1);
-    case "Conv":
-      return output * sizeOf(b.slice(1));
-    case "ConvTranspose":
-      return sizeOf(a) * sizeOf(b.slice(1));
-    default:
-      return output * (a.at(-1) ?? 1);
-  }
+  const shape = (name: string): Shape => (values.get(name) ?? given.get(name))?.shape ?? [];
+  return nodes.reduce((total, node) => total + multiplyAdds(node, shape), 0);
 }
 
 function zeros(dtype: DataType, shape: Shape): Tensor {

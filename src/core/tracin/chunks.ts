@@ -16,9 +16,17 @@ export interface ChunkSource {
   next(): ExampleRange | undefined | Promise<ExampleRange | undefined>;
 }
 
+/** How long chunks are at both ends of a list. */
+export interface ChunkEnds {
+  /** Most examples of the first chunk; each that follows may be twice as large. Those at the end are multiples of it. */
+  readonly first?: number;
+  /** Workers that share the list: towards its end chunks get smaller, so that all end at about the same time. */
+  readonly workers?: number;
+}
+
 /** The chunks of chosen examples, in order. */
-export function chunksOfRows(rows: readonly number[], size: number) {
-  const chunks = chunksOf({ start: 0, end: rows.length }, size);
+export function chunksOfRows(rows: readonly number[], size: number, ends: ChunkEnds = {}) {
+  const chunks = chunksOf({ start: 0, end: rows.length }, size, ends);
   return {
     ...chunks,
     next: (): ExampleRange | undefined => {
@@ -30,9 +38,13 @@ export function chunksOfRows(rows: readonly number[], size: number) {
 
 /**
  * The chunks of a range, in order.
- * @param first most examples of the first one; each that follows may be twice as large, up to `size`
+ * @param size most examples of a chunk
  */
-export function chunksOf(range: ExampleRange, size: number, first = size) {
+export function chunksOf(
+  range: ExampleRange,
+  size: number,
+  { first = size, workers = 1 }: ChunkEnds = {},
+) {
   let start = range.start;
   let most = first;
   return {
@@ -42,7 +54,9 @@ export function chunksOf(range: ExampleRange, size: number, first = size) {
       if (start >= range.end) {
         return undefined;
       }
-      const chunk = { start, end: Math.min(range.end, start + most) };
+      const left = range.end - start;
+      const fair = workers === 1 ? left : first * Math.ceil(left / (2 * workers * first));
+      const chunk = { start, end: start + Math.min(most, fair, left) };
       start = chunk.end;
       most = Math.min(size, 2 * most);
       return chunk;

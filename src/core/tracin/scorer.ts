@@ -72,17 +72,20 @@ export class Scorer {
     );
   }
 
-  /**
-   * Probes the model and checks that its examples are independent.
-   *
-   * @throws kind `model` when they are not, or when an operator is not supported
-   */
+  /** {@link probe} and {@link checkExamples}. */
   static async open(project: Project, options: ScorerOptions): Promise<Scorer> {
-    const train = trainingData(project);
-    // Far apart, because neighbours in a file may be copies, and copies hide that a model mixes examples.
-    const last = train.length - 1;
-    const examples = [...new Set([0, Math.floor(last / 2), last])];
-    const encoded = await project.encoder.encodeAt(train, examples);
+    const scorer = await Scorer.probe(project, options);
+    await scorer.checkExamples();
+    return scorer;
+  }
+
+  /**
+   * Probes the model.
+   *
+   * @throws kind `model` when an operator is not supported
+   */
+  static async probe(project: Project, options: ScorerOptions): Promise<Scorer> {
+    const { encoded } = await sampleOf(project);
     const sample = feedsOf(encoded, project.loss);
     const target = targetForm(project, encoded);
     const inputs = project.model.graph.inputs.map((input) => input.name);
@@ -113,8 +116,18 @@ export class Scorer {
       choose,
       options.threads,
     );
-    await checkIndependence(project, programs, sample, examples);
     return new Scorer(project, options, probed, model, parameters, programs, scaling);
+  }
+
+  /**
+   * Checks that the examples are independent; one process does it for all.
+   *
+   * @throws kind `model` when they are not
+   */
+  async checkExamples(): Promise<void> {
+    const { project, programs } = this;
+    const { examples, encoded } = await sampleOf(project);
+    await checkIndependence(project, programs, feedsOf(encoded, project.loss), examples);
   }
 
   /** Number of parameter elements that count. */
@@ -307,4 +320,12 @@ export class Scorer {
   sizes(plan: Question, queries: number, most?: number): QuestionSizes {
     return sizesOf(this, { ...this.options, most }, plan, queries);
   }
+}
+
+/** Some training examples: far apart, because neighbours in a file may be copies, and copies hide that a model mixes examples. */
+async function sampleOf(project: Project) {
+  const train = trainingData(project);
+  const last = train.length - 1;
+  const examples = [...new Set([0, Math.floor(last / 2), last])];
+  return { examples, encoded: await project.encoder.encodeAt(train, examples) };
 }

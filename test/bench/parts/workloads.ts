@@ -33,7 +33,7 @@ export const workloads = {
   resnet18: {
     architecture: "resnet18",
     title: "ResNet-18, 32 x 32",
-    examples: 128,
+    examples: 512,
     checkpoints: 2,
     queries: 10,
   },
@@ -47,7 +47,7 @@ export const workloads = {
   encoder6: {
     architecture: "encoder6",
     title: "encoder, 6 layers of 256, 128 tokens",
-    examples: 128,
+    examples: 512,
     checkpoints: 2,
     queries: 10,
   },

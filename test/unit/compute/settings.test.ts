@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { type ComputeSettings, shareOf } from "../../../src/compute/settings.ts";
+import { type ComputeSettings, defaultMemory, shareOf } from "../../../src/compute/settings.ts";
 
 const megabyte = 1 << 20;
 
@@ -32,4 +32,15 @@ it("leaves an engine one thread where there are as many processes as were asked 
     engine: "onnxruntime",
   };
   expect(shareOf(settings, 45 * megabyte).threads).toBe(1);
+});
+
+it.each([
+  [2, 24_000, 2000],
+  [2, 8000, 1000],
+  [2, 2000, 500],
+  [8, 16_000, 2000],
+  [16, 16_000, 4000],
+  [64, 64_000, 16_000],
+])("%d cores and a machine of %d MB: %d MB unless told", (cores, machine, limit) => {
+  expect(defaultMemory(cores, machine * megabyte)).toBe(limit * megabyte);
 });
