@@ -41,7 +41,7 @@ export interface Search {
 }
 
 /** For a file that may have changed on disk since the run. */
-export const OPENING: Search = { reach: 2000, budget: 20_000 };
+const OPENING: Search = { reach: 2000, budget: 20_000 };
 /** For an edit: undo brings rows back near to where they were. */
 const EDITING: Search = { reach: 50, budget: 2000 };
 

@@ -17,6 +17,6 @@ export function lookColor(look: Look): ThemeColor {
 }
 
 /** The theme colour of a kind of mark; declared in the manifest, so that a person can change it. */
-export function markColor(kind: Mark["kind"]): ThemeColor {
+function markColor(kind: Mark["kind"]): ThemeColor {
   return new ThemeColor(`tracin.${kind}Foreground`);
 }

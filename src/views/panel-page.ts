@@ -5,7 +5,7 @@ import { Uri, type Webview } from "vscode";
 export type PanelPlace = "sidebar" | "editor";
 
 /** Folder of the panel's bundle. */
-export function panelBundle(extension: Uri): Uri {
+function panelBundle(extension: Uri): Uri {
   return Uri.joinPath(extension, "dist", "webview");
 }
 

@@ -38,7 +38,7 @@ const standardise = z.union([
 ]);
 
 /** How one model input is made from an example. */
-export const featureSchema = z.union([
+const featureSchema = z.union([
   z.strictObject({
     columns: z.array(z.string()).describe("Columns in the order in which the model takes them."),
     standardise: standardise.optional(),
@@ -91,7 +91,7 @@ const maskOptions = {
 };
 
 /** Where a dataset's targets come from. */
-export const targetSchema = z
+const targetSchema = z
   .union([
     z.string(),
     z.array(z.string()),
@@ -125,7 +125,7 @@ const image = z
   .describe("Field that holds the image of each example; found by its shape unless told.");
 
 /** Where a dataset comes from. */
-export const sourceSchema = z.union([
+const sourceSchema = z.union([
   z.strictObject({
     csv: path.describe("CSV or TSV file with a header line."),
     delimiter: z.string().length(1).optional(),
@@ -193,7 +193,7 @@ const lossName = z.enum([
 ]);
 
 /** The long form of `loss`; what is left away comes from the model file or has a default. */
-export const lossSchema = z.strictObject({
+const lossSchema = z.strictObject({
   type: lossName
     .optional()
     .describe('The loss; that of the model file unless told. "output": the model computes it.'),

@@ -24,7 +24,7 @@ export function explainIssues(issues: readonly Issue[], value: unknown): ConfigP
 }
 
 /** A path as a person writes it: `checkpoints.files[0]`. */
-export function formatPath(path: readonly PropertyKey[]): string {
+function formatPath(path: readonly PropertyKey[]): string {
   return path
     .map((step, index) =>
       typeof step === "number" ? `[${step}]` : `${index === 0 ? "" : "."}${String(step)}`,

@@ -2,7 +2,7 @@ import * as z from "zod";
 import { configSchema } from "./config.ts";
 
 /** The part of JSON Schema that `z.toJSONSchema` writes and that is looked at here. */
-interface JsonSchema {
+export interface JsonSchema {
   readonly properties?: Readonly<Record<string, JsonSchema>>;
   readonly additionalProperties?: JsonSchema | boolean;
   readonly items?: JsonSchema | boolean;
@@ -28,27 +28,6 @@ export function knownKeys(path: readonly PropertyKey[]): string[] {
     places = variants(places.flatMap((place) => children(place, step)));
   }
   return [...new Set(places.flatMap((place) => Object.keys(place.properties ?? {})))];
-}
-
-/** Every key that the schema names anywhere. */
-export function allKeys(): string[] {
-  const keys = new Set<string>();
-  const visit = (place: JsonSchema): void => {
-    for (const [key, child] of Object.entries(place.properties ?? {})) {
-      keys.add(key);
-      visit(child);
-    }
-    for (const child of [place.additionalProperties, place.items]) {
-      if (typeof child === "object") {
-        visit(child);
-      }
-    }
-    for (const child of [...(place.prefixItems ?? []), ...(place.anyOf ?? [])]) {
-      visit(child);
-    }
-  };
-  visit(configJsonSchema());
-  return [...keys];
 }
 
 function children(place: JsonSchema, step: PropertyKey): JsonSchema[] {

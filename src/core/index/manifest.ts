@@ -154,8 +154,3 @@ export async function writeManifest(root: string, manifest: IndexManifest): Prom
     throw error;
   }
 }
-
-/** Removes an index. */
-export async function removeIndex(root: string): Promise<void> {
-  await rm(await resolveInside(root, ".tracin/index"), { recursive: true, force: true });
-}

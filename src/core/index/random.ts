@@ -1,7 +1,7 @@
 import { createHash } from "node:crypto";
 
 /** Random 32-bit words that are the same for equal keys, on every machine: xoshiro128**, seeded by SHA-256 of the key. */
-export function randomWords(key: string): () => number {
+function randomWords(key: string): () => number {
   const seed = createHash("sha256").update(key).digest();
   let [a, b, c, d] = [0, 4, 8, 12].map((at) => seed.readUInt32LE(at)) as [
     number,

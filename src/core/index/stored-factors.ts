@@ -106,10 +106,7 @@ export function emitStored(
 }
 
 /** How products with a stored group are computed: from the factors alone, except for sums of queries. */
-export function storedForm(
-  stored: StoredGroup,
-  question: Omit<QuestionSize, "queryFloats">,
-): FormChoice {
+function storedForm(stored: StoredGroup, question: Omit<QuestionSize, "queryFloats">): FormChoice {
   return chooseForms(stored, { ...question, queryFloats: 0 });
 }
 

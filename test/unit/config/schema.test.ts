@@ -2,7 +2,28 @@ import { readFile } from "node:fs/promises";
 import { describe, expect, it } from "vitest";
 import { parseConfig } from "../../../src/core/config/load.ts";
 import { editDistance, nearestName } from "../../../src/core/config/nearest.ts";
-import { allKeys, configJsonSchema, knownKeys } from "../../../src/core/config/schema.ts";
+import { configJsonSchema, type JsonSchema, knownKeys } from "../../../src/core/config/schema.ts";
+
+/** Every key that the schema names anywhere. */
+function allKeys(): string[] {
+  const keys = new Set<string>();
+  const visit = (place: JsonSchema): void => {
+    for (const [key, child] of Object.entries(place.properties ?? {})) {
+      keys.add(key);
+      visit(child);
+    }
+    for (const child of [place.additionalProperties, place.items]) {
+      if (typeof child === "object") {
+        visit(child);
+      }
+    }
+    for (const child of [...(place.prefixItems ?? []), ...(place.anyOf ?? [])]) {
+      visit(child);
+    }
+  };
+  visit(configJsonSchema());
+  return [...keys];
+}
 
 describe("the JSON schema of tracin.json", () => {
   it("is committed as media/tracin.schema.json (npm run schema writes it)", async () => {

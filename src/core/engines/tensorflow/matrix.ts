@@ -75,7 +75,7 @@ export const matrix: Kernels = {
 };
 
 /** a [batch or 1, m, k] times b [batch or 1, k, n], broadcast to the batch axes: [batch, m, n]. */
-export function batchedProduct(run: Run, a: TfTensor, b: TfTensor, batch: Shape): TfTensor {
+function batchedProduct(run: Run, a: TfTensor, b: TfTensor, batch: Shape): TfTensor {
   const { tf } = run;
   const [rows = 1, inner = 1] = a.shape.slice(-2);
   const [innerB = 1, columns = 1] = b.shape.slice(-2);
