@@ -13,7 +13,7 @@ import type { IndexBlock } from "./manifest.ts";
 import { pack } from "./number-type.ts";
 import { type IndexLayout, type IndexPrograms, sketchTensor } from "./programs.ts";
 import { type IndexSettings, kindOf } from "./settings.ts";
-import { shardFile, writeShard } from "./shard.ts";
+import { isWhole, shardFile, writeShard } from "./shard.ts";
 import { drawSketch } from "./sketch.ts";
 
 /** What every process that computes blocks of one index must know. */
@@ -107,7 +107,7 @@ export class BlockBuilder {
       throwIfAborted(options.signal);
       const key = shardKey(job.key, job.checkpoints[index] as string, examples);
       shards.push(key);
-      if (this.finished.has(key)) {
+      if (await this.isFinished(key)) {
         options.onProgress(end - start);
         continue;
       }
@@ -124,6 +124,11 @@ export class BlockBuilder {
     }
     const rows = await this.writePlaces(train, start, end);
     return { start, size: end - start, rows, shards, computed };
+  }
+
+  /** Whether a shard is there. What was finished before is looked at: disks fail, and files are cut off when they are copied. */
+  private async isFinished(key: string): Promise<boolean> {
+    return this.finished.has(key) && isWhole(this.job.folder, key);
   }
 
   private async compute(
@@ -270,7 +275,7 @@ export class BlockBuilder {
       ...(rowHash === undefined ? [] : [["rowHash", rowHash] as const]),
     ];
     const key = textKey([start, metadata, tensorsKey(new Map(tensors))]);
-    if (!this.finished.has(key)) {
+    if (!(await this.isFinished(key))) {
       await writeShard(this.job.folder, key, tensors, metadata);
       this.finished.add(key);
     }

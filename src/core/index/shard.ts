@@ -105,9 +105,10 @@ export async function openShard(
   key: string,
   tensors: readonly ShardTensor[],
 ): Promise<OpenShard> {
-  const path = join(folder, shardFile(key));
-  const source = await FileSource.open(path, `${indexPath}/${shardFile(key)}`, "store");
+  const file = `${indexPath}/${shardFile(key)}`;
+  let source: FileSource | undefined;
   try {
+    source = await FileSource.open(join(folder, shardFile(key)), file, "store");
     const { entries, metadata } = await readSafetensorsHeader(source);
     for (const { name, dtype, shape } of tensors) {
       const entry = entries.get(name);
@@ -117,15 +118,31 @@ export async function openShard(
         throw new TracInError(
           "store",
           `The index holds ${found} where ${dtype} ${formatShape(shape)} is expected.`,
-          { file: source.file, tensor: name },
-          "Remove the file and build the index again: only what is missing is computed.",
+          { tensor: name },
         );
       }
     }
     return { source, entries, metadata };
   } catch (error) {
-    await source.close();
-    throw error;
+    await source?.close();
+    const { message, place } = TracInError.from(error);
+    throw new TracInError(
+      "store",
+      message,
+      { ...place, file },
+      "Build the index again: what is damaged or missing is computed, the rest is used.",
+      { cause: error },
+    );
+  }
+}
+
+/** Whether a finished shard is still whole: readable, and as long as its table of contents says. */
+export async function isWhole(folder: string, key: string): Promise<boolean> {
+  try {
+    await (await openShard(folder, key, [])).source.close();
+    return true;
+  } catch {
+    return false;
   }
 }
 

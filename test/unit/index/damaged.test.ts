@@ -30,13 +30,18 @@ describe("a damaged index", () => {
     ["a shard that ends early", (manifest: IndexManifest) => truncate(shard(manifest), 900)],
     ["a shard that is empty", (manifest: IndexManifest) => truncate(shard(manifest), 0)],
     ["a shard that is gone", (manifest: IndexManifest) => rm(shard(manifest))],
-  ])("names %s", async (_, change) => {
+  ])("names %s, which another build computes again", async (_, change) => {
     const error = await damaged(change);
     expect(error).toBeInstanceOf(TracInError);
     expect(error).toMatchObject({ kind: "store" });
     expect((error as TracInError).place.file).toMatch(
       /^\.tracin\/index\/shards\/[0-9a-f]{40}\.safetensors$/,
     );
+    await withScorer(workspace.root, async (opened) => {
+      expect((await build(opened, settings, 64)).computed).toBe(1);
+      const { facts } = await indexScores(opened, questions(1));
+      expect(facts.exact).toBe(false);
+    });
   });
 
   it("does not take the numbers of another index for its own", async () => {
