@@ -1,5 +1,6 @@
 import { testRanking } from "../compute/test-lists.ts";
 import { runTestSet } from "../compute/test-set.ts";
+import { lossFamily } from "../core/config/loss-schema.ts";
 import { datasetOf, type Project } from "../core/config/project.ts";
 import { searchTexts } from "../core/datasets/search-text.ts";
 import { TracInError } from "../core/errors.ts";
@@ -107,7 +108,7 @@ function sliceOf(project: Project, options: TestSetOptions): TestSlice {
     return { kind: "all" };
   }
   const hasSeveral =
-    project.loss.type === "sigmoid-cross-entropy" && readingOf(project) === "probabilities";
+    lossFamily(project.loss.type) === "binary" && readingOf(project) === "probabilities";
   if (!hasSeveral) {
     return { kind: "labels", target, predicted };
   }

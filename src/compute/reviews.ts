@@ -1,4 +1,5 @@
 import { randomBytes } from "node:crypto";
+import { lossFamily } from "../core/config/loss-schema.ts";
 import { datasetOf, type Project } from "../core/config/project.ts";
 import { ContentIndex, contentHashes } from "../core/datasets/content.ts";
 import type { Dataset } from "../core/datasets/dataset.ts";
@@ -331,7 +332,7 @@ function checkLabel(project: Project, decision: GivenDecision | { readonly kind:
     return;
   }
   const { labels } = project.encoder;
-  const isOneLabel = project.loss.type === "softmax-cross-entropy";
+  const isOneLabel = lossFamily(project.loss.type) === "classes";
   if (decision.to.trim() === "" || (isOneLabel && labels && !labels.includes(decision.to))) {
     throw new TracInError(
       "config",

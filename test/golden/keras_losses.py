@@ -238,12 +238,219 @@ def masked_sigmoid_summed(K):
     return tagger(K, 2, "sigmoid"), K.losses.BinaryCrossentropy(reduction="sum"), lambda rng: rng.integers(0, 2, size=(N, 4, 2)).astype("float64")
 
 
+@case(2, 3)
+def positions_squared_without_reduction(K):
+    return positions(K), K.losses.MeanSquaredError(reduction="none"), numbers_at_positions
+
+
+@case(2, 3)
+def positions_softmax_without_reduction(K):
+    return positions(K, "softmax"), K.losses.SparseCategoricalCrossentropy(reduction="none"), tokens
+
+
+@case(3)
+@masked
+def masked_squared_without_reduction(K):
+    return tagger(K, 2), K.losses.MeanSquaredError(reduction=None), lambda rng: rng.normal(size=(N, 4, 2))
+
+
+@case(3)
+@masked
+def masked_squared_weighted_mean(K):
+    return tagger(K, 2), K.losses.MeanSquaredError(reduction="mean_with_sample_weight"), lambda rng: rng.normal(size=(N, 4, 2))
+
+
+@case(3)
+@masked
+def masked_softmax_mean(K):
+    return tagger(K), K.losses.SparseCategoricalCrossentropy(from_logits=True, reduction="mean"), tokens
+
+
+@case(2, 3)
+def hinge(K):
+    return head(K, "tanh"), "hinge", labels
+
+
+@case(2, 3)
+def hinge_of_one_sigmoid(K):
+    return head(K, "sigmoid", 1), K.losses.Hinge(), lambda rng: rng.integers(0, 2, size=(N, 1)).astype("float64")
+
+
+@case(2, 3)
+def positions_squared_hinge_summed(K):
+    return positions(K), K.losses.SquaredHinge(reduction="sum"), flags_at_positions
+
+
+@case(2, 3)
+@masked
+def masked_squared_hinge(K):
+    return tagger(K, 2), K.losses.SquaredHinge(), lambda rng: rng.integers(0, 2, size=(N, 4, 2)).astype("float64")
+
+
+@case(2, 3)
+def categorical_hinge(K):
+    return head(K), "categorical_hinge", one_hot
+
+
+@case(2, 3)
+def categorical_hinge_of_softmax(K):
+    return head(K, "softmax"), K.losses.CategoricalHinge(), one_hot
+
+
+@case(2, 3)
+def categorical_hinge_with_ties(K):
+    """Scores that are 0 share the gradient of the maximum."""
+    return head(K, "relu", 3), K.losses.CategoricalHinge(), one_hot
+
+
+def one_hot_at_positions(rng):
+    return np.eye(3)[tokens(rng)]
+
+
+@case(2, 3)
+def positions_categorical_hinge_summed(K):
+    return positions(K), K.losses.CategoricalHinge(reduction="sum"), one_hot_at_positions
+
+
+@case(2, 3)
+@masked
+def masked_categorical_hinge(K):
+    return tagger(K), K.losses.CategoricalHinge(), one_hot_at_positions
+
+
+@case(2, 3)
+def categorical_focal(K):
+    return head(K, "softmax"), "categorical_focal_crossentropy", one_hot
+
+
+@case(2, 3)
+def categorical_focal_smoothed(K):
+    loss = K.losses.CategoricalFocalCrossentropy(alpha=[0.2, 0.5, 0.9], gamma=0.5, from_logits=True, label_smoothing=0.1)
+    return head(K), loss, one_hot
+
+
+@case(2, 3)
+def categorical_focal_of_probabilities(K):
+    return head(K, "softplus"), K.losses.CategoricalFocalCrossentropy(gamma=3.0), one_hot
+
+
+@case(2, 3)
+def positions_categorical_focal_summed(K):
+    return positions(K, "softmax"), K.losses.CategoricalFocalCrossentropy(gamma=1.0, reduction="sum"), one_hot_at_positions
+
+
+@case(2, 3)
+@masked
+def masked_categorical_focal(K):
+    return tagger(K, 3, "softmax"), K.losses.CategoricalFocalCrossentropy(), one_hot_at_positions
+
+
+@case(2, 3)
+def binary_focal(K):
+    return head(K, "sigmoid"), "binary_focal_crossentropy", labels
+
+
+@case(2, 3)
+def binary_focal_balanced(K):
+    loss = K.losses.BinaryFocalCrossentropy(apply_class_balancing=True, alpha=0.3, gamma=1.5, from_logits=True, label_smoothing=0.2)
+    return head(K), loss, labels
+
+
+@case(2, 3)
+def binary_focal_of_probabilities(K):
+    L = K.layers
+    model = K.Sequential([K.Input((4,), name="x"), L.Dense(3, activation="softmax"), L.Reshape((3,), name="y")])
+    return model, K.losses.BinaryFocalCrossentropy(gamma=0.7), labels
+
+
+@case(2, 3)
+@masked
+def masked_binary_focal_summed(K):
+    loss = K.losses.BinaryFocalCrossentropy(apply_class_balancing=True, reduction="sum")
+    return tagger(K, 2, "sigmoid"), loss, lambda rng: rng.integers(0, 2, size=(N, 4, 2)).astype("float64")
+
+
+def counts(rng):
+    return rng.poisson(2.0, size=(N, 3)).astype("float64")
+
+
+@case(2, 3)
+def poisson(K):
+    return head(K, "softplus"), "poisson", counts
+
+
+@case(2, 3)
+@masked
+def masked_poisson_summed(K):
+    return tagger(K, 2, "exponential"), K.losses.Poisson(reduction="sum"), lambda rng: rng.poisson(2.0, size=(N, 4, 2)).astype("float64")
+
+
+@case(2, 3)
+def log_cosh(K):
+    return head(K), K.losses.LogCosh(), lambda rng: 5 * numbers(rng)
+
+
+@case(2, 3)
+def percentage(K):
+    return head(K), "mape", numbers
+
+
+@case(2, 3)
+def logarithmic(K):
+    return head(K), "mean_squared_logarithmic_error", lambda rng: np.abs(3 * numbers(rng))
+
+
+@case(2, 3)
+def positions_logarithmic_summed(K):
+    return positions(K, "softplus"), K.losses.MeanSquaredLogarithmicError(reduction="sum"), lambda rng: np.abs(numbers_at_positions(rng))
+
+
+def distributions(rng, *axes):
+    """Some probabilities are 0."""
+    parts = np.exp(rng.normal(size=(N, *axes, 3))) * (rng.uniform(size=(N, *axes, 3)) > 0.2)
+    parts[..., 0] += 0.1
+    return parts / parts.sum(-1, keepdims=True)
+
+
+@case(2, 3)
+def divergence(K):
+    return head(K, "softmax"), "kl_divergence", distributions
+
+
+@case(2, 3)
+def positions_divergence_summed(K):
+    return positions(K, "softmax"), K.losses.KLDivergence(reduction="sum"), lambda rng: distributions(rng, 4)
+
+
+@case(2, 3)
+@masked
+def masked_divergence(K):
+    return tagger(K, 3, "softmax"), K.losses.KLDivergence(), lambda rng: distributions(rng, 4)
+
+
+@case(2, 3)
+def cosine(K):
+    return head(K), K.losses.CosineSimilarity(), numbers
+
+
+@case(2, 3)
+def positions_cosine_summed(K):
+    return positions(K), K.losses.CosineSimilarity(reduction="sum"), numbers_at_positions
+
+
+@case(2, 3)
+@masked
+def masked_cosine(K):
+    return tagger(K, 3), K.losses.CosineSimilarity(), numbers_at_positions
+
+
 def loss_of(K, loss):
     [loss] = loss if isinstance(loss, list) else loss.values() if isinstance(loss, dict) else [loss]
     if isinstance(loss, str):
         function = K.losses.get(loss)
         return lambda target, output: tf.reduce_mean(function(target, output))
-    return loss
+    # Without a reduction, the gradient is that of the sum.
+    return lambda target, output: tf.reduce_sum(loss(target, output))
 
 
 def make(name):

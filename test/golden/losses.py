@@ -134,6 +134,104 @@ class Distance:
         return torch.stack([torch.tensor(float(output.numel()), dtype=output.dtype), self.reduced(output, target, "mean")])[None]
 
 
+class Focal(OneLabel):
+    """alpha_t (1 - p_t)^gamma times the cross-entropy of one label."""
+
+    def __init__(self, gamma, alpha):
+        super().__init__(1)
+        self.gamma, self.alpha = gamma, alpha
+
+    def config(self):
+        return {"type": "softmax-cross-entropy", "gamma": self.gamma, "alpha": self.alpha}
+
+    def __call__(self, output, target):
+        probability = output.softmax(1).gather(1, target[:, None])[:, 0]
+        alpha = torch.tensor(self.alpha, dtype=output.dtype)[target]
+        return (alpha * (1 - probability) ** self.gamma * F.cross_entropy(output, target, reduction="none")).sum()
+
+
+class FocalMask(Sigmoid):
+    """The focal loss of torchvision.ops.sigmoid_focal_loss, at each pixel that counts."""
+
+    def __init__(self, gamma, alpha, reduction):
+        super().__init__(reduction)
+        self.gamma, self.alpha = gamma, alpha
+
+    def config(self):
+        return super().config() | {"gamma": self.gamma, "alpha": self.alpha}
+
+    def reduced(self, output, target, reduction):
+        target = target.reshape(output.shape).to(output.dtype)
+        counted = target >= 0
+        on = target.clamp(min=0)
+        p = output.sigmoid()
+        p_t = p * on + (1 - p) * (1 - on)
+        parts = F.binary_cross_entropy_with_logits(output, on, reduction="none") * (1 - p_t) ** self.gamma
+        parts = ((self.alpha * on + (1 - self.alpha) * (1 - on)) * parts)[counted]
+        return output.sum() * 0 if not counted.any() else parts.sum() if reduction == "sum" else parts.mean()
+
+
+class Probabilities(Labels):
+    """BCELoss of a model that ends with a sigmoid."""
+
+    def __call__(self, output, target):
+        return F.binary_cross_entropy(output, target.to(output.dtype), reduction=self.reduction)
+
+    def predict(self, output, target):
+        return output
+
+
+class SoftMargin(Labels):
+    """SoftMarginLoss takes 1 and -1 for on and off."""
+
+    def __call__(self, output, target):
+        return F.soft_margin_loss(output, 2 * target.to(output.dtype) - 1, reduction=self.reduction)
+
+
+class MultiMargin(OneLabel):
+    def __init__(self, margin, power, weights=None):
+        super().__init__(1, weights=weights)
+        self.margin, self.power = margin, power
+
+    def config(self):
+        own = {"type": "multi-margin", "margin": self.margin, "power": self.power}
+        return own if self.weights is None else own | {"weights": self.weights}
+
+    def __call__(self, output, target):
+        weight = None if self.weights is None else torch.tensor(self.weights, dtype=output.dtype)
+        return F.multi_margin_loss(output, target, p=self.power, margin=self.margin, weight=weight, reduction="sum")
+
+
+class Numbers:
+    """A loss of numbers by its function."""
+
+    reading = "values"
+
+    def __init__(self, kind, function, shown=lambda output: output, **options):
+        self.kind, self.function, self.shown, self.options = kind, function, shown, options
+
+    def config(self):
+        return {"type": self.kind} | self.options
+
+    def __call__(self, output, target):
+        return self.function(output, target.to(output.dtype))
+
+    def predict(self, output, target):
+        return self.shown(output)
+
+
+def poisson(output, target):
+    return F.poisson_nll_loss(output, target, log_input=True, full=False, reduction="sum")
+
+
+def divergence(output, target):
+    return F.kl_div(output, target, reduction="batchmean")
+
+
+def cosine(output, target):
+    return -F.cosine_similarity(output, target, dim=1).sum()
+
+
 class Output:
     """The model gives the loss."""
 
@@ -297,14 +395,15 @@ class Sequence(nn.Module):
 class Perceptron(nn.Module):
     inputs = staticmethod(lambda: {"x": normal(6)})
 
-    def __init__(self, outputs, targets):
+    def __init__(self, outputs, targets, end=lambda x: x):
         super().__init__()
         self.targets = lambda inputs: targets()
+        self.end = end
         self.hidden = nn.Linear(6, 7)
         self.out = nn.Linear(7, outputs)
 
     def forward(self, x):
-        return self.out(torch.tanh(self.hidden(x)))
+        return self.end(self.out(torch.tanh(self.hidden(x))))
 
 
 class WithLoss(Tagger):
@@ -318,6 +417,21 @@ class WithLoss(Tagger):
         counted = (labels >= 0).to(logits.dtype)
         picked = (logits * (labels.unsqueeze(2) == torch.arange(CLASSES)).to(logits.dtype)).sum(2)
         return -(picked * counted).sum(1) / counted.sum(1).clamp(min=1)
+
+
+def one_label():
+    return torch.randint(0, CLASSES, (N,))
+
+
+def flags():
+    return torch.randint(0, 2, (N, 3)).float()
+
+
+def distributions():
+    """Some probabilities are 0."""
+    parts = torch.rand(N, 4) * (torch.rand(N, 4) > 0.3)
+    parts[:, 0] += 0.1
+    return parts / parts.sum(1, keepdim=True)
 
 
 WEIGHTS = [0.5, 2.0, 1.0, 0.25, 1.5]
@@ -344,6 +458,21 @@ MODELS = {
         Labels("mean", pos_weight=[0.5, 2.0, 3.0]),
     ),
     "output": (WithLoss, Output()),
+    "focal": (lambda: Perceptron(CLASSES, one_label), Focal(1.5, WEIGHTS)),
+    "mask-focal": (Mask, FocalMask(2.0, 0.25, "mean")),
+    "labels-probabilities": (lambda: Perceptron(3, flags, torch.sigmoid), Probabilities()),
+    "labels-soft-margin": (lambda: Perceptron(3, flags), SoftMargin("mean")),
+    "multi-margin": (lambda: Perceptron(CLASSES, one_label), MultiMargin(0.8, 1)),
+    "multi-margin-squared": (lambda: Perceptron(CLASSES, one_label), MultiMargin(1.0, 2, WEIGHTS)),
+    "poisson": (
+        lambda: Perceptron(3, lambda: torch.poisson(torch.full((N, 3), 2.0))),
+        Numbers("poisson", poisson, torch.exp, logInput=True),
+    ),
+    "divergence": (
+        lambda: Perceptron(4, distributions, lambda x: x.log_softmax(1)),
+        Numbers("kl-divergence", divergence, torch.exp, logInput=True),
+    ),
+    "cosine": (lambda: Perceptron(4, lambda: normal(4)), Numbers("cosine-similarity", cosine)),
 }
 
 

@@ -1,4 +1,5 @@
 import * as z from "zod";
+import { lossName, lossSchema } from "./loss-schema.ts";
 
 const path = z.string().min(1);
 
@@ -182,71 +183,6 @@ const sourceSchema = z.union([
   }),
 ]);
 
-const lossName = z.enum([
-  "softmax-cross-entropy",
-  "sigmoid-cross-entropy",
-  "mse",
-  "mae",
-  "huber",
-  "smooth-l1",
-  "output",
-]);
-
-/** The long form of `loss`; what is left away comes from the model file or has a default. */
-const lossSchema = z.strictObject({
-  type: lossName
-    .optional()
-    .describe('The loss; that of the model file unless told. "output": the model computes it.'),
-  reduction: z
-    .enum(["sum", "mean"])
-    .optional()
-    .describe('Over one example\'s own outputs or positions that count; "sum" unless told.'),
-  output: z
-    .string()
-    .optional()
-    .describe("Model output that holds the logits or predictions; the first unless told."),
-  classAxis: z
-    .int()
-    .optional()
-    .describe("Axis of the classes in that output (batch: 0); the one that the targets lack."),
-  ignoreIndex: z
-    .int()
-    .optional()
-    .describe("Label of positions that do not count; -100 unless told."),
-  shift: z
-    .boolean()
-    .optional()
-    .describe("true: position t predicts the label of position t + 1, as causal language models."),
-  weights: z
-    .array(z.number().nonnegative())
-    .optional()
-    .describe("Weight of each class, in the order of the model's outputs."),
-  posWeight: z
-    .union([z.number().positive(), z.array(z.number().positive())])
-    .optional()
-    .describe("Weight of targets that are on; one for all, or one for each label."),
-  labelSmoothing: z
-    .number()
-    .min(0)
-    .max(1)
-    .optional()
-    .describe("Share of the target that is spread over all classes; 0 unless told."),
-  delta: z
-    .number()
-    .positive()
-    .optional()
-    .describe("Huber: the error from which the loss is linear; 1 unless told."),
-  beta: z
-    .number()
-    .positive()
-    .optional()
-    .describe("Smooth L1: the error from which the loss is linear; 1 unless told."),
-  prediction: z
-    .string()
-    .optional()
-    .describe('Loss "output": another model output, shown as the prediction.'),
-});
-
 /** The schema of `tracin.json`. */
 export const configSchema = z.strictObject({
   $schema: z.string().optional(),
@@ -329,7 +265,3 @@ export type FeatureConfig = z.infer<typeof featureSchema>;
 export type TargetConfig = z.infer<typeof targetSchema>;
 /** One entry of `data`. */
 export type SourceConfig = z.infer<typeof sourceSchema>;
-/** The losses that TracIn knows. */
-export type LossName = z.infer<typeof lossName>;
-/** The long form of `loss`. */
-export type LossSettings = z.infer<typeof lossSchema>;

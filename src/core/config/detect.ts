@@ -18,6 +18,7 @@ import {
   pixelVariants,
   standardiseVariants,
 } from "./detect/variants.ts";
+import { lossFamily } from "./loss-schema.ts";
 
 export type {
   Answers,
@@ -102,7 +103,7 @@ async function propose(
   if (!parsed.success || !loss) {
     return { ...start, data, ...(features ? { features } : {}), ...(loss ? { loss } : {}) };
   }
-  const orders = loss === "softmax-cross-entropy" ? labelOrders(facts, outputs) : [];
+  const orders = lossFamily(loss) === "classes" ? labelOrders(facts, outputs) : [];
   return settle(root, model, parsed.data, orders, findings);
 }
 

@@ -1,38 +1,36 @@
 import type { Reading } from "../datasets/target-form.ts";
 import { TracInError } from "../errors.ts";
-import { isJsonObject, memberAt } from "../formats/json.ts";
 import type { ValueInfo } from "../graph/graph.ts";
 import type { Model } from "../models/model.ts";
-import type { Config, LossName, LossSettings } from "./config.ts";
+import type { Config } from "./config.ts";
+import { type LossName, type LossSettings, lossFamily, lossNames } from "./loss-schema.ts";
 import type { LossSpec } from "./project.ts";
 
 type Key = Exclude<keyof LossSettings, "type">;
 
 const regression = ["reduction", "output"] as const;
+const ofClasses = ["reduction", "output", "classAxis", "ignoreIndex", "shift"] as const;
+const ofFlags = ["reduction", "output", "classAxis", "ignoreIndex"] as const;
+const focal = ["gamma", "alpha"] as const;
 
 /** The settings that mean something for each loss. */
 const keysOf: Readonly<Record<LossName, readonly Key[]>> = {
-  "softmax-cross-entropy": [
-    "reduction",
-    "output",
-    "classAxis",
-    "ignoreIndex",
-    "shift",
-    "weights",
-    "labelSmoothing",
-  ],
-  "sigmoid-cross-entropy": [
-    "reduction",
-    "output",
-    "classAxis",
-    "ignoreIndex",
-    "posWeight",
-    "labelSmoothing",
-  ],
+  "softmax-cross-entropy": [...ofClasses, "weights", "labelSmoothing", ...focal],
+  "categorical-hinge": ofClasses,
+  "multi-margin": [...ofClasses, "weights", "margin", "power"],
+  "sigmoid-cross-entropy": [...ofFlags, "posWeight", "labelSmoothing", ...focal],
+  hinge: ofFlags,
+  "squared-hinge": ofFlags,
   mse: regression,
   mae: regression,
   huber: [...regression, "delta"],
   "smooth-l1": [...regression, "beta"],
+  "log-cosh": regression,
+  mape: regression,
+  msle: regression,
+  poisson: [...regression, "logInput"],
+  "kl-divergence": [...regression, "classAxis", "logInput"],
+  "cosine-similarity": regression,
   output: ["output", "prediction", "ignoreIndex"],
 };
 
@@ -68,13 +66,6 @@ export function lossSettings(config: Pick<Config, "loss">): LossSettings {
   return typeof config.loss === "string" ? { type: config.loss } : (config.loss ?? {});
 }
 
-/** What a Keras model was compiled with, as a person reads it. */
-function compiledName({ training }: Model): string | undefined {
-  const loss = memberAt(training?.compiled, "loss");
-  const name = isJsonObject(loss) ? (memberAt(loss, "class_name") ?? loss) : loss;
-  return name === undefined || name === null ? undefined : JSON.stringify(name).slice(0, 100);
-}
-
 /**
  * The loss: what `tracin.json` says, over what the model file says (the compiled loss of a Keras model), over the
  * defaults. Another type in `tracin.json` leaves of the model's settings only where its classes are.
@@ -86,30 +77,33 @@ export function resolveLoss(config: Pick<Config, "loss" | "data">, model: Model)
   const ofModel = model.loss ?? {};
   const type = own.type ?? ofModel.type;
   if (type === undefined) {
-    const compiled = compiledName(model);
+    const { unread } = ofModel;
     throw new TracInError(
       "config",
-      compiled === undefined
+      unread === undefined
         ? `"loss" is missing, and ${model.file} does not say which loss it was trained with.`
-        : `"loss" is missing, and the one that ${model.file} was compiled with (${compiled}) is not read.`,
+        : `"loss" is missing, and the one that ${model.file} was compiled with is not read: ${unread}.`,
       { file: "tracin.json" },
-      `Set "loss" to one of ${Object.keys(keysOf).join(", ")}${compiled === undefined ? "" : " (output: one that an ONNX model computes itself)"}.`,
+      `Set "loss" to one of ${lossNames.join(", ")} (output: one that the model computes itself).`,
     );
   }
   const misplaced = misplacedSetting({ ...own, type });
   if (misplaced !== undefined && type !== "output") {
     throw new TracInError("config", misplaced.message, { file: "tracin.json" }, misplaced.remedy);
   }
-  const { masks = {}, meanOfLast, ...settled } = ofModel;
+  const { masks = {}, meanOfLast, unread: _, ...settled } = ofModel;
   const kept = ofModel.type === type ? settled : { classAxis: ofModel.classAxis };
   const settings: LossSettings = { ...kept, ...own };
   const known = <K extends Key>(key: K): LossSettings[K] | undefined =>
     keysOf[type].includes(key) ? settings[key] : undefined;
   const output = outputNamed(model, settings.output ?? model.graph.outputs[0]?.name ?? "");
   const prediction = known("prediction");
+  const rank = model.graph.outputs.find(({ name }) => name === output)?.shape.length;
+  // One label has no others to take a mean with; the compiled mean is over the batch.
+  const isWeighted = own.weights !== undefined && own.reduction === undefined && rank === 2;
   return defined({
     type,
-    reduction: known("reduction") ?? "sum",
+    reduction: isWeighted ? "sum" : (known("reduction") ?? "sum"),
     meanOfLast: ofModel.type === type && own.reduction === undefined ? meanOfLast : undefined,
     output,
     classAxis: known("classAxis"),
@@ -122,6 +116,11 @@ export function resolveLoss(config: Pick<Config, "loss" | "data">, model: Model)
     weights: known("weights"),
     posWeight: known("posWeight"),
     labelSmoothing: known("labelSmoothing"),
+    gamma: known("gamma"),
+    alpha: known("alpha"),
+    margin: known("margin"),
+    power: known("power"),
+    logInput: known("logInput"),
     delta: known("delta") ?? known("beta"),
     prediction: prediction && outputNamed(model, prediction),
     mask: type !== "output" && Object.hasOwn(masks, output) ? masks[output] : undefined,
@@ -172,12 +171,14 @@ export function lossText(loss: LossSpec, reading: Reading): string {
   if (loss.type === "output") {
     return `"${loss.output}", an output of the model`;
   }
+  const family = lossFamily(loss.type);
   const counted =
-    loss.type === "softmax-cross-entropy" || loss.type === "sigmoid-cross-entropy"
+    family === "classes" || family === "binary"
       ? ` that count (label ${loss.ignoreIndex} and padding do not)`
       : "";
   const over = reading === "positions" ? `positions${counted}` : "outputs";
-  const { weights, posWeight, labelSmoothing, delta, mask, meanOfLast } = loss;
+  const { weights, posWeight, labelSmoothing, gamma, alpha, delta, mask, meanOfLast } = loss;
+  const { margin, power, logInput } = loss;
   return [
     `${loss.type} of "${loss.output}", ${loss.reduction} over an example's ${over}`,
     ...(meanOfLast === undefined ? [] : ["of means over the last axis"]),
@@ -186,6 +187,11 @@ export function lossText(loss: LossSpec, reading: Reading): string {
     ...(weights === undefined ? [] : [`class weights ${weights.join(", ")}`]),
     ...(posWeight === undefined ? [] : [`weight of what is on ${[posWeight].flat().join(", ")}`]),
     ...(labelSmoothing === undefined ? [] : [`label smoothing ${labelSmoothing}`]),
+    ...(gamma === undefined ? [] : [`focal with gamma ${gamma}`]),
+    ...(alpha === undefined ? [] : [`alpha ${[alpha].flat().join(", ")}`]),
     ...(delta === undefined ? [] : [`linear from an error of ${delta}`]),
+    ...(margin === undefined ? [] : [`margin ${margin}`]),
+    ...(power === 2 ? ["squared"] : []),
+    ...(logInput ? ["of logarithms"] : []),
   ].join("; ");
 }

@@ -3,7 +3,8 @@ import type { Encoder } from "../datasets/encoder.ts";
 import { TracInError } from "../errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
 import type { Model } from "../models/model.ts";
-import type { Config, LossName } from "./config.ts";
+import type { Config } from "./config.ts";
+import type { LossName } from "./loss-schema.ts";
 
 /** A checkpoint that was matched with the model. */
 export interface ProjectCheckpoint {
@@ -51,6 +52,16 @@ export interface LossSpec {
   /** Weight of targets that are on: one for all, or one for each label. */
   readonly posWeight?: number | readonly number[];
   readonly labelSmoothing?: number;
+  /** Focal: the exponent of 1 - p. */
+  readonly gamma?: number;
+  /** Focal. Softmax: a factor, or one for each class; sigmoid: that of what is on. */
+  readonly alpha?: number | readonly number[];
+  /** Multi-margin: how far the target's score must be above each other. */
+  readonly margin?: number;
+  /** Multi-margin: exponent of what is missing. */
+  readonly power?: 1 | 2;
+  /** Whether the output holds logarithms. */
+  readonly logInput?: boolean;
   /** Error from which Huber and smooth L1 (there called beta) are linear. */
   readonly delta?: number;
   /** Model output that is shown as the prediction, for the loss "output". */

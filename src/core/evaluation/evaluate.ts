@@ -1,3 +1,4 @@
+import { lossFamily } from "../config/loss-schema.ts";
 import { datasetOf, type Project } from "../config/project.ts";
 import { type PredictionForm, readOutputs } from "../store/readings.ts";
 import type { EvaluatedChunk } from "../tracin/evaluation.ts";
@@ -98,7 +99,7 @@ function tallyOf(project: Project, { loss, reading, labels }: PredictionForm): T
   const checkpoints = project.checkpoints.length;
   switch (reading) {
     case "probabilities":
-      return loss === "softmax-cross-entropy"
+      return lossFamily(loss) === "classes"
         ? new LabelTally(checkpoints, labels)
         : new MultiLabelTally(checkpoints, labels);
     case "positions":

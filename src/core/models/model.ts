@@ -1,4 +1,4 @@
-import type { LossSettings } from "../config/config.ts";
+import type { LossSettings } from "../config/loss-schema.ts";
 import type { JsonObject } from "../formats/json.ts";
 import type { Graph } from "../graph/graph.ts";
 import type { Shape } from "../graph/tensor.ts";
@@ -29,6 +29,8 @@ export interface ModelLoss extends LossSettings {
    * for every loss of that output.
    */
   readonly masks?: Readonly<Record<string, string>>;
+  /** Why the loss that the file was compiled with is not read, as a person reads it; then there is no `type`. */
+  readonly unread?: string;
   /** With `sum`: of the means over the last axis of the output, as Keras sums the losses of positions. */
   readonly meanOfLast?: true;
 }

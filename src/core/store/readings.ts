@@ -1,4 +1,4 @@
-import type { LossName } from "../config/config.ts";
+import { type LossName, lossFamily } from "../config/loss-schema.ts";
 import { counted } from "../counted.ts";
 import type { Reading } from "../datasets/target-form.ts";
 import { formatNumber, joinLabels, labelName } from "../label-text.ts";
@@ -92,7 +92,7 @@ function readProbabilities(
   target: string,
 ): Prediction {
   const best = argmax(outputs);
-  const isOne = loss === "softmax-cross-entropy";
+  const isOne = lossFamily(loss) === "classes";
   const predicted = isOne
     ? labelName(labels, best)
     : joinLabels(

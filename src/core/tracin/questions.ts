@@ -1,3 +1,4 @@
+import { lossFamily } from "../config/loss-schema.ts";
 import { datasetOf, type LossSpec, type Project, trainingData } from "../config/project.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { EncodedBatch } from "../datasets/encoder.ts";
@@ -20,7 +21,7 @@ export function feedsOf({ inputs, targets, mask }: EncodedBatch, loss: LossSpec)
   if (mask !== undefined) {
     feeds.set(targetMaskInput, mask);
   } else if (
-    loss.type === "sigmoid-cross-entropy" ||
+    lossFamily(loss.type) === "binary" ||
     hasChosenOutputs(loss, sizeOf(targets.shape.slice(1)))
   ) {
     const all = new Float32Array(targets.data.length).fill(1);
@@ -137,7 +138,7 @@ export function explainedLabels(
       );
     }
     if (explain === "target") {
-      const own = loss.type === "softmax-cross-entropy" ? Number(targets.data[row]) : -1;
+      const own = lossFamily(loss.type) === "classes" ? Number(targets.data[row]) : -1;
       return own < 0 ? undefined : own;
     }
     if (explain === "prediction") {
@@ -174,7 +175,7 @@ export function withLabels(
     return feeds;
   }
   const targets = feeds.get(targetInput) as Tensor;
-  if (loss.type === "softmax-cross-entropy") {
+  if (lossFamily(loss.type) === "classes") {
     const data = BigInt64Array.from(labels, (label, row) =>
       label === undefined ? BigInt(targets.data[row] ?? 0) : BigInt(label),
     );
@@ -184,7 +185,7 @@ export function withLabels(
   const target = Float32Array.from(targets.data, Number);
   const counts = Float32Array.from(mask.data, Number);
   const width = target.length / labels.length;
-  const isLabel = loss.type === "sigmoid-cross-entropy";
+  const isLabel = lossFamily(loss.type) === "binary";
   labels.forEach((label, row) => {
     if (label === undefined) {
       return;

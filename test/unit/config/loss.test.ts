@@ -1,8 +1,9 @@
 import { describe, expect, it } from "vitest";
 import { classAxisOf, classesOf } from "../../../src/core/config/class-axis.ts";
-import type { Config, LossSettings } from "../../../src/core/config/config.ts";
+import type { Config } from "../../../src/core/config/config.ts";
 import { parseConfig } from "../../../src/core/config/load.ts";
 import { lossText, resolveLoss } from "../../../src/core/config/loss.ts";
+import type { LossSettings } from "../../../src/core/config/loss-schema.ts";
 import { TracInError } from "../../../src/core/errors.ts";
 import type { Model } from "../../../src/core/models/model.ts";
 
@@ -59,6 +60,12 @@ describe("the loss", () => {
     expect(resolve("mse", compiled)).toEqual({ type: "mse", reduction: "sum", output: "logits" });
   });
 
+  it("takes class weights over the compiled mean, which is over the batch", () => {
+    const compiled: LossSettings = { type: "softmax-cross-entropy", reduction: "mean" };
+    expect(resolve({ weights: [1, 2, 3] }, compiled).reduction).toBe("sum");
+    expect(resolve({ weights: [1, 2, 3], reduction: "mean" }, compiled).reduction).toBe("mean");
+  });
+
   it("shifts where the target is the input's own tokens, unless told otherwise", () => {
     const data: Config["data"] = { train: { jsonl: "t.jsonl", target: { tokensOf: "ids" } } };
     expect(resolve("softmax-cross-entropy", undefined, data).shift).toBe(true);
@@ -70,12 +77,12 @@ describe("the loss", () => {
     ["none at all", () => resolve(undefined), /"loss" is missing, and model.onnx does not say/],
     [
       "one that the model was compiled with and that is not read",
-      () => {
-        const loss = { class_name: "Poisson", config: { name: "poisson" } };
-        const training = { file: "model.keras", compiled: { loss }, version: "3.15.1" };
-        return resolveLoss({ loss: undefined, data: {} }, { ...model(), training });
-      },
-      /"loss" is missing, and the one that model.onnx was compiled with \("Poisson"\) is not read/,
+      () =>
+        resolveLoss(
+          { loss: undefined, data: {} },
+          { ...model(), loss: { classAxis: -1, unread: '"Dice"' } },
+        ),
+      /"loss" is missing, and the one that model.onnx was compiled with is not read: "Dice"\./,
     ],
     ["no type", () => resolve({ reduction: "mean" }), /"loss" is missing/],
     ["no such output", () => resolve({ type: "mse", output: "y" }), /no output "y"/],
@@ -97,6 +104,9 @@ describe("the loss", () => {
   it.each<[string, RegExp]>([
     ['{ "type": "mse", "delta": 1 }', /The loss "mse" has no "delta"/],
     ['{ "type": "huber", "ignoreIndex": 1 }', /The loss "huber" has no "ignoreIndex"/],
+    ['{ "type": "mse", "gamma": 2 }', /The loss "mse" has no "gamma"/],
+    ['{ "type": "hinge", "weights": [1, 2] }', /The loss "hinge" has no "weights"/],
+    ['{ "type": "multi-margin", "power": 3 }', /"loss.power"/],
     ['"output"', /names no output of the model/],
     ['{ "type": "huber", "delta": 0 }', /"loss.delta"/],
     ['{ "type": "mse", "redution": "mean" }', /Unknown key "loss.redution"/],
@@ -126,6 +136,10 @@ describe("the loss", () => {
     });
     expect(lossText(loss, "positions")).toBe(
       'softmax-cross-entropy of "logits", mean over an example\'s positions that count (label 255 and padding do not); class weights 1, 2, 0.5; label smoothing 0.1',
+    );
+    const focal = resolve({ type: "sigmoid-cross-entropy", gamma: 2, alpha: 0.25 });
+    expect(lossText(focal, "probabilities")).toBe(
+      'sigmoid-cross-entropy of "logits", sum over an example\'s outputs; focal with gamma 2; alpha 0.25',
     );
     expect(lossText(resolve("mse"), "values")).toBe(
       'mse of "logits", sum over an example\'s outputs',

@@ -1,5 +1,6 @@
 import { describe, expect, it } from "vitest";
-import type { LossName, SourceConfig } from "../../../src/core/config/config.ts";
+import type { SourceConfig } from "../../../src/core/config/config.ts";
+import type { LossName } from "../../../src/core/config/loss-schema.ts";
 import { fitEncoder } from "../../../src/core/datasets/fit.ts";
 import { openDataset } from "../../../src/core/datasets/open.ts";
 import { closing, errorOf, workspace } from "./workspace.ts";
@@ -150,6 +151,36 @@ describe("softmax targets", () => {
     const error = await errorOf(fitted({ loss, ...one }));
     expect(error).toMatchObject({ kind: "config" });
     expect(error.message).toMatch(message);
+  });
+});
+
+describe("hinge targets", () => {
+  const loss = "hinge";
+  it.each<[string, Omit<Case, "loss">, number[]]>([
+    ["-1 and 1", { data: csv("-1", "1", "-1.0"), outputs: 1 }, [0, 1, 0]],
+    ["0 and 1", { data: csv("1", "0"), outputs: 1 }, [1, 0]],
+    [
+      "several columns",
+      { data: "x,a,b\n1,-1,1\n1,1,-1\n", target: ["a", "b"], outputs: 2 },
+      [0, 1, 1, 0],
+    ],
+    ["lists", { data: jsonl("[1,-1]", "[-1,-1]"), outputs: 2 }, [1, 0, 0, 0]],
+    ["names", { data: jsonl('["b"]', '["a","b"]'), outputs: 2 }, [0, 1, 1, 1]],
+  ])("of %s are on or off", async (_, one, values) => {
+    expect((await encode({ loss, ...one })).values).toEqual(values);
+  });
+
+  it("are refused as other numbers", async () => {
+    const data = "x,a,b\n1,0,2\n";
+    const error = await errorOf(encode({ loss, data, target: ["a", "b"] }));
+    expect(error.message).toMatch(/"2" is neither 0 nor 1/);
+  });
+
+  it("of -1 are no targets of a sigmoid cross-entropy, where -1 often means that nothing is known", async () => {
+    const data = "x,a,b\n1,0,-1\n";
+    const target = ["a", "b"];
+    const error = await errorOf(encode({ loss: "sigmoid-cross-entropy", data, target }));
+    expect(error.message).toMatch(/"-1" is neither 0 nor 1/);
   });
 });
 

@@ -3,10 +3,13 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import type { Config } from "../../../src/core/config/config.ts";
 import { resolveLoss } from "../../../src/core/config/loss.ts";
+import { lossFamily } from "../../../src/core/config/loss-schema.ts";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
 import type { Json, JsonObject } from "../../../src/core/formats/json.ts";
+import { GraphBuilder } from "../../../src/core/graph/builder.ts";
 import { float32, int64, type Tensor } from "../../../src/core/graph/tensor.ts";
 import { importKeras } from "../../../src/core/models/keras/import.ts";
+import { compiledLoss } from "../../../src/core/models/keras/loss.ts";
 import { chunksOf } from "../../../src/core/tracin/chunks.ts";
 import { Scorer } from "../../../src/core/tracin/scorer.ts";
 import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
@@ -43,7 +46,7 @@ function tensor(value: Nested): Tensor {
 async function score(golden: Case): Promise<{ chunk: ScoreChunk; train: number }> {
   const { config, compiled, version } = golden;
   const model = importKeras({ model: config, compiled, version: `${version}.0` }, "model.keras");
-  const isCategories = model.loss?.type === "softmax-cross-entropy";
+  const isCategories = lossFamily(model.loss?.type ?? "output") === "classes";
   const train = golden.scores.length;
   const isPositions = isCategories && tensor(golden.y).shape[1] === 4;
   const examples = (start: number, end: number) => {
@@ -104,12 +107,17 @@ function asClasses({ shape, data }: Tensor): Tensor {
       );
 }
 
-/** Class numbers of positions, -1 where one does not count. */
+/** Class numbers of positions, from class numbers (-1 where one does not count) or one-hot rows. */
 function asPositions({ shape, data }: Tensor, ignored: number | undefined): Tensor {
-  const classes = Int32Array.from(data as Float32Array, (label) =>
-    label === ignored ? -1 : label,
-  );
-  return { dtype: "int32", shape, data: classes };
+  const width = shape[2] ?? 0;
+  const numbers = Array.from(data as Float32Array);
+  const classes =
+    width === 0
+      ? numbers.map((label) => (label === ignored ? -1 : label))
+      : Array.from({ length: numbers.length / width }, (_, row) =>
+          numbers.slice(row * width, (row + 1) * width).indexOf(1),
+        );
+  return { dtype: "int32", shape: shape.slice(0, 2), data: Int32Array.from(classes) };
 }
 
 describe("compiled losses are those of Keras", () => {
@@ -119,12 +127,64 @@ describe("compiled losses are those of Keras", () => {
     const losses = golden.losses.slice(0, train);
     expect(chunk.losses.length).toBe(train);
     for (const [at, loss] of losses.entries()) {
-      expect(Math.abs((chunk.losses[at] ?? 0) - loss)).toBeLessThan(1e-5);
+      expect(Math.abs((chunk.losses[at] ?? 0) - loss) / Math.max(1, Math.abs(loss))).toBeLessThan(
+        1e-5,
+      );
     }
     const width = golden.scores[0]?.length ?? 0;
     const scores = Float64Array.from(golden.scores.flat());
     expect(relative(chunk.scoreParts, scores, width)).toBeLessThan(tolerance);
     expect(relative(chunk.selfParts, Float64Array.from(golden.self), 1)).toBeLessThan(tolerance);
+  });
+});
+
+describe("a compiled loss that is not the loss of one output is not read, with the reason", () => {
+  const { config } = cases["squared_k3"] as Case;
+  const named = (className: string, more: JsonObject = {}): JsonObject => ({
+    class_name: className,
+    config: { name: "loss", reduction: "sum_over_batch_size", ...more },
+  });
+  test.each<[string, Json, RegExp]>([
+    ["another class", named("Dice"), /^"Dice"$/],
+    ["a function of the person's own", { class_name: "function", config: "mine" }, /^"mine"$/],
+    ["another reduction", named("Poisson", { reduction: "median" }), /its reduction is "median"/],
+    ["Huber of Keras 3, which is saved without its delta", named("Huber"), /"delta" of Huber/],
+    ["a cosine over another axis", named("CosineSimilarity", { axis: 0 }), /over the axis 0/],
+    [
+      "a sum of means over another axis",
+      named("BinaryCrossentropy", { axis: 0, reduction: "sum" }),
+      /over the axis 0/,
+    ],
+    ["the name of another output", { z: "mse" }, /an output that the model does not have/],
+  ])("%s", (_, loss, reason) => {
+    const model = importKeras({ model: config, compiled: { loss }, version: "3.0" }, "m.keras");
+    expect(model.loss).toEqual({ classAxis: -1, unread: expect.stringMatching(reason) });
+    expect(() => resolveLoss({ data: {} }, model)).toThrow(/"loss" is missing, and the one that/);
+  });
+
+  test("of several outputs: one loss alone is read, two are refused, known or not", () => {
+    const builder = new GraphBuilder();
+    const outputs = new Map(
+      ["a", "b"].map((name) => {
+        const shape = [null, 3];
+        builder.input({ name, dtype: "float32", shape: ["batch", 3] });
+        return [name, { value: name, dtype: "float32" as const, shape, order: [0, 1] }];
+      }),
+    );
+    const read = (loss: Json) => compiledLoss(builder, { loss, loss_weights: [1, 0.2] }, outputs);
+    expect(read({ a: "mse", b: null })).toMatchObject({ type: "mse", output: "a" });
+    expect(read([null, "mae"])).toMatchObject({ type: "mae", output: "b" });
+    for (const loss of ["mse", ["mse", "mae"], { a: "mse", b: "mine" }]) {
+      expect(read(loss).unread).toMatch(/the outputs "a", "b" have a loss each/);
+    }
+  });
+
+  test("focal losses of an activation that is not theirs", () => {
+    const { config: ofSoftmax } = cases["softmax_k3"] as Case;
+    for (const loss of ["binary_focal_crossentropy", named("BinaryFocalCrossentropy")]) {
+      const model = importKeras({ model: ofSoftmax, compiled: { loss }, version: "3.0" }, "m");
+      expect(model.loss?.unread).toMatch(/of an output with another activation/);
+    }
   });
 });
 

@@ -25,6 +25,8 @@ interface Case {
   readonly classes?: number | undefined;
   readonly masked?: boolean;
   readonly reading?: TargetForm["reading"];
+  /** Range of the outputs; -2 to 2 unless told. */
+  readonly outputs?: readonly [number, number];
 }
 
 const softmax = { type: "softmax-cross-entropy", reduction: "sum" } as const;
@@ -101,10 +103,99 @@ const cases: Readonly<Record<string, Case>> = {
     positions: [7],
     reading: "values",
   },
+  "focal at tokens, weighted and smoothed, mean": {
+    loss: {
+      ...softmax,
+      reduction: "mean",
+      weights,
+      labelSmoothing: 0.2,
+      gamma: 1.5,
+      alpha: [1, 0.5, 2, 0.25],
+    },
+    shape: [5, 4],
+    positions: [5],
+    classes: 4,
+  },
+  "focal of one label, gamma below 1": {
+    loss: { ...softmax, gamma: 0.5, alpha: 0.25 },
+    shape: [4],
+    positions: [],
+    classes: 4,
+  },
+  "alpha alone at pixels, classes first": {
+    loss: { ...softmax, alpha: 0.25, labelSmoothing: 0.1 },
+    shape: [4, 2, 3],
+    positions: [2, 3],
+    classes: 4,
+  },
+  "focal of labels, weighted and smoothed": {
+    loss: { ...sigmoid, posWeight: [0.5, 2, 3], labelSmoothing: 0.1, gamma: 2, alpha: 0.3 },
+    shape: [3],
+    positions: [3],
+    reading: "probabilities",
+  },
+  "categorical hinge at tokens, mean": {
+    loss: { type: "categorical-hinge", reduction: "mean" },
+    shape: [5, 4],
+    positions: [5],
+    classes: 4,
+  },
+  "multi-margin at pixels, weighted, squared": {
+    loss: { type: "multi-margin", reduction: "mean", weights, margin: 0.7, power: 2 },
+    shape: [4, 2, 3],
+    positions: [2, 3],
+    classes: 4,
+  },
+  "multi-margin of one label": {
+    loss: { type: "multi-margin", reduction: "sum" },
+    shape: [4],
+    positions: [],
+    classes: 4,
+  },
+  "hinge at positions that count": {
+    loss: { type: "hinge", reduction: "mean" },
+    shape: [5, 1],
+    positions: [5],
+    masked: true,
+  },
+  "squared hinge": {
+    loss: { type: "squared-hinge", reduction: "sum" },
+    shape: [6],
+    positions: [6],
+    reading: "probabilities",
+  },
+  ...Object.fromEntries(
+    (["log-cosh", "mape", "msle", "poisson", "kl-divergence", "cosine-similarity"] as const).map(
+      (type) => [
+        type,
+        {
+          loss: { type, reduction: "mean" },
+          shape: [2, 5],
+          positions: [2, 5],
+          masked: true,
+          reading: "outputs",
+          // Inside of what Keras clips to.
+          outputs: [0.1, 0.9],
+        } satisfies Case,
+      ],
+    ),
+  ),
+  "poisson of logarithms": {
+    loss: { type: "poisson", reduction: "sum", logInput: true },
+    shape: [7],
+    positions: [7],
+    reading: "values",
+  },
+  "kl-divergence of logarithms": {
+    loss: { type: "kl-divergence", reduction: "mean", logInput: true },
+    shape: [7],
+    positions: [7],
+    reading: "values",
+  },
 };
 
 /** Nothing of the second example counts, where that can be. */
-function targetsOf({ positions, classes, masked }: Case) {
+function targetsOf({ positions, classes, masked, outputs }: Case) {
   const next = draw(7);
   const shape = [batch, ...positions];
   const width = sizeOf(positions);
@@ -124,7 +215,7 @@ function targetsOf({ positions, classes, masked }: Case) {
   return {
     targets: float32(
       shape,
-      data.map(({ value }) => Math.round(value)),
+      data.map(({ value }) => (outputs === undefined ? Math.round(value) : 0.1 + value)),
     ),
     mask: float32(
       shape,
@@ -191,7 +282,8 @@ describe("the gradient of each loss is that of its differences", () => {
     const run = await program(one);
     const next = draw(3);
     const size = batch * sizeOf(one.shape);
-    const z = Float64Array.from({ length: size }, () => 4 * next() - 2);
+    const [least, most] = one.outputs ?? [-2, 2];
+    const z = Float64Array.from({ length: size }, () => least + (most - least) * next());
     const { seed, loss } = await run(z);
     expect(seed).toHaveLength(size);
     expect(Math.max(...seed.map(Math.abs))).toBeGreaterThan(0.05);
@@ -257,6 +349,20 @@ describe("losses that do not fit are refused", () => {
       "targets of another size",
       { loss: { type: "mse", reduction: "sum" }, classes: undefined, positions: [2, 3] },
       /"z" gives \[5, 4\] for an example, its target has \[2, 3\]/,
+    ],
+    [
+      "factors of a focal loss that are not as many as classes",
+      { loss: { ...softmax, gamma: 2, alpha: [1, 2] } },
+      /"alpha" in loss has 2 numbers for the model's 4 classes/,
+    ],
+    [
+      "a factor for each label of a focal loss",
+      {
+        loss: { ...sigmoid, gamma: 2, alpha: [1, 2] },
+        classes: undefined,
+        positions: [5, 4],
+      },
+      /"alpha" in loss is a list/,
     ],
     [
       "weights of labels that are not as many as the labels",

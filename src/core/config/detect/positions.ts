@@ -2,7 +2,8 @@ import { decodeMask } from "../../datasets/images/mask.ts";
 import { openDataset } from "../../datasets/open.ts";
 import type { Model } from "../../models/model.ts";
 import { classAxes } from "../class-axis.ts";
-import type { LossSettings, TargetConfig } from "../config.ts";
+import type { TargetConfig } from "../config.ts";
+import type { LossSettings } from "../loss-schema.ts";
 import type { Findings } from "./detection.ts";
 import type { Plan } from "./features.ts";
 

@@ -1,7 +1,8 @@
 import type { FieldValue } from "../../datasets/dataset.ts";
 import { sortNames } from "../../datasets/features/names.ts";
 import { openDataset } from "../../datasets/open.ts";
-import type { LossName, SourceConfig } from "../config.ts";
+import type { SourceConfig } from "../config.ts";
+import type { LossName } from "../loss-schema.ts";
 import type { Findings } from "./detection.ts";
 
 /** What the training data show of the target. */

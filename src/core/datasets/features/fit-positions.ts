@@ -196,7 +196,7 @@ function fitMask(
       "config",
       `Masks hold classes, which the loss "${options.loss.type}" does not take.`,
       { file: "tracin.json" },
-      'Use "softmax-cross-entropy" or "sigmoid-cross-entropy".',
+      'Use a loss of classes or of what is on or off, such as "softmax-cross-entropy" or "sigmoid-cross-entropy".',
     );
   }
   const { values } = config;

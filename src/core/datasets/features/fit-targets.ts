@@ -1,4 +1,5 @@
 import { classesOf, type OpenShape } from "../../config/class-axis.ts";
+import { lossFamily } from "../../config/loss-schema.ts";
 import { counted } from "../../counted.ts";
 import { TracInError } from "../../errors.ts";
 import { sizeOf } from "../../graph/tensor.ts";
@@ -18,7 +19,15 @@ import {
   type TargetFamily,
   type TargetOptions,
 } from "./target-options.ts";
-import { isFlag, listOf, numberAt, numbersOf, onlyTarget, valuesOf } from "./target-values.ts";
+import {
+  isFlag,
+  isSign,
+  listOf,
+  numberAt,
+  numbersOf,
+  onlyTarget,
+  valuesOf,
+} from "./target-values.ts";
 import type { TargetState } from "./targets.ts";
 
 /**
@@ -78,19 +87,13 @@ export async function fitTargets(
 
 /** Where the model computes its loss, the input that takes the target tells what it is. */
 function familyOf({ loss, features, inputs }: TargetOptions): TargetFamily {
-  switch (loss.type) {
-    case "softmax-cross-entropy":
-      return "classes";
-    case "sigmoid-cross-entropy":
-      return "binary";
-    case "output": {
-      const input = inputs.find(({ name }) => "target" in (features[name] ?? {}));
-      const isFloat = input?.dtype === "float32" || input?.dtype === "float64";
-      return input === undefined ? "none" : isFloat ? "numbers" : "classes";
-    }
-    default:
-      return "numbers";
+  const family = lossFamily(loss.type);
+  if (family !== "own") {
+    return family;
   }
+  const input = inputs.find(({ name }) => "target" in (features[name] ?? {}));
+  const isFloat = input?.dtype === "float32" || input?.dtype === "float64";
+  return input === undefined ? "none" : isFloat ? "numbers" : "classes";
 }
 
 function fitInput(
@@ -160,6 +163,9 @@ function firstNumbers(train: Dataset) {
 
 function fitSigmoid(train: Dataset, options: TargetOptions): Fit<TargetState> {
   const outputs = widthOf(options.output);
+  const isSigned = options.loss.type === "hinge" || options.loss.type === "squared-hinge";
+  const isOnOrOff = isSigned ? isSign : isFlag;
+  const signed = isSigned ? { signed: true } : {};
   if (train.target.length > 1) {
     const labels = checkOutputs(train, options.labels ?? train.target, outputs);
     if (labels.length !== train.target.length) {
@@ -170,7 +176,7 @@ function fitSigmoid(train: Dataset, options: TargetOptions): Fit<TargetState> {
         "Name one label for each target column, in the same order.",
       );
     }
-    return { finish: () => ({ kind: "flags", labels }) };
+    return { finish: () => ({ kind: "flags", labels, ...signed }) };
   }
   const column = onlyTarget(train);
   const names = new Set<string>();
@@ -180,10 +186,10 @@ function fitSigmoid(train: Dataset, options: TargetOptions): Fit<TargetState> {
     observe: async (batch) => {
       const read = await valuesOf(batch, column);
       for (let position = 0; position < batch.size; position++) {
-        const list = listOf(batch, position, column, read(position));
+        const list = listOf(batch, position, column, read(position), isOnOrOff);
         widths.add(list.length);
         for (const item of list) {
-          onlyFlags &&= isFlag(item);
+          onlyFlags &&= isOnOrOff(item);
           addLabel(batch, position, column, names, item);
         }
       }
@@ -194,7 +200,7 @@ function fitSigmoid(train: Dataset, options: TargetOptions): Fit<TargetState> {
       if (onlyFlags && widths.size === 1 && width !== undefined && width === expected) {
         const numbered = Array.from({ length: width }, (_, index) => String(index));
         const labels = options.labels ?? (width === 1 ? [column] : numbered);
-        return { kind: "flags", labels: checkOutputs(train, labels, outputs) };
+        return { kind: "flags", labels: checkOutputs(train, labels, outputs), ...signed };
       }
       const labels = options.labels ?? fileLabels(train, column, outputs) ?? sortNames(names);
       return { kind: "labelList", labels: checkOutputs(train, labels, outputs) };

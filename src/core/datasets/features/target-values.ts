@@ -105,6 +105,10 @@ export const flagAt: ReadNumber = (batch, position, column, value) => {
   return toNumber(value) ?? 0;
 };
 
+/** 1, or 0 or -1 for off, as hinge losses are written with. */
+export const signAt: ReadNumber = (batch, position, column, value) =>
+  toNumber(value) === -1 ? 0 : flagAt(batch, position, column, value);
+
 /** True for 0, 1, true and false, as text too. */
 export function isFlag(value: FieldValue | undefined): boolean {
   const number = toNumber(value);
@@ -115,18 +119,24 @@ function isMissing(value: FieldValue | undefined): boolean {
   return value === undefined || value === null || value === "";
 }
 
-/** The labels of a multi-label example: a list, or a single 0 or 1. */
+/** True for -1 too. */
+export function isSign(value: FieldValue | undefined): boolean {
+  return isFlag(value) || toNumber(value) === -1;
+}
+
+/** The labels of a multi-label example: a list, or a single 0 or 1 (or what else counts as on or off). */
 export function listOf(
   batch: Batch,
   position: number,
   column: string,
   value: FieldValue | undefined,
+  isOnOrOff = isFlag,
 ): readonly FieldValue[] {
   const list = toList(value);
   if (list) {
     return list;
   }
-  if (isMissing(value) || value === undefined || !isFlag(value)) {
+  if (isMissing(value) || value === undefined || !isOnOrOff(value)) {
     throw batch.error(
       position,
       column,

@@ -13,6 +13,7 @@ import {
   numberRows,
   numbersOf,
   onlyTarget,
+  signAt,
   valuesOf,
 } from "./target-values.ts";
 
@@ -30,7 +31,12 @@ export const targetState = z.discriminatedUnion("kind", [
   /** A list of label names: 1 at each. */
   z.strictObject({ kind: z.literal("labelList"), labels: z.array(z.string()) }),
   /** Numbers of 0 and 1, one for each label. */
-  z.strictObject({ kind: z.literal("flags"), labels: z.array(z.string()) }),
+  z.strictObject({
+    kind: z.literal("flags"),
+    labels: z.array(z.string()),
+    /** Whether -1 stands for off as well. */
+    signed: z.boolean().optional(),
+  }),
   /** A class at each position. */
   positionsState,
   /** Numbers to be predicted. */
@@ -141,7 +147,7 @@ export async function encodeTargets(
       return { targets: await encodeLists(state.labels, batch) };
     case "flags": {
       const width = state.labels.length;
-      const { data } = await numbersOf(batch, width, flagAt);
+      const { data } = await numbersOf(batch, width, state.signed ? signAt : flagAt);
       return { targets: float32([batch.size, width], data) };
     }
     case "positions":

@@ -64,9 +64,11 @@ export function reduceOutputs(
     readonly gradient: string;
     readonly mask: string | undefined;
     readonly outputs: number;
+    /** Outputs that a mean counts as one. */
+    readonly together?: number;
   },
 ): { readonly loss: string; readonly gradient: string } {
-  const { total, gradient, mask, outputs } = parts;
+  const { total, gradient, mask, outputs, together = 1 } = parts;
   if (loss.reduction === "sum") {
     const share = loss.meanOfLast === undefined ? 1 : 1 / (shape.at(-1) ?? 1);
     return share === 1
@@ -75,11 +77,12 @@ export function reduceOutputs(
   }
   if (mask === undefined || (!target.masked && loss.mask === undefined)) {
     return {
-      loss: scaled(builder, total, 1 / outputs),
-      gradient: scaled(builder, gradient, 1 / outputs),
+      loss: scaled(builder, total, together / outputs),
+      gradient: scaled(builder, gradient, together / outputs),
     };
   }
-  const factor = reciprocalOf(builder, sumOverExample(builder, mask, batch, outputs));
+  const one = reciprocalOf(builder, sumOverExample(builder, mask, batch, outputs));
+  const factor = scaled(builder, one, together);
   return {
     loss: builder.mul(total, factor),
     gradient: builder.mul(gradient, builder.reshape(factor, [batch, 1])),

@@ -1,5 +1,5 @@
 import { classAxisOf } from "../../config/class-axis.ts";
-import type { LossName } from "../../config/config.ts";
+import type { LossName } from "../../config/loss-schema.ts";
 import type { LossSpec } from "../../config/project.ts";
 import { TracInError } from "../../errors.ts";
 import { type Graph, intAttribute, intsAttribute, type Node } from "../../graph/graph.ts";
@@ -15,6 +15,17 @@ const undone: Readonly<Partial<Record<LossName, string>>> = {
   "softmax-cross-entropy": "Softmax",
   "sigmoid-cross-entropy": "Sigmoid",
 };
+
+/** Whether a value comes from an operator, with nothing but moved elements after it. */
+export function endsWith(nodes: readonly Node[], output: string, op: string): boolean {
+  const makerOf = (value: string | undefined) =>
+    nodes.find((node) => node.outputs.includes(value ?? ""));
+  let last = makerOf(output);
+  while (last !== undefined && moving.has(last.op)) {
+    last = makerOf(last.inputs[0]);
+  }
+  return last?.op === op;
+}
 
 type ShapeAt = (value: string, batch: number) => Shape;
 

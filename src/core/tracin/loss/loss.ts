@@ -4,6 +4,9 @@ import { TracInError } from "../../errors.ts";
 import type { GraphBuilder } from "../../graph/builder.ts";
 import type { ValueType } from "../../graph/graph.ts";
 import { formatShape, type Shape } from "../../graph/tensor.ts";
+import { classMarginLoss } from "./class-margin.ts";
+import { cosineLoss } from "./cosine.ts";
+import { hingeLoss } from "./hinge.ts";
 import { graphLoss } from "./output.ts";
 import { regressionLoss } from "./regression.ts";
 import { sigmoidCrossEntropy } from "./sigmoid.ts";
@@ -59,15 +62,20 @@ export function appendLoss(source: LossSource): LossValues {
   switch (source.loss.type) {
     case "softmax-cross-entropy":
       return softmaxCrossEntropy(source);
+    case "categorical-hinge":
+    case "multi-margin":
+      return classMarginLoss(source, source.loss.type);
     case "sigmoid-cross-entropy":
       return sigmoidCrossEntropy(source);
-    case "mse":
-    case "mae":
-    case "huber":
-    case "smooth-l1":
-      return regressionLoss(source, source.loss.type);
+    case "hinge":
+    case "squared-hinge":
+      return hingeLoss(source, source.loss.type === "squared-hinge");
+    case "cosine-similarity":
+      return cosineLoss(source);
     case "output":
       return graphLoss(source);
+    default:
+      return regressionLoss(source, source.loss.type);
   }
 }
 

@@ -1,7 +1,8 @@
+import { lossFamily } from "../../config/loss-schema.ts";
 import type { LossSpec } from "../../config/project.ts";
-import type { GraphBuilder } from "../../graph/builder.ts";
+import { type Distance, distanceOf } from "./distances.ts";
 import { allOf, flatInput, modelMask, outputsOf, reduceOutputs } from "./elements.ts";
-import { columns, reciprocalOf, scaled, sumOverExample } from "./examples.ts";
+import { columns, reciprocalOf, sumOverExample } from "./examples.ts";
 import { type LossSource, type LossValues, targetInput, targetMaskInput } from "./loss.ts";
 
 /** A regression with more outputs is explained as a whole. */
@@ -9,25 +10,15 @@ const mostChosen = 16;
 
 /** Whether the outputs of a regression can be explained one by one: then its targets have a mask, which leaves one of them. */
 export function hasChosenOutputs({ type }: Pick<LossSpec, "type">, outputs: number): boolean {
-  const isRegression = type !== "output" && !type.endsWith("-cross-entropy");
-  return isRegression && outputs > 1 && outputs <= mostChosen;
+  const hasParts = lossFamily(type) === "numbers" && type !== "cosine-similarity";
+  return hasParts && outputs > 1 && outputs <= mostChosen;
 }
 
-type Distance = "mse" | "mae" | "huber" | "smooth-l1";
-
-/**
- * Losses of the error x = z - t of each output, outputs of any rank:
- *
- * - `mse`: x^2, gradient 2 x
- * - `mae`: |x|, gradient sign(x), 0 at 0 as in PyTorch
- * - `huber`: x^2 / 2 up to |x| = delta, then delta (|x| - delta / 2); gradient x, clipped at delta
- * - `smooth-l1`: `huber` with delta = beta, divided by beta
- */
+/** Losses of each output with its target, outputs of any rank (src/core/tracin/loss/distances.ts). */
 export function regressionLoss(source: LossSource, distance: Distance): LossValues {
   const { builder, loss, output, shape, batch, target } = source;
   const outputs = outputsOf(source);
   const z = builder.reshape(output, [batch, outputs]);
-  const error = builder.sub(z, flatInput(source, targetInput, outputs));
   const counted = allOf(
     builder,
     target.masked || hasChosenOutputs(loss, outputs)
@@ -35,7 +26,8 @@ export function regressionLoss(source: LossSource, distance: Distance): LossValu
       : undefined,
     modelMask(source, shape),
   );
-  const parts = distanceOf(builder, distance, error, loss.delta ?? 1);
+  const given = flatInput(source, targetInput, outputs);
+  const parts = distanceOf(builder, distance, { z, target: given, loss });
   const only = (value: string) => (counted === undefined ? value : builder.mul(value, counted));
   const total = sumOverExample(builder, only(parts.each), batch, outputs);
   const reduced = reduceOutputs(source, {
@@ -43,6 +35,8 @@ export function regressionLoss(source: LossSource, distance: Distance): LossValu
     gradient: only(parts.gradient),
     mask: counted,
     outputs,
+    // The parts of one distribution add up to its divergence.
+    together: distance === "kl-divergence" ? (shape.at(loss.classAxis ?? -1) ?? 1) : 1,
   });
   const summary = () => {
     const count =
@@ -56,31 +50,8 @@ export function regressionLoss(source: LossSource, distance: Distance): LossValu
     output,
     seed: builder.reshape(reduced.gradient, shape),
     loss: reduced.loss,
-    prediction: target.reading === "values" ? { value: z, width: outputs } : summary(),
+    prediction:
+      target.reading === "values" ? { value: parts.predicted ?? z, width: outputs } : summary(),
     floatsPerExample: 4 * outputs,
   };
-}
-
-function distanceOf(
-  builder: GraphBuilder,
-  distance: Distance,
-  error: string,
-  delta: number,
-): { readonly each: string; readonly gradient: string } {
-  switch (distance) {
-    case "mse":
-      return { each: builder.mul(error, error), gradient: scaled(builder, error, 2) };
-    case "mae":
-      return { each: builder.op("Abs", [error]), gradient: builder.op("Sign", [error]) };
-    case "huber":
-    case "smooth-l1": {
-      const clipped = builder.op("Clip", [error, builder.scalar(-delta), builder.scalar(delta)]);
-      const each = builder.mul(clipped, builder.sub(error, scaled(builder, clipped, 0.5)));
-      const factor = distance === "huber" ? 1 : 1 / delta;
-      return {
-        each: scaled(builder, each, factor),
-        gradient: scaled(builder, clipped, factor),
-      };
-    }
-  }
 }

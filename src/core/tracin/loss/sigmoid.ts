@@ -1,82 +1,85 @@
 import { counted } from "../../counted.ts";
 import { TracInError } from "../../errors.ts";
 import { float32, formatShape, sizeOf } from "../../graph/tensor.ts";
-import { allOf, flatInput, modelMask, outputsOf, reduceOutputs } from "./elements.ts";
-import { asFloat, columns, reciprocalOf, scaled, sumOverExample } from "./examples.ts";
-import { type LossSource, type LossValues, targetInput, targetMaskInput } from "./loss.ts";
-import { sigmoidMargin } from "./margin.ts";
+import { scaled } from "./examples.ts";
+import { type FlagLoss, flagLoss } from "./flags.ts";
+import { powerOf } from "./focal.ts";
+import type { LossSource, LossValues } from "./loss.ts";
 
 /**
- * Sigmoid cross-entropy of each label, position or pixel that counts (mask 1): with t the target (moved towards 1/2 by
- * label smoothing) and w the weight of positive targets, l = (1 - t) softplus(z) + w t softplus(-z) and
- * dl/dz = (1 - t) sigmoid(z) - w t sigmoid(-z), which keeps its digits where the model is certain.
+ * Sigmoid cross-entropy: with t the target (moved towards 1/2 by label smoothing) and w the weight of positive targets,
+ * l = (1 - t) softplus(z) + w t softplus(-z) and dl/dz = (1 - t) sigmoid(z) - w t sigmoid(-z), which keeps its digits where
+ * the model is certain. Focal: see {@link focal}.
  */
 export function sigmoidCrossEntropy(source: LossSource): LossValues {
-  const { builder, loss, output, shape, batch, target } = source;
-  const outputs = outputsOf(source);
-  const z = builder.reshape(output, [batch, outputs]);
-  const given = flatInput(source, targetInput, outputs);
-  const told = flatInput(source, targetMaskInput, outputs);
-  const mask = allOf(builder, told, modelMask(source, shape)) ?? told;
-  const smoothing = loss.labelSmoothing ?? 0;
-  const on =
-    smoothing > 0
-      ? builder.add2(scaled(builder, given, 1 - smoothing), builder.scalar(smoothing / 2))
-      : given;
-  const off = builder.sub(builder.scalar(1), on);
-  const positive = positiveWeights(source, outputs);
-  const weighted = positive === undefined ? on : builder.mul(on, positive);
+  const { builder, loss } = source;
+  const { gamma, alpha, labelSmoothing: smoothing = 0 } = loss;
+  return flagLoss(source, (z, given, outputs) => {
+    const on =
+      smoothing > 0
+        ? builder.add2(scaled(builder, given, 1 - smoothing), builder.scalar(smoothing / 2))
+        : given;
+    const off = builder.sub(builder.scalar(1), on);
+    const positive = positiveWeights(source, outputs);
+    const weighted = positive === undefined ? on : builder.mul(on, positive);
 
-  // softplus(z) = max(z, 0) + log(1 + exp(-|z|)): no overflow at large |z|.
-  const negative = builder.op("Neg", [z]);
-  const decay = builder.op("Exp", [builder.op("Neg", [builder.op("Abs", [z])])]);
-  const tail = builder.op("Log", [builder.add2(decay, builder.scalar(1))]);
-  const softplus = (value: string) => builder.add2(builder.op("Relu", [value]), tail);
-  const each = builder.mul(
-    builder.add2(builder.mul(off, softplus(z)), builder.mul(weighted, softplus(negative))),
-    mask,
-  );
-  const probability = builder.op("Sigmoid", [z]);
-  const gradient = builder.mul(
-    builder.sub(
-      builder.mul(off, probability),
-      builder.mul(weighted, builder.op("Sigmoid", [negative])),
-    ),
-    mask,
-  );
-
-  const sum = (value: string) => sumOverExample(builder, value, batch, outputs);
-  const total = sum(each);
-  const reduced = reduceOutputs(source, { total, gradient, mask, outputs });
-  return {
-    output,
-    seed: builder.reshape(reduced.gradient, shape),
-    loss: reduced.loss,
-    floatsPerExample: 8 * outputs,
-    ...readings(),
-  };
-
-  function readings(): Pick<LossValues, "prediction" | "positions" | "margin"> {
-    if (target.reading === "probabilities") {
-      return {
-        prediction: { value: probability, width: outputs },
-        margin: sigmoidMargin(builder, { probability, given, mask, batch }),
-      };
-    }
-    const count = sum(mask);
-    const mean = builder.mul(total, reciprocalOf(builder, count));
-    if (target.reading === "outputs") {
-      return { prediction: { value: columns(builder, [count, mean], batch), width: 2 } };
-    }
-    const isOn = builder.op("Greater", [z, builder.scalar(0)]);
-    const shouldBe = builder.op("Greater", [given, builder.scalar(0.5)]);
-    const isWrong = asFloat(builder, builder.op("Xor", [isOn, shouldBe]));
-    const parts = [count, sum(builder.mul(isWrong, mask)), mean];
-    return {
-      prediction: { value: columns(builder, parts, batch), width: parts.length },
-      positions: () => ({ loss: each, predicted: asFloat(builder, isOn), width: outputs }),
+    // softplus(z) = max(z, 0) + log(1 + exp(-|z|)): no overflow at large |z|.
+    const negative = builder.op("Neg", [z]);
+    const decay = builder.op("Exp", [builder.op("Neg", [builder.op("Abs", [z])])]);
+    const tail = builder.op("Log", [builder.add2(decay, builder.scalar(1))]);
+    const softplus = (value: string) => builder.add2(builder.op("Relu", [value]), tail);
+    const probability = builder.op("Sigmoid", [z]);
+    const opposite = builder.op("Sigmoid", [negative]);
+    const plain: FlagLoss = {
+      each: builder.add2(builder.mul(off, softplus(z)), builder.mul(weighted, softplus(negative))),
+      gradient: builder.sub(builder.mul(off, probability), builder.mul(weighted, opposite)),
+      probability,
+      floats: 8,
     };
+    return gamma === undefined && alpha === undefined
+      ? plain
+      : focal(source, plain, { on, off, opposite });
+  });
+}
+
+/**
+ * The cross-entropy b times a (1 - p_t)^gamma, with p_t = t p + (1 - t) (1 - p), and a = t alpha + (1 - t) (1 - alpha) where alpha
+ * is told. d (1 - p_t) / dz = (1 - 2 t) p (1 - p).
+ */
+function focal(
+  { builder, loss }: LossSource,
+  plain: FlagLoss,
+  { on, off, opposite }: { readonly on: string; readonly off: string; readonly opposite: string },
+): FlagLoss {
+  const { gamma = 0, alpha } = loss;
+  if (typeof alpha === "object") {
+    throw new TracInError(
+      "config",
+      '"alpha" in loss is a list, but the focal loss of what is on or off has one number.',
+      { file: "tracin.json" },
+      'Give the factor of what is on; what is off has 1 - alpha. For a factor of each label, use "posWeight".',
+    );
   }
+  const { probability } = plain;
+  let { each, gradient } = plain;
+  if (gamma > 0) {
+    const rest = builder.add2(builder.mul(on, opposite), builder.mul(off, probability));
+    const factor = powerOf(builder, rest, gamma);
+    const turned = builder.mul(builder.sub(off, on), builder.mul(probability, opposite));
+    const slope = builder.mul(scaled(builder, turned, gamma), powerOf(builder, rest, gamma - 1));
+    gradient = builder.add2(builder.mul(gradient, factor), builder.mul(each, slope));
+    each = builder.mul(each, factor);
+  }
+  if (alpha === undefined) {
+    return { each, gradient, probability, floats: 16 };
+  }
+  const balance = builder.add2(scaled(builder, on, alpha), scaled(builder, off, 1 - alpha));
+  return {
+    each: builder.mul(each, balance),
+    gradient: builder.mul(gradient, balance),
+    probability,
+    floats: 16,
+  };
 }
 
 /** Weights of positive targets: one number for all, or one for each label. */
