@@ -176,7 +176,7 @@ describe("what does not fit together", () => {
       "a list of rates that is too short",
       { checkpoints: { files: "checkpoints/*", learningRate: [1] } },
       "config",
-      /lists 1 values/,
+      /lists 1 value for/,
     ],
   ])("says so: %s", async (_, edit, kind, message) => {
     await change((config) => Object.assign(config, edit));
