@@ -24,6 +24,7 @@ import { splitPhases } from "./phases.ts";
 import { emitScaledSelf, scaleQuery } from "./scaled.ts";
 import { type GroupScale, ScaleInputs } from "./scaling.ts";
 import { tapOf } from "./sites.ts";
+import { splitDerived } from "./turned.ts";
 
 /** Names of the outputs of a compiled question. */
 export const outputs = {
@@ -57,12 +58,14 @@ export interface CompiledGroup {
 /** A question as one graph, with what its caller must know to feed it. */
 export interface Question {
   readonly graph: Graph;
+  /** What `graph` is fed beside the weights of a checkpoint, made of them; the queries' side is fed the same. */
+  readonly derived: Graph | undefined;
   /** The graph in two: what is the same at every checkpoint, if there is anything, and the rest. */
   readonly split: { readonly once: Graph; readonly rest: Graph } | undefined;
   readonly groups: readonly CompiledGroup[];
   /** Floats that a batch needs per example, roughly: forward and backward values and the forms' own. */
   readonly floatsPerExample: number;
-  /** Floats of the queries' parts, all queries together. */
+  /** Floats that a checkpoint's context holds beyond its weights: the queries' parts, all queries together, and what is derived. */
   readonly queryFloats: number;
   /** Floats per example that are held at the same time, roughly. */
   readonly heldFloats: number;
@@ -142,7 +145,7 @@ export async function compileScores(
   const held = heldFloats(forward);
   const formFloats = compiled.reduce((total, { form }) => total + form.memory, 0);
   splitPhases(builder, forward.type);
-  const graph = builder.build();
+  const { graph, derived, derivedFloats } = splitDerived(forward, options);
   const invariant = invariantOf(graph, options, compiled);
   const inputs = options.probed.graph.inputs.map(({ name }) => sizeOf(forward.type(name).shape));
   // What is larger than the examples themselves is dearer to read again than to compute.
@@ -150,6 +153,7 @@ export async function compileScores(
   const split = splitInvariant(graph, invariant, keepable, mostFloats);
   return {
     graph: shareEqual(graph),
+    derived,
     split: split && { once: shareEqual(split.once), rest: shareEqual(split.rest) },
     groups: compiled,
     // Inputs have no gradient.
@@ -160,7 +164,7 @@ export async function compileScores(
       formFloats,
     queryFloats: compiled
       .flatMap(({ factors, form }, index) => queryParts(index, factors, form))
-      .reduce((total, part) => total + size.queries * sizeOf(part.shape), 0),
+      .reduce((total, part) => total + size.queries * sizeOf(part.shape), derivedFloats),
     heldFloats: held + Math.max(...compiled.map(({ form }) => form.memory)),
     cost: compiled.reduce((total, { form }) => total + form.cost, 0),
   };
@@ -213,7 +217,7 @@ export async function compileQueries(
     });
   });
   emitLoss(forward);
-  return { graph: shareEqual(builder.build()), parts };
+  return { graph: shareEqual(splitDerived(forward, options).graph), parts };
 }
 
 /**

@@ -5,6 +5,7 @@ import type { Tensor } from "../graph/tensor.ts";
 
 /** The weights of one checkpoint and the queries' side of the question there. */
 export interface CheckpointContext {
+  /** With what is made of them alone. */
   readonly weights: ReadonlyMap<string, Tensor>;
   readonly queries: ReadonlyMap<string, Tensor>;
   /** Scales of the parameters, where they do not all weigh the same. */

@@ -173,7 +173,10 @@ export class QuerySide {
       queryParts(index, factors, form).map((part) => part.name),
     );
     return async (checkpoint) => {
-      const weights = await this.project.readWeights(checkpoint);
+      const weights = await this.programs.withDerived(
+        await this.project.readWeights(checkpoint),
+        plan,
+      );
       const scales = await this.readScales(checkpoint);
       const inputs = new Map([...weights, ...scales]);
       const queries =

@@ -47,6 +47,11 @@ export interface ForwardOptions {
   readonly batch: number;
   /** Floats per example that may be kept from checkpoint to checkpoint beyond what is small; none unless told. */
   readonly keptFloats?: number | undefined;
+  /**
+   * Whether what is made of weights alone, such as turned kernels, is fed beside the weights. For a few runs it is computed in each
+   * of them, if at all.
+   */
+  readonly derives?: boolean;
   /** Where parameters do not all weigh the same. */
   readonly scaling?: Scaling | undefined;
 }

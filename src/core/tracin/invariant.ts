@@ -8,6 +8,8 @@ export interface Keepable {
   readonly shape: Shape;
   /** Worth keeping whatever its size. */
   readonly isDear?: boolean;
+  /** What it is called where it is kept, if its name should be the same in several graphs. */
+  readonly name?: string;
 }
 
 /** Values that depend on the given inputs and on initializers that are not weights, and on nothing else. */
@@ -33,10 +35,10 @@ export function invariantValues(
 }
 
 /**
- * Takes out of a graph what is the same at every checkpoint, such as the squared norm of the first layer's input:
- * it is computed once for a batch and fed at each checkpoint.
+ * Takes out of a graph what need not be computed in every run. What is the same at every checkpoint, such as the squared norm
+ * of the first layer's input, is computed once for a batch; what is the same for all examples is computed once for a checkpoint.
  *
- * @param invariant values that no weight changes
+ * @param invariant values that do not change
  * @param keepable where the graph may be cut
  * @param mostFloats largest value that is kept, unless it is dear
  * @returns the graph that computes the kept values, and the rest of the graph, whose inputs they are; undefined when
@@ -57,7 +59,9 @@ export function splitInvariant(
     return undefined;
   }
   // Kept values get names of their own: the rest of the graph takes them as inputs.
-  const names = new Map(kept.map(({ value }, index) => [value, `tracin.kept.${index}`]));
+  const names = new Map(
+    kept.map(({ value, name }, index) => [value, name ?? `tracin.kept.${index}`]),
+  );
   const infos = kept.map(({ value, shape }) => ({
     name: names.get(value) as string,
     dtype: "float32" as const,

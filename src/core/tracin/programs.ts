@@ -60,7 +60,7 @@ export class ProgramCache {
   ) {}
 
   private forwardOptions(batch: number): ForwardOptions {
-    return { ...this.model, batch };
+    return { ...this.model, batch, derives: true };
   }
 
   /** How a question would be computed: its sites, forms and cost. */
@@ -89,7 +89,7 @@ export class ProgramCache {
    */
   async check(batch: number): Promise<Program> {
     const size = { queries: 0, aggregate: false, queryFloats: 0 };
-    const options = { ...this.forwardOptions(batch), scaling: undefined };
+    const options = { ...this.forwardOptions(batch), scaling: undefined, derives: false };
     const { graph } = await compileScores(options, size, this.choose, this.reference);
     return this.engine.compile(graph, {
       optimise: false,
@@ -104,6 +104,18 @@ export class ProgramCache {
       const { graph, split } = await this.question(batch, size);
       return split?.rest ?? graph;
     });
+  }
+
+  /** A checkpoint's weights with what the programs of a planned question are fed beside them. */
+  async withDerived(
+    weights: ReadonlyMap<string, Tensor>,
+    { derived }: Question,
+  ): Promise<ReadonlyMap<string, Tensor>> {
+    if (derived === undefined) {
+      return weights;
+    }
+    const program = await this.cached("derived", async () => derived, { keepsMemory: false });
+    return new Map([...weights, ...(await program.run(weights))]);
   }
 
   /** What is computed once for all checkpoints, where there is such a part. */

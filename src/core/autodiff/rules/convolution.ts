@@ -20,10 +20,7 @@ export const convolution: Readonly<Record<string, GradientRule>> = {
     const window = windowOf(c, inputShape(c, 1).slice(2));
     return whereWanted(
       c,
-      () =>
-        isPacked(c, window)
-          ? turnedConvolution(c, g, window)
-          : transposedConvolution(c, g, input(c, 1), window, groupsOf(c)),
+      () => transposedConvolution(c, g, input(c, 1), window, groupsOf(c)),
       () => weight(c, input(c, 0), inputShape(c, 0), g, window),
       () => bias(c, g),
     );
@@ -60,47 +57,6 @@ export const convolution: Readonly<Record<string, GradientRule>> = {
     );
   },
 };
-
-/** Channels that onnxruntime computes side by side; it packs constant weights for whole blocks of them. */
-const block = 16;
-
-/** Whether onnxruntime packs the weight, which is a constant: then its convolution is about twice as fast as its transpose. */
-function isPacked(c: RuleContext, window: WindowGeometry): boolean {
-  const [outputs = 1, channels = 1, ...kernel] = inputShape(c, 1);
-  const { strides, dilations, before, reach } = window;
-  return (
-    c.constant(c.node.inputs[1] ?? "") !== undefined &&
-    groupsOf(c) === 1 &&
-    kernel.length === 2 &&
-    outputs % block === 0 &&
-    channels % block === 0 &&
-    strides.every((stride) => stride === 1) &&
-    [...before, ...reach].every((count, place) => {
-      const axis = place % kernel.length;
-      return count >= 0 && count <= (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1);
-    })
-  );
-}
-
-/** dx at stride 1 as a convolution of g with the weight turned by half a turn, its channels swapped. */
-function turnedConvolution(c: RuleContext, g: string, window: WindowGeometry): string {
-  const { builder } = c;
-  const { kernel, dilations, before, reach } = window;
-  const turned = builder.op("Slice", [
-    builder.transpose(input(c, 1), [1, 0, ...kernel.map((_, axis) => axis + 2)]),
-    builder.ints(kernel.map((size) => size - 1)),
-    builder.ints(kernel.map((size) => -size - 1)),
-    builder.ints(kernel.map((_, axis) => axis + 2)),
-    builder.ints(kernel.map(() => -1)),
-  ]);
-  const around = (pads: readonly number[]): number[] =>
-    pads.map((pad, axis) => (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) - pad);
-  return builder.op("Conv", [g, turned], {
-    kernel_shape: kernel,
-    dilations,
-    pads: [...around(before), ...around(reach)],
-  });
-}
 
 function bias(c: RuleContext, g: string): string {
   return c.builder.reduceSum(
