@@ -31,8 +31,8 @@ export async function scoreTask(
     const processes = await scoreAll(opened, task);
     return { processes, ...(unused === undefined ? {} : { indexUnused: [...unused] }) };
   }
-  const answer = await scoreFromIndex(opened, manifest, task);
-  return { processes: 1, index: indexRecord(manifest, answer) };
+  const { processes, ...answer } = await scoreFromIndex(opened, manifest, task);
+  return { processes, index: indexRecord(manifest, answer) };
 }
 
 /** The index of a project if it answers questions as they are now; else why it does not, where there is one. */
@@ -87,35 +87,41 @@ export function keptText({ settings, width, exact }: IndexManifest): string {
 /**
  * Scores all training examples from an index of the project, exactly where the ranking depends on it.
  *
- * @returns how the scores were found
+ * @returns how the scores were found, and how many processes worked
  */
 export async function scoreFromIndex(
   opened: ScorerInUse,
   manifest: IndexManifest,
   task: ScoringTask & Estimating,
-): Promise<IndexAnswer> {
+): Promise<IndexAnswer & Pick<RunRecord, "processes">> {
   const { project, scorer, settings } = opened;
-  return answerFromIndex({
+  let processes = 1;
+  const answer = await answerFromIndex({
     ...task,
     project,
     scorer,
     index: await openIndex(opened, manifest),
-    scoreRows: (rows) => scoreRows(opened, task, rows),
+    scoreRows: async (rows) => {
+      const exact = await scoreRows(opened, task, rows);
+      processes = exact.processes;
+      return exact.parts;
+    },
     profile: settings.profile,
     memoryLimit: settings.memoryLimit / 4,
   });
+  return { ...answer, processes };
 }
 
-/** The exact parts of chosen examples, [C, rows, queries]. */
+/** The exact parts of chosen examples, [C, rows, queries], and how many processes computed them. */
 async function scoreRows(
   opened: ScorerInUse,
   { selection, aggregate, signal, onProgress }: ScoringTask,
   rows: readonly number[],
-): Promise<Float32Array> {
+): Promise<{ readonly parts: Float32Array; readonly processes: number }> {
   const checkpoints = opened.project.checkpoints.length;
   const queries = aggregate ? Math.min(1, selection.length) : selection.length;
   const parts = new Float32Array(checkpoints * rows.length * queries);
-  await scoreAll(opened, {
+  const processes = await scoreAll(opened, {
     selection,
     aggregate,
     rows,
@@ -130,5 +136,5 @@ async function scoreRows(
       }
     },
   });
-  return parts;
+  return { parts, processes };
 }

@@ -124,9 +124,14 @@ export class QuerySide {
     { own, first, feeds, labels }: ExplainedQueries,
     signal: AbortSignal | undefined,
   ): Promise<ResolvedQueries> {
+    const { checkpoints } = this.project;
     const losses: Float32Array[] = [];
-    for (const checkpoint of selection.length === 0 ? [] : this.project.checkpoints) {
+    for (const [index, checkpoint] of selection.length === 0 ? [] : checkpoints.entries()) {
       throwIfAborted(signal);
+      if (index === checkpoints.length - 1 && areTargets(selection)) {
+        losses.push(first.losses);
+        continue;
+      }
       const weights = await this.project.readWeights(checkpoint);
       losses.push((await this.evaluate(feeds, selection.length, weights)).losses);
     }
@@ -195,7 +200,7 @@ export class QuerySide {
     selection: readonly QuerySelection[],
     { aggregate, block, memory }: Omit<PrepareOptions, "signal">,
   ): Promise<QueryBlockSource> {
-    if (aggregate && selection.every(({ explain }) => explain === "target")) {
+    if (aggregate && areTargets(selection)) {
       const source = new QueryBlocks(this.project, selection, block, memory);
       return () => source.blocks();
     }
@@ -234,6 +239,11 @@ export class QuerySide {
     }
     return collected.results;
   }
+}
+
+/** Whether the examples' own targets are explained. */
+function areTargets(selection: readonly QuerySelection[]): boolean {
+  return selection.every(({ explain }) => explain === "target");
 }
 
 /** Queries in blocks; of one size where they can be, since each size is compiled. */

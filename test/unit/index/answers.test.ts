@@ -31,7 +31,7 @@ describe("an index of factors", () => {
           const selection = questions(3);
           const exact = await exactScores(opened, selection, aggregate);
           const found = await indexScores(opened, selection, aggregate);
-          expect(found.facts).toEqual({ exact: true, exactRows: [], reranked: 0 });
+          expect(found.facts).toEqual({ exact: true, exactRows: [], reranked: 0, processes: 1 });
           for (let query = 0; query < (aggregate ? 1 : 3); query++) {
             // Float32 sums in another order.
             expect(worst(column(found.scores, query), column(exact.scores, query))).toBeLessThan(

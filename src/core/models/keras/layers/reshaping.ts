@@ -1,5 +1,5 @@
 import type { KerasShape, LayerContext, LayerFamily, LayerTranslator } from "../layer.ts";
-import { fixedSize, reshaped, spatialInput, theInput } from "../shapes.ts";
+import { reshaped, spatialInput, theInput } from "../shapes.ts";
 
 /** Layers that move elements. */
 export const reshaping: LayerFamily = {
@@ -152,10 +152,4 @@ export function sliced(
 ): string {
   const axes = starts.map((_, axis) => axis + 2);
   return builder.op("Slice", [value, builder.ints(starts), builder.ints(ends), builder.ints(axes)]);
-}
-
-/** Sizes of all spatial axes, which have to be known. */
-export function fixedSizes(context: LayerContext): readonly number[] {
-  const space = spatialInput(context);
-  return space.axes.map((axis) => fixedSize(context, space.x, axis));
 }
