@@ -19,6 +19,9 @@ export interface FoundLearningRate {
   readonly source: string;
   /** The rate from which the optimizer started, where a scheduler has written it down (PyTorch's `initial_lr`). */
   readonly initial?: number;
+  /** The rates between which OneCycleLR moves it, likewise (`max_lr`, `min_lr`). */
+  readonly largest?: number;
+  readonly least?: number;
 }
 
 /**
@@ -63,6 +66,16 @@ export interface OptimizerState {
   read(slot: string): Promise<Tensor>;
 }
 
+/** The rate of a parameter group that OneCycleLR starts or ends a phase with. */
+export type PhaseEnd = "initial" | "largest" | "least";
+
+/** A part of OneCycleLR, up to a step. */
+export interface SchedulePhase {
+  readonly end: number;
+  readonly from: PhaseEnd;
+  readonly to: PhaseEnd;
+}
+
 /** The state of a learning-rate scheduler. */
 export interface SchedulerState {
   /** Where it was found: `lr_schedulers[0]._last_lr`. */
@@ -77,8 +90,10 @@ export interface SchedulerState {
   readonly kind?: string;
   /** The schedulers that a SequentialLR runs one after the other, from its `milestones` on. */
   readonly parts?: readonly SchedulerState[];
-  /** Its other numbers by the names of PyTorch's schedulers: `step_size`, `gamma`, `milestones`, `T_max`, ... */
-  readonly settings: ReadonlyMap<string, number | readonly number[]>;
+  /** Those of OneCycleLR; the rates stand in the optimizer's groups. */
+  readonly phases?: readonly SchedulePhase[];
+  /** Its other numbers and words by the names of PyTorch's schedulers: `step_size`, `gamma`, `milestones`, `mode`, ... */
+  readonly settings: ReadonlyMap<string, number | string | readonly number[]>;
 }
 
 /** A learning rate as the training has logged it at a step. */

@@ -40,7 +40,10 @@ export function intervalRates(
 }
 
 /** The one scheduler that sets the rates of all groups. */
-function schedulerOf({ schedulers, learningRates }: Checkpoint): SchedulerState | undefined {
+export function schedulerOf({
+  schedulers,
+  learningRates,
+}: Pick<Checkpoint, "schedulers" | "learningRates">): SchedulerState | undefined {
   const [scheduler, ...others] = schedulers ?? [];
   return others.length === 0 && scheduler?.current.length === learningRates.length
     ? scheduler
@@ -64,8 +67,10 @@ function scheduled(
   const last = Math.max(first, timing === "after" ? count - 1 : count);
   const source = scheduler.source.replace(/_last_lr$/, "");
   const named = source === "" || source.endsWith(" ") ? `${source}scheduler` : source.slice(0, -1);
-  if (isFormulaOf(scheduler) && (before === undefined || isFormulaOf(before, scheduler))) {
-    const values = meanRates(scheduler, first, last);
+  const groups = checkpoint.learningRates;
+  const formula = (steps: number) => ratesAfter(scheduler, steps, groups);
+  if (isFormula(formula, scheduler) && (before === undefined || isFormula(formula, before))) {
+    const values = meanRates(formula, first, last);
     const steps = first === last ? `step ${first}` : `steps ${first} to ${last}, averaged`;
     return values && { values, source: `${named}: rate at ${steps}` };
   }
@@ -75,24 +80,25 @@ function scheduled(
   return undefined;
 }
 
-/** Whether the formula of `schedule` gives the rates that `scheduler` has stored. */
-function isFormulaOf(scheduler: SchedulerState, schedule = scheduler): boolean {
-  const rates = ratesAfter(schedule, scheduler.count ?? 0);
-  const largest = Math.max(...scheduler.base);
+/** The rates after so many steps of a scheduler. */
+type Formula = (steps: number) => number[] | undefined;
+
+/** Whether a formula gives the rates that a scheduler has stored. */
+function isFormula(formula: Formula, { count = 0, current, base }: SchedulerState): boolean {
+  const rates = formula(count);
+  const largest = Math.max(...base);
   return (
-    rates?.length === scheduler.current.length &&
-    rates.every(
-      (rate, group) => Math.abs(rate - (scheduler.current[group] ?? 0)) <= tolerance * largest,
-    )
+    rates?.length === current.length &&
+    rates.every((rate, group) => Math.abs(rate - (current[group] ?? 0)) <= tolerance * largest)
   );
 }
 
-function meanRates(scheduler: SchedulerState, first: number, last: number): number[] | undefined {
+function meanRates(formula: Formula, first: number, last: number): number[] | undefined {
   const stride = Math.max(1, Math.ceil((last - first + 1) / mostSteps));
-  const sums = scheduler.base.map(() => 0);
+  const sums: number[] = [];
   let steps = 0;
   for (let step = first; step <= last; step += stride) {
-    const rates = ratesAfter(scheduler, step);
+    const rates = formula(step);
     if (rates === undefined) {
       return undefined;
     }

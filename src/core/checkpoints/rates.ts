@@ -3,6 +3,7 @@ import { counted } from "../counted.ts";
 import { TracInError } from "../errors.ts";
 import type { Checkpoint } from "./checkpoint.ts";
 import { type IntervalRates, intervalRates } from "./intervals.ts";
+import { loweredRate } from "./plateau.ts";
 import { visitWarnings } from "./visits.ts";
 
 /** The learning rate of one checkpoint and how it weighs. */
@@ -54,7 +55,10 @@ export function resolveLearningRates(
   const factors = visitFactors(config, checkpoints.length);
   return rates.map(({ value, source, groups, isInForce }, index) => {
     const first = index === 0 ? checkpoints[0] : undefined;
-    const before = first ? initialRate(first) : rateInForce(checkpoints[index - 1]);
+    const lowered = first && isInForce ? loweredRate(first) : undefined;
+    const before = first
+      ? (lowered?.from ?? initialRate(first))
+      : rateInForce(checkpoints[index - 1]);
     const previous = isInForce ? before : undefined;
     const isOffered = previous !== undefined && previous > 0 && previous !== value;
     return {
@@ -64,7 +68,11 @@ export function resolveLearningRates(
       ...(isOffered ? { previousRate: previous } : {}),
       weight: value * (factors[index] ?? 1),
       warnings: [
-        ...(isInForce ? rateWarnings(value, previous, checkpoints[index - 1]?.file) : []),
+        ...(lowered === undefined
+          ? isInForce
+            ? rateWarnings(value, previous, checkpoints[index - 1]?.file)
+            : []
+          : [lowered.warning]),
         ...orderWarnings(checkpoints[index], checkpoints[index - 1]),
         ...(index === 0 && config.visits === undefined ? visitWarnings(checkpoints) : []),
       ],

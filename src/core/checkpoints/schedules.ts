@@ -1,10 +1,13 @@
-import type { SchedulerState } from "./checkpoint.ts";
+import type { FoundLearningRate, SchedulerState } from "./checkpoint.ts";
 
 /** The settings of a schedule by name, and the rate from which it started. */
 interface Form {
   number(name: string): number;
+  word(name: string): string;
   list(name: string): readonly number[];
   readonly base: number;
+  /** Number of the parameter group. */
+  readonly group: number;
 }
 
 interface Schedule {
@@ -30,6 +33,16 @@ function progress({ number }: Form, steps: number): number {
 }
 
 const trainer = ["warmup_steps", "total_steps"];
+
+/** What CyclicLR multiplies the height of a cycle with. */
+function cycleScale({ number, word }: Form, cycle: number, steps: number): number {
+  const mode = word("mode");
+  return mode === "triangular2"
+    ? 2 ** (1 - cycle)
+    : mode === "exp_range"
+      ? number("gamma") ** steps
+      : 1;
+}
 
 /** Schedules of the Hugging Face Trainer and of `torch.optim.lr_scheduler`, in closed form. */
 const schedules: readonly Schedule[] = [
@@ -102,6 +115,19 @@ const schedules: readonly Schedule[] = [
     },
   },
   {
+    // CyclicLR: up during step_ratio of each cycle, then down.
+    settings: ["max_lrs", "total_size", "step_ratio", "mode"],
+    rate: (form, steps) => {
+      const { number, list, base, group } = form;
+      const [size, turn] = [number("total_size"), number("step_ratio")];
+      const cycle = Math.floor(1 + steps / size);
+      const place = 1 + steps / size - cycle;
+      const height = place <= turn ? place / turn : (place - 1) / (turn - 1);
+      const largest = list("max_lrs")[group] ?? Number.NaN;
+      return base + (largest - base) * height * cycleScale(form, cycle, steps);
+    },
+  },
+  {
     settings: ["factor", "total_iters"],
     rate: ({ number, base }, steps) =>
       base * (steps < number("total_iters") ? number("factor") : 1),
@@ -114,15 +140,26 @@ const schedules: readonly Schedule[] = [
   },
 ];
 
-/** The rate of each parameter group after so many steps of a scheduler; undefined when its formula is not known here. */
-export function ratesAfter(scheduler: SchedulerState, steps: number): number[] | undefined {
-  const { parts, settings, base } = scheduler;
+/**
+ * The rate of each parameter group after so many steps of a scheduler; undefined when its formula is not known here.
+ * @param groups the optimizer's own rates
+ */
+export function ratesAfter(
+  scheduler: SchedulerState,
+  steps: number,
+  groups: readonly FoundLearningRate[],
+): number[] | undefined {
+  const { parts, settings, base, phases } = scheduler;
+  if (phases !== undefined) {
+    const rates = groups.map((group) => oneCycle(scheduler, steps, group));
+    return rates.every((rate) => rate >= 0) && rates.length > 0 ? rates : undefined;
+  }
   if (parts !== undefined) {
     // SequentialLR: each part counts from its own milestone.
     const milestones = listOf(settings.get("milestones"));
     const index = milestones.filter((at) => at <= steps).length;
     const part = parts[index];
-    return part && ratesAfter(part, steps - (milestones[index - 1] ?? 0));
+    return part && ratesAfter(part, steps - (milestones[index - 1] ?? 0), groups);
   }
   const schedule = schedules.find(
     (known) =>
@@ -132,12 +169,32 @@ export function ratesAfter(scheduler: SchedulerState, steps: number): number[] |
   );
   const form = {
     number: (name: string) => Number(settings.get(name)),
+    word: (name: string) => String(settings.get(name)),
     list: (name: string) => listOf(settings.get(name)),
   };
-  const rates = schedule && base.map((own) => schedule.rate({ ...form, base: own }, steps));
+  const rates =
+    schedule && base.map((own, group) => schedule.rate({ ...form, base: own, group }, steps));
   return rates?.every((rate) => rate >= 0) === true && rates.length > 0 ? rates : undefined;
 }
 
-function listOf(value: number | readonly number[] | undefined): readonly number[] {
+/** OneCycleLR goes from phase to phase along half a cosine, or a line. NaN where the group does not hold the rates. */
+function oneCycle(
+  { phases = [], settings }: SchedulerState,
+  steps: number,
+  group: FoundLearningRate,
+): number {
+  const found = phases.findIndex(({ end }) => steps <= end);
+  const index = found === -1 ? phases.length - 1 : found;
+  const phase = phases[index];
+  const start = phases[index - 1]?.end ?? 0;
+  const from = group[phase?.from ?? "initial"] ?? Number.NaN;
+  const to = group[phase?.to ?? "initial"] ?? Number.NaN;
+  const share = (steps - start) / ((phase?.end ?? 0) - start);
+  return settings.get("_anneal_func_type") === "linear"
+    ? from + (to - from) * share
+    : to + ((from - to) * (1 + Math.cos(Math.PI * share))) / 2;
+}
+
+function listOf(value: number | string | readonly number[] | undefined): readonly number[] {
   return typeof value === "object" ? value : [];
 }

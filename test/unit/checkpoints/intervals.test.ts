@@ -6,17 +6,21 @@ import { findCheckpoints } from "../../../src/core/checkpoints/discover.ts";
 import { openCheckpoint } from "../../../src/core/checkpoints/open.ts";
 import { resolveLearningRates } from "../../../src/core/checkpoints/rates.ts";
 
-const golden = join(import.meta.dirname, "../golden/trainers");
+const golden = join(import.meta.dirname, "../golden");
 
 /** For each golden the rates of all groups at each update, as the optimizer really used them. */
-const expected: Readonly<Record<string, { readonly steps?: number[][] }>> = JSON.parse(
-  readFileSync(join(golden, "expected.json"), "utf8"),
+type Expected = Readonly<Record<string, { readonly steps?: number[][] }>>;
+const expected = Object.fromEntries(
+  ["trainers", "schedulers"].map((set): [string, Expected] => [
+    set,
+    JSON.parse(readFileSync(join(golden, set, "expected.json"), "utf8")),
+  ]),
 );
 
-async function series(pattern: string): Promise<Checkpoint[]> {
+async function series(pattern: string, set = "trainers"): Promise<Checkpoint[]> {
   const checkpoints: Checkpoint[] = [];
-  for (const file of await findCheckpoints(golden, pattern)) {
-    const checkpoint = await openCheckpoint(join(golden, file), file);
+  for (const file of await findCheckpoints(join(golden, set), pattern)) {
+    const checkpoint = await openCheckpoint(join(golden, set, file), file);
     await checkpoint.close();
     checkpoints.push(checkpoint);
   }
@@ -24,10 +28,10 @@ async function series(pattern: string): Promise<Checkpoint[]> {
 }
 
 /** Mean of the rates of each group over the updates since the previous checkpoint. */
-function used(checkpoints: readonly Checkpoint[]): number[][] {
+function used(checkpoints: readonly Checkpoint[], set = "trainers"): number[][] {
   let start = 0;
   return checkpoints.map(({ file }) => {
-    const steps = expected[file]?.steps?.slice(start) ?? [];
+    const steps = expected[set]?.[file]?.steps?.slice(start) ?? [];
     start += steps.length;
     return (steps[0] ?? []).map(
       (_, group) => steps.reduce((sum, rates) => sum + (rates[group] ?? 0), 0) / steps.length,
@@ -64,6 +68,96 @@ describe("mean rates of the updates since the previous checkpoint, as recorded f
       const { learningRate = 0, learningRateSource } = rates[index] ?? {};
       expect(learningRateSource).toMatch(/mean of the 3 rates logged/);
       expect(Math.abs(learningRate / (means[0] ?? 0) - 1)).toBeLessThan(0.15);
+    }
+  });
+});
+
+describe("the schedulers of PyTorch", () => {
+  const known = [
+    "one-cycle",
+    "one-cycle-before",
+    "one-cycle-linear",
+    "one-cycle-three-phases",
+    "cyclic",
+    "cyclic-halved",
+    "cyclic-exponential",
+    "step",
+    "milestones",
+    "exponential",
+    "linear",
+    "constant",
+    "polynomial",
+    "cosine",
+    "restarts",
+    "sequential",
+  ];
+  it.each(known)("%s: the state tells the mean rates of each interval", async (name) => {
+    const checkpoints = await series(`${name}/*.pt`, "schedulers");
+    expect(checkpoints).toHaveLength(3);
+    const rates = resolveLearningRates({ files: name, visits: 1 }, checkpoints);
+    for (const [index, means] of used(checkpoints, "schedulers").entries()) {
+      const { learningRate, groupRates, learningRateSource, warnings } = rates[index] ?? {};
+      expect(warnings).toEqual([]);
+      expect(learningRateSource).toMatch(/^scheduler: rate at steps/);
+      for (const [group, mean] of means.entries()) {
+        expect(groupRates?.[group] ?? learningRate).toBeCloseTo(mean, 9);
+      }
+    }
+  });
+
+  it.each(["own-function", "chained"])(
+    "%s: the rate in force is used, and flagged",
+    async (name) => {
+      const checkpoints = await series(`${name}/*.pt`, "schedulers");
+      const rates = resolveLearningRates({ files: name, visits: 1 }, checkpoints);
+      for (const [index, { learningRate, previousRate, warnings }] of rates.entries()) {
+        const stored = checkpoints[index]?.learningRates.map(({ value }) => value) ?? [];
+        expect(learningRate).toBe(Math.max(...stored));
+        expect(previousRate).toBeGreaterThan(learningRate);
+        expect(warnings).toEqual([expect.stringMatching(/The learning rate changed from/)]);
+      }
+    },
+  );
+
+  it("OneCycleLR without the optimizer's groups is not computed", async () => {
+    const whole = await series("one-cycle/*.pt", "schedulers");
+    const checkpoints = whole.map((one) => ({
+      ...one,
+      learningRates: one.learningRates.map(({ value, source }) => ({ value, source })),
+    }));
+    const rates = resolveLearningRates({ files: "*", visits: 1 }, checkpoints);
+    expect(rates[2]?.warnings).toEqual([expect.stringMatching(/changed from/)]);
+  });
+
+  const plateau = async (name: string) => {
+    const checkpoints = await series(`${name}/*.pt`, "schedulers");
+    return resolveLearningRates({ files: name, visits: 1 }, checkpoints);
+  };
+
+  it("ReduceLROnPlateau at the first checkpoint: the rate before its last step is offered", async () => {
+    const [first, second, third] = await plateau("plateau");
+    expect(first).toMatchObject({ learningRate: 0.15, previousRate: 0.3 });
+    expect(first?.warnings).toEqual([
+      expect.stringMatching(/^ReduceLROnPlateau may have lowered the rate .* was 0\.3, not 0\.15/),
+    ]);
+    expect(second?.warnings).toEqual([]);
+    expect(third).toMatchObject({ learningRate: 0.075, previousRate: 0.15 });
+    const cooled = await plateau("plateau-cooldown");
+    expect(cooled[0]).toMatchObject({ learningRate: 0.15, previousRate: 0.3 });
+    expect(cooled[0]?.warnings).toEqual([expect.stringMatching(/^ReduceLROnPlateau lowered the/)]);
+    const least = await plateau("plateau-least");
+    expect(least[0]).not.toHaveProperty("previousRate");
+    expect(least[0]?.warnings).toEqual([
+      expect.stringMatching(/to the least that it sets \(0\.2\)/),
+    ]);
+  });
+
+  it("ReduceLROnPlateau that cannot have lowered the rate is not flagged", async () => {
+    const [, , last] = await series("plateau-cooldown/*.pt", "schedulers");
+    const [second] = (await series("plateau-cooldown/*.pt", "schedulers")).slice(1);
+    for (const one of [second, last]) {
+      const [rate] = resolveLearningRates({ files: "*", visits: 1 }, [one as Checkpoint]);
+      expect(rate?.warnings).toEqual([]);
     }
   });
 });

@@ -79,11 +79,17 @@ class OptimizerReader {
       if (rate === undefined || rate < 0) {
         continue;
       }
-      const initial = await numberIn(mapOf(group).get("initial_lr"), source, this.access);
+      const [initial, largest, least] = await Promise.all(
+        ["initial_lr", "max_lr", "min_lr"].map((key) =>
+          numberIn(mapOf(group).get(key), source, this.access),
+        ),
+      );
       this.learningRates.push({
         value: rate,
         source,
         ...(initial === undefined ? {} : { initial }),
+        ...(largest === undefined ? {} : { largest }),
+        ...(least === undefined ? {} : { least }),
       });
       this.algorithms.add(algorithmOf(mapOf(group))?.name);
       const names = listOf(mapOf(group).get("param_names"));

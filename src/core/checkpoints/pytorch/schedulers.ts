@@ -1,4 +1,4 @@
-import type { SchedulerState } from "../checkpoint.ts";
+import type { PhaseEnd, SchedulePhase, SchedulerState } from "../checkpoint.ts";
 import { plainNumber } from "../progress.ts";
 import type { Found } from "./contents.ts";
 import { numberIn, type TensorAccess } from "./optimizer.ts";
@@ -6,6 +6,9 @@ import type { Value } from "./values.ts";
 
 /** Settings of a scheduler are a handful of numbers and lists of milestones. */
 const longestList = 10_000;
+
+/** OneCycleLR has two or three. */
+const mostPhases = 10;
 
 /** Schedulers may run others; nobody nests them deeper. */
 const deepest = 4;
@@ -35,6 +38,7 @@ export async function readSchedulers(
         base: (await rates("base_lrs")) ?? runs[0]?.base ?? [],
         ...(count === undefined || count < 0 ? {} : { count }),
         ...(runs.length === 0 ? {} : { parts: runs }),
+        ...phasesOf(dictionary.get("_schedule_phases")),
         settings: settingsOf(dictionary),
       });
     }
@@ -61,25 +65,60 @@ async function numbers(
   return read;
 }
 
-/** Plain numbers by name; the milestones of MultiStepLR are a Counter, whose keys count as often as it says. */
-function settingsOf(
-  dictionary: ReadonlyMap<Value, Value>,
-): ReadonlyMap<string, number | readonly number[]> {
-  const settings = new Map<string, number | readonly number[]>();
+const phaseEnds: Readonly<Record<string, PhaseEnd>> = {
+  initial_lr: "initial",
+  max_lr: "largest",
+  min_lr: "least",
+};
+
+/** The phases of OneCycleLR; none where one is not as it writes them. */
+function phasesOf(value: Value | undefined): { readonly phases?: readonly SchedulePhase[] } {
+  const list = Array.isArray(value) && value.length <= mostPhases ? value : [];
+  const phases = list.flatMap((phase): SchedulePhase[] => {
+    const read = (key: string) => (phase instanceof Map ? phase.get(key) : undefined);
+    const end = plainNumber(read("end_step"));
+    const from = phaseEnds[String(read("start_lr"))];
+    const to = phaseEnds[String(read("end_lr"))];
+    return end === undefined || from === undefined || to === undefined ? [] : [{ end, from, to }];
+  });
+  return phases.length > 0 && phases.length === list.length ? { phases } : {};
+}
+
+/** Settings that are words. */
+const words = new Set(["mode", "scale_mode", "_anneal_func_type"]);
+/** Lists of numbers under their own name. */
+const lists = new Set(["max_lrs", "min_lrs"]);
+
+/**
+ * Plain numbers, lists of them and words by name; the milestones of MultiStepLR are a Counter, whose keys count as often as it
+ * says.
+ */
+function settingsOf(dictionary: ReadonlyMap<Value, Value>): SchedulerState["settings"] {
+  const settings = new Map<string, number | string | readonly number[]>();
   for (const [key, value] of dictionary) {
     const number = plainNumber(value);
     if (typeof key === "string" && number !== undefined) {
       settings.set(key, number);
+    } else if (typeof key === "string" && words.has(key) && typeof value === "string") {
+      settings.set(key, value);
+    } else if (
+      typeof key === "string" &&
+      lists.has(key) &&
+      Array.isArray(value) &&
+      value.length <= longestList
+    ) {
+      settings.set(key, numbersIn(value));
     } else if (key === "milestones" && value instanceof Map && value.size <= longestList) {
       settings.set(key, milestonesOf(value));
     } else if (key === "_milestones" && Array.isArray(value) && value.length <= longestList) {
-      settings.set(
-        "milestones",
-        value.map(plainNumber).filter((at) => at !== undefined),
-      );
+      settings.set("milestones", numbersIn(value));
     }
   }
   return settings;
+}
+
+function numbersIn(list: readonly Value[]): number[] {
+  return list.map(plainNumber).filter((number) => number !== undefined);
 }
 
 function milestonesOf(counter: ReadonlyMap<Value, Value>): number[] {
