@@ -19,6 +19,8 @@ import { baseStyles } from "./styles.ts";
 
 /** Milliseconds without a key after which a filter is read. */
 const pause = 200;
+/** Milliseconds after which a list is taken to be looked at: its first rows are there by then. */
+const settled = 500;
 const noCompletions: Completions = { from: 0, to: 0, names: [] };
 
 /** Filter, order and histogram of the lists of a run. It says what is wanted; its owner keeps it. */
@@ -36,8 +38,9 @@ export class FilterBar extends LitElement {
   @state() private chosen = -1;
   @query("input") private input: HTMLInputElement | null | undefined;
   private timer: ReturnType<typeof setTimeout> | undefined;
-  /** The run whose texts are being read, or have been. */
+  /** The run whose texts are being read, or have been, since somebody was about to type. */
   private readAhead = "";
+  private ahead: ReturnType<typeof setTimeout> | undefined;
   private asked = 0;
 
   private get filter(): RowFilter {
@@ -47,6 +50,7 @@ export class FilterBar extends LitElement {
   override disconnectedCallback(): void {
     super.disconnectedCallback();
     clearTimeout(this.timer);
+    clearTimeout(this.ahead);
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
@@ -58,6 +62,19 @@ export class FilterBar extends LitElement {
     if (before?.runId !== list.runId || before.query !== list.query) {
       this.typed = this.filter.text ?? "";
       void this.check(false);
+    }
+    if (before?.runId !== list.runId) {
+      clearTimeout(this.ahead);
+      this.ahead = setTimeout(() => this.readTexts("shown"), settled);
+    }
+  }
+
+  /** What words are looked for in is read before they are typed. */
+  private readTexts(readAhead: "typing" | "shown"): void {
+    const { list, typed } = this;
+    if (list && list.runId !== this.readAhead) {
+      this.readAhead = readAhead === "typing" ? list.runId : this.readAhead;
+      void checkFilter({ runId: list.runId, query: list.query, text: typed, readAhead });
     }
   }
 
@@ -85,7 +102,7 @@ export class FilterBar extends LitElement {
             .value=${typed}
             @input=${this.onInput}
             @keydown=${this.onKey}
-            @focus=${this.onFocus}
+            @focus=${() => this.readTexts("typing")}
             @blur=${this.closeCompletions}
           />
           ${typed === "" ? null : html`<button class="plain clear" aria-label=${words.clear} title=${words.clear} @click=${this.clear}>×</button>`}
@@ -199,15 +216,6 @@ export class FilterBar extends LitElement {
     this.chosen = -1;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => void this.check(true), pause);
-  }
-
-  /** Words may be typed next: what they are looked for in is read from now on. */
-  private onFocus(): void {
-    const { list, typed } = this;
-    if (list && list.runId !== this.readAhead) {
-      this.readAhead = list.runId;
-      void checkFilter({ runId: list.runId, query: list.query, text: typed, readAhead: true });
-    }
   }
 
   private onKey(event: KeyboardEvent): void {

@@ -57,7 +57,7 @@ export function labelChoices(
 }
 
 /** Where there is a label at each position, either all of the target's or all of the prediction's. */
-function positionChoices({ explained }: QueryCard): readonly LabelChoice[] {
+function positionChoices({ explained, given, target }: QueryCard): readonly LabelChoice[] {
   const choice = (explain: "target" | "prediction", selected: boolean): LabelChoice => ({
     label: strings.card.atPositions[explain],
     explain,
@@ -65,7 +65,11 @@ function positionChoices({ explained }: QueryCard): readonly LabelChoice[] {
     isPrediction: false,
     selected,
   });
-  return [choice("target", explained === undefined), choice("prediction", explained !== undefined)];
+  const hasTarget = !(given && target === "");
+  return [
+    ...(hasTarget ? [choice("target", explained === undefined)] : []),
+    choice("prediction", explained !== undefined),
+  ];
 }
 
 /** The whole loss of a regression, or the part of one output. */

@@ -44,6 +44,7 @@ interface AskOptions extends CommonOptions {
 interface ExplainOptions extends AskOptions {
   readonly text?: string;
   readonly image?: string;
+  readonly mask?: string;
   readonly row?: string;
   readonly label: string;
   readonly top: number;
@@ -56,11 +57,11 @@ interface ExplainOptions extends AskOptions {
 
 /** The example that the options give, if any. */
 async function givenExample(options: ExplainOptions): Promise<GivenExample | undefined> {
-  const { text, image, row } = options;
+  const { text, image, mask, row } = options;
   if (text === undefined && image === undefined && row === undefined) {
     return undefined;
   }
-  return { text: text === "-" ? await consumeText(process.stdin) : text, image, row };
+  return { text: text === "-" ? await consumeText(process.stdin) : text, image, mask, row };
 }
 
 interface SuspectsOptions extends AskOptions {
@@ -86,6 +87,10 @@ export function explainCommand(program: Command, context: CommandContext): void 
         'explain a text that is in no dataset; "-" reads it from standard input',
       )
       .option("--image <file>", "explain an image file that is in no dataset")
+      .option(
+        "--mask <file>",
+        "the mask of --image, where targets are masks; else its prediction is explained",
+      )
       .option("--row <json>", "explain a row that is in no dataset, a JSON object with its fields")
       .option(
         "--label <label>",

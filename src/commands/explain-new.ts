@@ -75,8 +75,8 @@ async function withImage(
   if (!form.image) {
     return given;
   }
-  const image = await pickImage();
-  return image === undefined ? undefined : { ...given, image };
+  const files = await pickImage(form);
+  return files && { ...given, ...files };
 }
 
 function selectedText(): string {

@@ -45,7 +45,10 @@ export async function describeQuery(
     place: known?.place ?? { file: dataset, line: 0, lineCount: 0 },
     target: known?.target ?? own[0] ?? "",
     prediction: labelValues(form, result.prediction),
-    ...summaryOf(project, form, result),
+    // Where the prediction alone is explained there is nothing that it could be compared with.
+    ...(example?.hasTarget === false && form.reading === "positions"
+      ? {}
+      : summaryOf(project, form, result)),
     ...(explained === undefined ? {} : { explained }),
     losses: [...result.losses],
   };

@@ -32,7 +32,9 @@ export async function givenQuery(
 ): Promise<QuerySelection> {
   const example = await readNewExample(project, given);
   const isFree =
-    explain === "target" && !example.hasTarget && readingOf(project) === "probabilities";
+    explain === "target" &&
+    !example.hasTarget &&
+    ["probabilities", "positions"].includes(readingOf(project));
   return {
     dataset: nameOf(given),
     index: 0,
@@ -64,7 +66,7 @@ export async function queryAgain(
   return givenQuery(project, await storedExample(project.root, query.given), explain);
 }
 
-/** What a run keeps of a new example, and where: its fields as JSON, and its image. */
+/** What a run keeps of a new example, and where: its fields as JSON, its image, and its mask. */
 export function keepExample(
   example: NewExample,
   target: readonly string[],
@@ -79,10 +81,16 @@ export function keepExample(
   const { image } = example;
   const extension = image && imageType(image) === "image/jpeg" ? "jpg" : "png";
   const picture = image && { name: `query-${position}.${extension}`, bytes: image };
+  const mask = example.hasTarget && example.mask;
+  const drawn = mask ? { name: `query-${position}.mask.png`, bytes: mask.bytes } : undefined;
   const path = (file: GivenFile) => `${runFolder(id)}/${file.name}`;
   return {
-    files: picture === undefined ? [row] : [row, picture],
-    given: { row: path(row), ...(picture === undefined ? {} : { image: path(picture) }) },
+    files: [row, picture, drawn].filter((file) => file !== undefined),
+    given: {
+      row: path(row),
+      ...(picture === undefined ? {} : { image: path(picture) }),
+      ...(drawn === undefined ? {} : { mask: path(drawn) }),
+    },
     place:
       picture === undefined
         ? { file: path(row), line: 0, lineCount: json.split("\n").length - 1 }
@@ -107,11 +115,12 @@ export async function previewGiven(
 
 async function storedExample(
   root: string,
-  { row, image }: NonNullable<RunQuery["given"]>,
+  { row, image, mask }: NonNullable<RunQuery["given"]>,
 ): Promise<GivenExample> {
   return {
     row: await readFile(await resolveInside(root, row), "utf8"),
     ...(image === undefined ? {} : { image: await resolveInside(root, image) }),
+    ...(mask === undefined ? {} : { mask: await resolveInside(root, mask) }),
   };
 }
 

@@ -3,6 +3,7 @@ import { trainingData } from "../core/config/project.ts";
 import { referenceEngine } from "../core/engines/reference/engine.ts";
 import type { RunQuery, RunRecord } from "../core/store/record.ts";
 import { PairScorer, type PlaceParts } from "../core/tracin/pair.ts";
+import { readingOf } from "../core/tracin/questions.ts";
 import type { Scorer } from "../core/tracin/scorer.ts";
 import type { QuerySelection } from "../core/tracin/scores.ts";
 import type { PairReply, PairRequest, WhereParts } from "../protocol/pair.ts";
@@ -72,14 +73,11 @@ function noParts(reason: string): WhereParts {
 }
 
 /** What a query of a run was explained for. */
-function explainedOf(
-  project: Project,
-  { explained, positions }: RunQuery,
-): QuerySelection["explain"] {
+function explainedOf(project: Project, { explained }: RunQuery): QuerySelection["explain"] {
   if (explained === undefined) {
     return "target";
   }
-  if (positions !== undefined) {
+  if (readingOf(project) === "positions") {
     return "prediction";
   }
   const index = project.encoder.labels?.indexOf(explained) ?? -1;

@@ -41,7 +41,7 @@ import {
 } from "./summaries.ts";
 import { testSetHandlers } from "./test-lists.ts";
 import { runTestSet } from "./test-set.ts";
-import { locate, previewTraining, textsOf } from "./training.ts";
+import { areTextsSmall, locate, previewTraining, textsOf } from "./training.ts";
 import { Turn } from "./turn.ts";
 import { warmUp } from "./warm-up.ts";
 import { Workspaces } from "./workspace.ts";
@@ -190,10 +190,13 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
         pairOf(opened, record, request, changes, signal),
       );
     },
-    checkFilter: async ({ root, runId, query, text, readAhead = false }, { signal }) => {
+    checkFilter: async ({ root, runId, query, text, readAhead }, { signal }) => {
       const { record, table } = await ranked(root, runId);
       const texts = textsOf(workspaces, root, record);
-      if (readAhead) {
+      if (
+        readAhead === "typing" ||
+        (readAhead === "shown" && (await areTextsSmall(workspaces, root)))
+      ) {
         table.readAhead(texts);
       }
       const { kind, problem } = await table.check(query, text, texts, signal);

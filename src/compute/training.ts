@@ -63,3 +63,20 @@ export function textsOf(workspaces: Workspaces, root: string, record: RunRecord)
       return searchTexts(dataset, start, end);
     });
 }
+
+/** Bytes and examples of training data whose texts are read before anybody searches them: two seconds of one core at most. */
+const smallTexts = { bytes: 128 << 20, examples: 2_000_000 };
+
+/** Whether the texts of the training data are soon read, and little memory holds them. */
+export function areTextsSmall(workspaces: Workspaces, root: string): Promise<boolean> {
+  return workspaces.useProject(root, async (project) => {
+    const train = datasetOf(project, "train");
+    const { kind, length } = train;
+    return (
+      kind === "table" &&
+      length > 0 &&
+      length <= smallTexts.examples &&
+      train.locator(length - 1).end <= smallTexts.bytes
+    );
+  });
+}

@@ -28,6 +28,8 @@ export interface GivenExample {
   readonly text?: string;
   /** Absolute path of an image file. */
   readonly image?: string;
+  /** Absolute path of its mask, where the target is one. */
+  readonly mask?: string;
   /** A JSON object with the fields of a row. */
   readonly row?: string;
 }
@@ -43,6 +45,8 @@ export interface ExampleForm {
   /** Columns that hold text. */
   readonly texts: readonly string[];
   readonly image: boolean;
+  /** Whether the target is a mask of the image; without one the prediction is explained. */
+  readonly mask: boolean;
   /** All columns that the features read, those of texts among them. */
   readonly columns: readonly string[];
   /** Columns of the target. */

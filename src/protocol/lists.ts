@@ -65,8 +65,11 @@ export interface FilterCheckRequest {
   readonly runId: string;
   readonly query: number;
   readonly text: string;
-  /** Whether a person is about to type: what words are looked for in is read meanwhile. */
-  readonly readAhead?: boolean;
+  /**
+   * What words are looked for in is read meanwhile: because a person is about to type, or where that is soon done because
+   * the list is shown.
+   */
+  readonly readAhead?: "typing" | "shown";
 }
 
 export interface HistogramRequest extends ListRequest {

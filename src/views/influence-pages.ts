@@ -158,11 +158,13 @@ export class InfluencePages extends Owner {
       messenger.onRequest(explainGiven, ({ given, image }) =>
         reply(async () => {
           const root = session.run?.root;
-          const file = image ? await pickImage() : undefined;
-          if (root === undefined || (image && file === undefined)) {
+          const { state } = session;
+          const form = state.kind === "run" ? state.form : undefined;
+          const files = image ? await pickImage({ mask: form?.mask ?? false }) : {};
+          if (root === undefined || files === undefined) {
             return false;
           }
-          const example = { ...given, ...(file === undefined ? {} : { image: file }) };
+          const example = { ...given, ...files };
           await compute.request("checkExample", { root, given: example });
           void this.actions.explainGiven(root, example).catch(showError);
           return true;

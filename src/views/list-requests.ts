@@ -34,7 +34,8 @@ export function serveLists(
       ),
     ),
     messenger.onRequest(checkFilter, (request, page) => {
-      const signal = signalFor("check", request, page);
+      // Reading ahead ends no check that is under way.
+      const signal = signalFor(request.readAhead ?? "check", request, page);
       const asked = () => ({ ...request, root: session.rootOf(request.runId) });
       return reply(async () => compute.request("checkFilter", asked(), { signal }), signal);
     }),

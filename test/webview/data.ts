@@ -117,21 +117,23 @@ export const scalesOf: Readonly<Partial<Record<Sample, Readonly<Record<string, n
 
 /** What an example of a sample consists of. */
 export const formOf: Readonly<Record<Sample, ExampleForm>> = {
-  digits: { texts: [], image: true, columns: [], target: ["label"] },
-  mail: { texts: ["text"], image: false, columns: ["text"], target: ["label"] },
+  digits: { texts: [], image: true, mask: false, columns: [], target: ["label"] },
+  mail: { texts: ["text"], image: false, mask: false, columns: ["text"], target: ["label"] },
   iris: {
     texts: [],
     image: false,
+    mask: false,
     columns: ["sepal_length", "sepal_width", "petal_length", "petal_width"],
     target: ["species"],
   },
   house: {
     texts: ["description_of_the_neighbourhood"],
     image: false,
+    mask: false,
     columns: ["area_m2", "rooms", "description_of_the_neighbourhood"],
     target: ["price"],
   },
-  tags: { texts: ["text"], image: false, columns: ["text"], target: ["tags"] },
+  tags: { texts: ["text"], image: false, mask: false, columns: ["text"], target: ["tags"] },
 };
 
 export function preview(sample: Sample, index: number): Preview {

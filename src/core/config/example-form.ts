@@ -6,6 +6,8 @@ export interface ExampleForm {
   readonly texts: readonly string[];
   /** Whether an image is among the features. */
   readonly image: boolean;
+  /** Whether the target is a mask of the image; without one the prediction is explained. */
+  readonly mask: boolean;
   /** All columns that are read, those of texts among them; none of the target. */
   readonly columns: readonly string[];
   /** The columns of the target, which may be left out where the prediction is explained. */
@@ -33,9 +35,11 @@ export function exampleForm(project: Pick<Project, "config" | "datasets">): Exam
       image = true;
     }
   }
+  const target = project.config.data["train"]?.target;
   return {
     texts: [...texts],
     image,
+    mask: typeof target === "object" && ("mask" in target || "masks" in target),
     columns: [...columns],
     target: project.datasets.get("train")?.target ?? [],
   };

@@ -1,9 +1,10 @@
 import { createHash } from "node:crypto";
-import { resolve } from "node:path";
+import { basename, resolve } from "node:path";
 import { listNames } from "../datasets/data-error.ts";
 import type { Dataset, FieldValue } from "../datasets/dataset.ts";
 import { fieldOf, fieldText } from "../datasets/field.ts";
 import { imageType } from "../datasets/images/decode.ts";
+import { encodePng } from "../datasets/images/encode-png.ts";
 import type { NewExample } from "../datasets/new-example.ts";
 import { readImageFile } from "../datasets/readers/image-bytes.ts";
 import { TracInError } from "../errors.ts";
@@ -18,6 +19,8 @@ export interface GivenExample {
   readonly text?: string | undefined;
   /** Path of an image file, anywhere. */
   readonly image?: string | undefined;
+  /** Path of the mask of the image, where the target is one. */
+  readonly mask?: string | undefined;
   /** A JSON object with the fields of a row. */
   readonly row?: string | undefined;
 }
@@ -63,16 +66,32 @@ export async function readNewExample(project: Project, given: GivenExample): Pro
       `Give a row with ${listNames(form.columns)}.`,
     );
   }
+  const masks = masksOf(project);
+  if (given.mask !== undefined && masks === undefined) {
+    throw wrong("The target is no mask here.", "Give the example without a mask.");
+  }
   const image = given.image === undefined ? undefined : await readImage(given.image);
+  const mask =
+    given.mask === undefined ? undefined : await readImageFile(resolve(given.mask), given.mask);
   const hash = createHash("sha256").update(JSON.stringify([...fields]));
-  const key = hash.update(image ?? new Uint8Array()).digest("hex");
-  const hasTarget = train.target.every((column) => fields.has(column)) && !hasMasks(project);
+  hash.update(image ?? new Uint8Array());
+  const key = hash.update(mask ?? new Uint8Array()).digest("hex");
+  const hasTarget =
+    masks === undefined ? train.target.every((column) => fields.has(column)) : mask !== undefined;
   if (!hasTarget) {
     await fillTarget(project, train, fields);
   }
   return {
     fields: Object.fromEntries(fields),
     ...(image === undefined ? {} : { image }),
+    ...(masks === undefined
+      ? {}
+      : {
+          mask: {
+            file: basename(given.mask ?? "mask.png"),
+            bytes: mask ?? neutralMask(masks.values, project.loss.ignoreIndex),
+          },
+        }),
     hasTarget,
     key,
   };
@@ -129,11 +148,11 @@ async function fillTarget(
 ): Promise<void> {
   const isInput = Object.values(project.config.features).some((feature) => "target" in feature);
   const reading = readingOf(project);
-  if (hasMasks(project)) {
-    throw wrong(
-      "The target is a mask, which only an example of a dataset has.",
-      "Add the image and its mask to a dataset.",
-    );
+  if (masksOf(project) !== undefined) {
+    if (isInput || reading !== "positions") {
+      throw wrong("The loss compares the prediction with a mask.", "Give the image's mask too.");
+    }
+    return; // the prediction is explained, whatever the mask that fills the place
   }
   if (isInput || (reading !== "probabilities" && reading !== "none")) {
     throw wrong(
@@ -150,9 +169,21 @@ async function fillTarget(
   }
 }
 
-function hasMasks({ config }: Project): boolean {
+/** How masks are read, where the target of the training data is one. */
+function masksOf({
+  config,
+}: Project): { readonly values?: readonly number[] | undefined } | undefined {
   const target = config.data["train"]?.target;
-  return typeof target === "object" && ("mask" in target || "masks" in target);
+  return typeof target === "object" && ("mask" in target || "masks" in target) ? target : undefined;
+}
+
+/** A mask of one pixel, which is resized to any size: one class that counts everywhere. */
+function neutralMask(values: readonly number[] = [0, 1], ignored: number | undefined): Uint8Array {
+  const value = values.find((each) => each !== ignored && each < 256);
+  if (value === undefined) {
+    throw wrong("Its mask cannot be left out here.", "Give the image's mask too.");
+  }
+  return encodePng({ width: 1, height: 1, channels: 1, data: Uint8Array.of(value) });
 }
 
 function wrong(message: string, remedy: string): TracInError {

@@ -7,6 +7,8 @@ export interface NewExample {
   readonly fields: Readonly<Record<string, FieldValue>>;
   /** Encoded bytes (PNG, JPEG) of its image. */
   readonly image?: Uint8Array;
+  /** The mask that is its target, and what it is called; one that fills the place where `hasTarget` is false. */
+  readonly mask?: { readonly file: string; readonly bytes: Uint8Array };
   /** False where the target in `fields` is that of another example and only fills the place. */
   readonly hasTarget: boolean;
   /** Hash of what was given: the same for the same example. */
@@ -21,9 +23,12 @@ const name = "new example";
  * take any other.
  */
 export function newExampleDataset(example: NewExample, train: Dataset): Dataset {
-  const { image } = example;
-  const data = new NewExampleDataset(example, train);
-  return image === undefined ? data : Object.assign(data, { imageBytes: async () => image });
+  const { image, mask } = example;
+  return Object.assign(
+    new NewExampleDataset(example, train),
+    image === undefined ? {} : { imageBytes: async () => image },
+    mask === undefined ? {} : { maskFile: () => mask.file, readMask: async () => mask.bytes },
+  );
 }
 
 class NewExampleDataset implements Dataset {

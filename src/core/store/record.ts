@@ -133,7 +133,7 @@ export const recordSchema = z.object({
       dataset: z.string(),
       index: z.int().nonnegative(),
       /** Where the example stands in no dataset: its fields and its image, in the folder of the run. */
-      given: z.object({ row: path, image: path.optional() }).optional(),
+      given: z.object({ row: path, image: path.optional(), mask: path.optional() }).optional(),
       place,
       target: z.string(),
       /** All labels with probabilities, or outputs with values, at the last checkpoint; empty where there are neither. */

@@ -154,7 +154,13 @@ describe("a run keeps what was given", () => {
 
   it("says what an example consists of", async () => {
     const { form } = await service.open({ root: roots.spam }, context);
-    expect(form).toEqual({ texts: ["text"], image: false, columns: ["text"], target: ["label"] });
+    expect(form).toEqual({
+      texts: ["text"],
+      image: false,
+      mask: false,
+      columns: ["text"],
+      target: ["label"],
+    });
     const digits = await service.open({ root: roots.digits }, context);
     expect([digits.form.image, digits.scales]).toEqual([true, {}]);
   });

@@ -3,8 +3,20 @@ import type { ExampleForm, Preview } from "../../../src/protocol/examples.ts";
 import type { QueryCard, Reading } from "../../../src/protocol/runs.ts";
 import { draftOf, kindOf } from "../../../webview/new-example-model.ts";
 
-const text: ExampleForm = { texts: ["text"], image: false, columns: ["text"], target: ["label"] };
-const table: ExampleForm = { texts: [], image: false, columns: ["a", "b"], target: ["y"] };
+const text: ExampleForm = {
+  texts: ["text"],
+  image: false,
+  mask: false,
+  columns: ["text"],
+  target: ["label"],
+};
+const table: ExampleForm = {
+  texts: [],
+  image: false,
+  mask: false,
+  columns: ["a", "b"],
+  target: ["y"],
+};
 
 function query(preview: Preview, reading: Reading = "probabilities"): QueryCard {
   return {
@@ -28,7 +40,7 @@ describe("how examples are given", () => {
     [table, "row"],
     [{ ...text, columns: ["text", "length"] }, "row"],
     [{ ...text, image: true }, "row"],
-    [{ texts: [], image: true, columns: [], target: ["label"] }, "image"],
+    [{ texts: [], image: true, mask: false, columns: [], target: ["label"] }, "image"],
   ])("%j: %s", (form, kind) => {
     expect(kindOf(form)).toBe(kind);
   });
