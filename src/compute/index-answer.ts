@@ -1,4 +1,5 @@
-import { answerFromIndex, type IndexAnswer, type IndexQuestion } from "../core/index/answer.ts";
+import { answerFromIndex, type IndexQuestion } from "../core/index/answer.ts";
+import type { IndexAnswer } from "../core/index/candidates.ts";
 import type { IndexManifest } from "../core/index/manifest.ts";
 import { indexState } from "../core/index/state.ts";
 import type { Fingerprints } from "../core/store/inputs.ts";

@@ -1,8 +1,7 @@
 import { referenceEngine } from "../core/engines/reference/engine.ts";
-import type { OpenIndex } from "../core/index/answer.ts";
 import type { IndexManifest } from "../core/index/manifest.ts";
 import { IndexPrograms } from "../core/index/programs.ts";
-import { IndexReader } from "../core/index/reader.ts";
+import { IndexReader, type OpenIndex } from "../core/index/reader.ts";
 import { kindOf } from "../core/index/settings.ts";
 import type { Scorer } from "../core/tracin/scorer.ts";
 import type { ScorerInUse } from "./scoring.ts";

@@ -4,20 +4,9 @@ import { type Profile, profiled } from "../tracin/profile.ts";
 import type { Scorer } from "../tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../tracin/scores.ts";
 import { BlockChunks } from "./block-chunks.ts";
-import { Candidates } from "./candidates.ts";
-import type { IndexManifest } from "./manifest.ts";
-import type { IndexLayout, IndexPrograms } from "./programs.ts";
+import { Candidates, type IndexAnswer } from "./candidates.ts";
 import { type IndexQueries, prepareQueries } from "./queries.ts";
-import type { IndexReader } from "./reader.ts";
-
-/** An open index of a project. */
-export interface OpenIndex {
-  readonly manifest: IndexManifest;
-  readonly layout: IndexLayout;
-  readonly programs: IndexPrograms;
-  /** Of the project's checkpoints. */
-  readonly reader: IndexReader;
-}
+import type { OpenIndex } from "./reader.ts";
 
 export interface IndexQuestion {
   readonly project: Project;
@@ -39,25 +28,6 @@ export interface IndexQuestion {
   readonly memoryLimit: number;
 }
 
-/** How the scores of an answer were found. */
-export interface IndexAnswer {
-  /** Whether the index keeps exact products; then all scores are exact. */
-  readonly exact: boolean;
-  /** Examples with exact scores, ascending; empty where all are, or where nothing was asked. */
-  readonly exactRows: readonly number[];
-  /** Of each list, how many of the best estimates got exact scores. */
-  readonly reranked: number;
-  /** Estimates against exact scores, over a random sample of the training examples; one entry for each query. None where all are exact. */
-  readonly agreement:
-    | {
-        readonly examples: number;
-        readonly top: number;
-        readonly spearman: readonly number[];
-        readonly recall: readonly number[];
-      }
-    | undefined;
-}
-
 /**
  * Answers a question from an index: one pass over it scores every example. Where it keeps sketches, the best of both ends and a
  * random sample are then scored exactly. Self-influence, losses and predictions are those that the index has stored, and exact.
@@ -66,7 +36,7 @@ export async function answerFromIndex(question: IndexQuestion): Promise<IndexAns
   const { selection, project, index, signal } = question;
   const queries = question.aggregate ? Math.min(1, selection.length) : selection.length;
   const { manifest, reader } = index;
-  const chunks = new BlockChunks(question, queries);
+  const chunks = new BlockChunks(project, index, queries);
   const { onChunk, onEstimates } = question;
   if (queries === 0) {
     for (const block of manifest.blocks) {

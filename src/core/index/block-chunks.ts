@@ -1,19 +1,21 @@
+import type { Project } from "../config/project.ts";
 import type { ScoreChunk } from "../tracin/scores.ts";
-import type { IndexQuestion } from "./answer.ts";
 import type { ExactScores } from "./candidates.ts";
 import type { IndexBlock } from "./manifest.ts";
 import { groupScales } from "./queries.ts";
+import type { OpenIndex } from "./reader.ts";
 
 /** Makes of blocks what the scorer would hand on. */
 export class BlockChunks {
   constructor(
-    private readonly question: Pick<IndexQuestion, "project" | "index">,
+    private readonly project: Project,
+    private readonly index: OpenIndex,
     private readonly queries: number,
   ) {}
 
   /** A block with its scores, the parts of all checkpoints [C, size, queries], and what is stored beside them. */
   async chunkOf(block: IndexBlock, scoreParts: Float32Array): Promise<ScoreChunk> {
-    const { project, index } = this.question;
+    const { project, index } = this;
     const { checkpoints } = project;
     const { start, size } = block;
     const selfParts = new Float32Array(checkpoints.length * size);
@@ -45,7 +47,7 @@ export class BlockChunks {
       const place = places.get(start + row);
       for (
         let checkpoint = 0;
-        place !== undefined && checkpoint < this.question.project.checkpoints.length;
+        place !== undefined && checkpoint < this.project.checkpoints.length;
         checkpoint++
       ) {
         const from = (checkpoint * places.size + place) * queries;

@@ -1,16 +1,16 @@
 import { type Project, type ProjectCheckpoint, trainingData } from "../config/project.ts";
-import type { Dataset } from "../datasets/dataset.ts";
 import { TracInError, throwIfAborted } from "../errors.ts";
 import type { NamedTensor } from "../formats/safetensors-writer.ts";
-import { arrayClass, int64, sizeOf, type Tensor } from "../graph/tensor.ts";
+import { arrayClass, sizeOf, type Tensor } from "../graph/tensor.ts";
 import { notFinite } from "../tracin/chunk-builder.ts";
 import { outputs } from "../tracin/compile.ts";
 import { type Profile, profiled } from "../tracin/profile.ts";
 import { batchOf, type Feeds, feedsOf } from "../tracin/questions.ts";
 import { yieldToEvents } from "../yield.ts";
-import { shardKey, tensorsKey, textKey } from "./keys.ts";
+import { shardKey, tensorsKey } from "./keys.ts";
 import type { IndexBlock } from "./manifest.ts";
 import { pack } from "./number-type.ts";
+import { placesOf } from "./places.ts";
 import { type IndexLayout, type IndexPrograms, sketchTensor } from "./programs.ts";
 import { type IndexSettings, kindOf } from "./settings.ts";
 import { isWhole, shardFile, writeShard } from "./shard.ts";
@@ -122,8 +122,12 @@ export class BlockBuilder {
       this.finished.add(key);
       computed++;
     }
-    const rows = await this.writePlaces(train, start, end);
-    return { start, size: end - start, rows, shards, computed };
+    const places = await placesOf(train, start, end);
+    if (!(await this.isFinished(places.key))) {
+      await writeShard(job.folder, places.key, places.tensors, places.metadata);
+      this.finished.add(places.key);
+    }
+    return { start, size: end - start, rows: places.key, shards, computed };
   }
 
   /** Whether a shard is there. What was finished before is looked at: disks fail, and files are cut off when they are copied. */
@@ -248,38 +252,6 @@ export class BlockBuilder {
     const inputs = { weights, random };
     this.inputs.set(key, inputs);
     return inputs;
-  }
-
-  /** Writes where the examples stand, with the hashes of their rows, once for equal contents. */
-  private async writePlaces(train: Dataset, start: number, end: number): Promise<string> {
-    const hashes = await train.rowHashes?.(start, end);
-    const locators = Array.from({ length: end - start }, (_, row) => train.locator(start + row));
-    const files = [...new Set(locators.map(({ file }) => file))];
-    const images = locators.flatMap(({ image }) => image ?? []);
-    const metadata = {
-      files: JSON.stringify(files),
-      ...(images.length === 0 ? {} : { images: JSON.stringify(images) }),
-    };
-    const numbers = (pick: (locator: (typeof locators)[number]) => number): Tensor =>
-      int64([locators.length], locators.map(pick));
-    const rowHash =
-      hashes === undefined
-        ? undefined
-        : ({ dtype: "float64", shape: [hashes.length], data: hashes } as const);
-    const tensors: readonly NamedTensor[] = [
-      ["file", numbers(({ file }) => files.indexOf(file))],
-      ["line", numbers(({ line }) => line)],
-      ["lineCount", numbers(({ lineCount }) => lineCount)],
-      ["start", numbers((locator) => locator.start)],
-      ["end", numbers((locator) => locator.end)],
-      ...(rowHash === undefined ? [] : [["rowHash", rowHash] as const]),
-    ];
-    const key = textKey([start, metadata, tensorsKey(new Map(tensors))]);
-    if (!(await this.isFinished(key))) {
-      await writeShard(this.job.folder, key, tensors, metadata);
-      this.finished.add(key);
-    }
-    return key;
   }
 }
 

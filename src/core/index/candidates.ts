@@ -1,7 +1,6 @@
 import { overCheckpoints } from "../tracin/rows.ts";
 import { TopK } from "../tracin/topk.ts";
 import { agreementOf } from "./agreement.ts";
-import type { IndexAnswer } from "./answer.ts";
 import type { IndexBlock, IndexManifest } from "./manifest.ts";
 import { randomSample } from "./random.ts";
 
@@ -9,6 +8,25 @@ import { randomSample } from "./random.ts";
 const sampled = { examples: 1000, top: 100 } as const;
 /** Best examples of each end of a list that get their exact scores, and examples of all queries together. */
 const reranked = { perList: 200, least: 20, all: 4000 } as const;
+
+/** How the scores of an answer were found. */
+export interface IndexAnswer {
+  /** Whether the index keeps exact products; then all scores are exact. */
+  readonly exact: boolean;
+  /** Examples with exact scores, ascending; empty where all are, or where nothing was asked. */
+  readonly exactRows: readonly number[];
+  /** Of each list, how many of the best estimates got exact scores. */
+  readonly reranked: number;
+  /** Estimates against exact scores, over a random sample of the training examples; one entry for each query. None where all are exact. */
+  readonly agreement:
+    | {
+        readonly examples: number;
+        readonly top: number;
+        readonly spearman: readonly number[];
+        readonly recall: readonly number[];
+      }
+    | undefined;
+}
 
 /** Exact parts of some examples, [C, rows, queries]. */
 export interface ExactScores {

@@ -4,8 +4,8 @@ import type { Tensor } from "../graph/tensor.ts";
 import { outputs } from "../tracin/compile.ts";
 import { profiled } from "../tracin/profile.ts";
 import { floats } from "../tracin/rows.ts";
-import type { IndexBlock } from "./manifest.ts";
-import type { IndexPrograms } from "./programs.ts";
+import type { IndexBlock, IndexManifest } from "./manifest.ts";
+import type { IndexLayout, IndexPrograms } from "./programs.ts";
 import type { IndexQueries } from "./queries.ts";
 import type { ShardTensor } from "./shard.ts";
 import { type NumbersOptions, type Piece, readWhole, StoredNumbers } from "./stored-numbers.ts";
@@ -36,6 +36,15 @@ export interface PassOptions {
   /** Called with the examples (times checkpoints) that have been passed since the last call. */
   readonly onProgress?: (done: number) => void;
   readonly signal?: AbortSignal | undefined;
+}
+
+/** An open index of a project. */
+export interface OpenIndex {
+  readonly manifest: IndexManifest;
+  readonly layout: IndexLayout;
+  readonly programs: IndexPrograms;
+  /** Of the project's checkpoints. */
+  readonly reader: IndexReader;
 }
 
 /** Reads an index: one pass over it scores every example. */
