@@ -1,12 +1,11 @@
-import { type Project, type ProjectCheckpoint, trainingData } from "../config/project.ts";
+import { type Project, trainingData } from "../config/project.ts";
 import type { Dataset } from "../datasets/dataset.ts";
-import type { Engine, Values } from "../engines/engine.ts";
+import type { Engine } from "../engines/engine.ts";
 import { referenceEngine } from "../engines/reference/engine.ts";
 import { throwIfAborted } from "../errors.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import { type ProbedModel, probeModel } from "../models/probe.ts";
-import { yieldToEvents } from "../yield.ts";
-import { ChunkBuilder, notFinite } from "./chunk-builder.ts";
+import { type ChunkScoring, type EncodedChunk, scoreChunk } from "./chunk-scoring.ts";
 import type { ChunkSource } from "./chunks.ts";
 import type { Question } from "./compile.ts";
 import { ContextCache } from "./context-cache.ts";
@@ -22,7 +21,7 @@ import { type Profile, profiled } from "./profile.ts";
 import { type ModelOptions, ProgramCache } from "./programs.ts";
 import type { QueryBlockSource } from "./query-blocks.ts";
 import { type QuestionSizes, sizesOf, smallestChunk } from "./question-sizes.ts";
-import { batchesOf, feedsOf, targetForm } from "./questions.ts";
+import { feedsOf, targetForm } from "./questions.ts";
 import { repeatRows } from "./rows.ts";
 import type { Scaling } from "./scaling.ts";
 import type { QueryResult, QuerySelection, ScoreChunk, ScoreOptions } from "./scores.ts";
@@ -184,8 +183,7 @@ export class Scorer {
     options: ScoreOptions = {},
   ): Promise<void> {
     const { signal, onProgress, aggregate = false } = options;
-    const { checkpoints, encoder, loss } = this.project;
-    const train = trainingData(this.project);
+    const { checkpoints } = this.project;
     const count = aggregate ? Math.min(1, selection.length) : selection.length;
     const { examples } = chunks;
     const total = examples * checkpoints.length;
@@ -212,74 +210,47 @@ export class Scorer {
       memory: this.options.memoryLimit / 4,
       checkpoints: checkpoints.length,
     });
-    const read = async () => {
-      const range = await chunks.next();
-      return (
-        range && {
-          ...range,
-          encoded: await profiled(profile, "decoding", () =>
-            range.rows === undefined
-              ? encoder.encode(train, range.start, range.end)
-              : encoder.encodeAt(train, range.rows),
-          ),
-        }
-      );
-    };
+    const read = () => this.readChunk(chunks);
     let done = 0;
+    const work: ChunkScoring = {
+      project: this.project,
+      training,
+      contexts,
+      queries: count,
+      batch,
+      isSplit: plan.split !== undefined,
+      readsAhead: sizes.keepsContexts,
+      profile,
+      signal,
+      onRows: (rows) => {
+        done += rows;
+        onProgress?.({ phase: "scoring", done, total });
+      },
+    };
     let current = await read();
     while (current !== undefined) {
       throwIfAborted(signal);
-      const { start, encoded } = current;
       const next = read();
       // The next chunk is read while this one is scored; its error counts once its turn has come.
       next.catch(() => undefined);
-      const batches = batchesOf(feedsOf(encoded, loss), encoded.size, batch);
-      // Contexts are large: each of these functions has let go of its own when it ends.
-      const prepareAll = async (): Promise<readonly Values[]> => {
-        const [first] = checkpoints;
-        const queries = first && plan.split && (await contexts.get(first)).queries;
-        const all: Values[] = [];
-        for (const { feeds } of batches) {
-          all.push(await training.prepare(feeds, queries ?? new Map()));
-        }
-        return all;
-      };
-      const prepared = await prepareAll();
-      const rowsOfChunk = current.rows;
-      const chunk = new ChunkBuilder(start, encoded.size, checkpoints.length, count);
-      const visit = async (checkpoint: ProjectCheckpoint, index: number): Promise<void> => {
-        const context = await contexts.get(checkpoint);
-        const following = checkpoints[index + 1];
-        if (following !== undefined && sizes.keepsContexts) {
-          // It is read while this one's batches are run; its error counts once its turn has come.
-          contexts.get(following).catch(() => undefined);
-        }
-        for (const [place, { row, rows }] of batches.entries()) {
-          throwIfAborted(signal);
-          const values = await training.run(checkpoint.file, context.weights, [
-            ...(prepared[place] as Values),
-            ...context.queries,
-            ...context.scales,
-          ]);
-          const collecting = performance.now();
-          chunk.put(values, index, checkpoint.weight, row, rows);
-          profile?.add("collecting", collecting);
-          const broken = chunk.notFinite(index, row, rows);
-          if (broken !== undefined) {
-            const example = rowsOfChunk?.[broken] ?? start + broken;
-            throw notFinite(checkpoint.file, train, example);
-          }
-          done += rows;
-          onProgress?.({ phase: "scoring", done, total });
-          await yieldToEvents();
-        }
-      };
-      for (const [index, checkpoint] of checkpoints.entries()) {
-        await visit(checkpoint, index);
-      }
-      await onChunk(chunk.finish());
+      await onChunk(await scoreChunk(work, current));
       current = await next;
     }
+  }
+
+  private async readChunk(chunks: ChunkSource): Promise<EncodedChunk | undefined> {
+    const { project, options } = this;
+    const range = await chunks.next();
+    if (range === undefined) {
+      return undefined;
+    }
+    const train = trainingData(project);
+    const encoded = await profiled(options.profile, "decoding", () =>
+      range.rows === undefined
+        ? project.encoder.encode(train, range.start, range.end)
+        : project.encoder.encodeAt(train, range.rows),
+    );
+    return { ...range, encoded };
   }
 
   /**
