@@ -1,6 +1,7 @@
 import type { Graph, Node } from "../graph/graph.ts";
 import { pruneGraph } from "../graph/prune.ts";
 import { sameShape, type Tensor, toNumbers } from "../graph/tensor.ts";
+import { useSplits } from "./fold-lookups.ts";
 import { usePlainOperators } from "./fold-operators.ts";
 import { simplifyTargets, useBroadcasting } from "./fold-shapes.ts";
 import type { Model } from "./model.ts";
@@ -18,7 +19,7 @@ export interface FoldedGraph {
  * and is the same at both batch sizes, becomes an initializer; the target of a Reshape that differs in one entry
  * gets -1 there, the target of an Expand whose input has that size already gets 1; Identity, Dropout and everything
  * that changes neither data nor shape disappear; so does an Expand that broadcasting makes anyway. See
- * {@link usePlainOperators} for operators that become others. A shape that
+ * {@link useSplits} and {@link usePlainOperators} for operators that become others. A shape that
  * holds the batch size otherwise (the target of one token expanded to all examples) is put together from constants
  * and the batch size of an input; what depends on the batch in yet another way (a range over it) stays as it is.
  * Nodes on weights alone (Transpose of a weight) stay. Names of outputs do not change.
@@ -48,15 +49,21 @@ export function foldGraph(model: Model, observation: Observation): FoldedGraph {
     }
   }
   const named = keepOutputNames(graph, nodes, aliases);
-  const plain = usePlainOperators(named, observation);
+  const apart = useSplits(named, known, observation);
+  const plain = usePlainOperators(apart.nodes, observation);
   const simple = simplifyTargets(useBroadcasting(plain.nodes, observation), {
     known,
     observation,
     inputs: graph.inputs.map((input) => input.name),
   });
-  const added = new Map([...constants, ...plain.constants, ...simple.constants]);
+  const added = new Map([
+    ...constants,
+    ...apart.constants,
+    ...plain.constants,
+    ...simple.constants,
+  ]);
   const initializers = new Map([...graph.initializers, ...added]);
-  const values = new Map([...observation, ...plain.values, ...simple.values]);
+  const values = new Map([...observation, ...apart.values, ...plain.values, ...simple.values]);
   for (const [name, tensor] of added) {
     values.set(name, { atTwo: tensor, atThree: tensor });
   }

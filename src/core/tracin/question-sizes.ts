@@ -68,7 +68,7 @@ function batchOf(sized: SizedModel, plan: Question, memoryLimit: number): number
   const fixed = 4 * (2 * weightFloats(sized) + plan.queryFloats);
   const wanted = Math.max(
     Math.min(cached, memoryLimit / 4) / (4 * plan.floatsPerExample),
-    fixed / (2 * held),
+    fixed / (1.5 * held),
   );
   const fitting = Math.max(1, Math.min(wanted, (memoryLimit - fixed) / (1.25 * held)));
   const rounded = fitting < 8 ? Math.floor(fitting) : 2 ** Math.floor(Math.log2(fitting));

@@ -27,3 +27,22 @@ it("a CastLike to the same type disappears, another one is a Cast", async () => 
   });
   expect(operators).toEqual(["Cast", "Cast"]);
 });
+
+/** Lookups of the places of the second axis, one after the other added to x. */
+function lookups(b: GraphBuilder, places: readonly number[]): string {
+  return places.reduce((sum, place) => {
+    const index = b.constant(int64([], [place]));
+    return b.add2(sum, b.op("Unsqueeze", [b.op("Gather", ["x", index], { axis: 1 }), b.ints([1])]));
+  }, "x");
+}
+
+it.each([
+  ["every place of an axis are the parts of a Split", [1, 0], ["Split", "Squeeze"]],
+  ["a place counted from the end and twice too", [-1, 0, 1], ["Split", "Squeeze"]],
+  ["some places stay", [1, -1], ["Gather"]],
+])("lookups of %s", async (_, places, expected) => {
+  const operators = await folded((b) => lookups(b, places));
+  const found = operators.filter((op) => op !== "Unsqueeze" && op !== "Add");
+  expect([...new Set(found)]).toEqual(expected);
+  expect(found.filter((op) => op === "Split")).toHaveLength(expected.length - 1);
+});

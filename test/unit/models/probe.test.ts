@@ -71,10 +71,11 @@ describe.each(models)("the %s exported by PyTorch", (name) => {
     const before = await runUnfused(exposed(model.graph), feeds);
     const after = await runUnfused(exposed(graph), feeds);
     expect(after["output"]).toEqual(before["output"]);
-    // The one value that folding adds, where the batch size is still needed.
-    const { "/batch": size, ...shared } = after;
+    // What folding adds: the batch size, where it is still needed, and parts of which the lookups before are views.
+    const { "/batch": size, ...others } = after;
     expect(size?.data ?? BigInt64Array.of(BigInt(batch))).toEqual(BigInt64Array.of(BigInt(batch)));
-    for (const [value, tensor] of Object.entries(shared)) {
+    const shared = Object.entries(others).filter(([value]) => !value.includes("/tracin.places."));
+    for (const [value, tensor] of shared) {
       expect([value, tensor]).toEqual([value, before[value]]);
     }
   });

@@ -27,8 +27,12 @@ export const functions: Readonly<Record<string, GradientRule>> = {
   /** y = erf(x): dx = g 2 / sqrt(pi) exp(-x^2). */
   Erf: unary((c, g) => {
     const x = input(c, 0);
-    const bell = c.builder.op("Exp", [c.builder.op("Neg", [c.builder.mul(x, x)])]);
-    return c.builder.mul(g, c.builder.mul(bell, scalar(c, 2 / Math.sqrt(Math.PI))));
+    // The factor is part of the exponent: a pass over all elements less.
+    const exponent = c.builder.sub(
+      scalar(c, Math.log(2 / Math.sqrt(Math.PI))),
+      c.builder.mul(x, x),
+    );
+    return c.builder.mul(g, c.builder.op("Exp", [exponent]));
   }),
 
   Sign: steps,
