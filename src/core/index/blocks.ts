@@ -3,7 +3,7 @@ import { TracInError, throwIfAborted } from "../errors.ts";
 import type { NamedTensor } from "../formats/safetensors-writer.ts";
 import { arrayClass, sizeOf, type Tensor } from "../graph/tensor.ts";
 import { notFinite } from "../tracin/chunk-builder.ts";
-import { outputs } from "../tracin/compile.ts";
+import { outputs } from "../tracin/outputs.ts";
 import { type Profile, profiled } from "../tracin/profile.ts";
 import { batchOf, type Feeds, feedsOf } from "../tracin/questions.ts";
 import { yieldToEvents } from "../yield.ts";

@@ -1,12 +1,13 @@
 import type { Engine, Program } from "../engines/engine.ts";
 import { GraphBuilder } from "../graph/builder.ts";
 import { sizeOf } from "../graph/tensor.ts";
-import { compileGradients, emitMargin, emitOutput, outputs } from "../tracin/compile.ts";
+import { compileGradients } from "../tracin/compile.ts";
 import { chooseForms } from "../tracin/cost.ts";
 import type { SiteFactors } from "../tracin/factors.ts";
 import { emitSelf, type QueryPart } from "../tracin/forms.ts";
 import type { Forward } from "../tracin/forward.ts";
 import type { SiteGroup } from "../tracin/layout.ts";
+import { emitMargin, emitOutput, outputs } from "../tracin/outputs.ts";
 import type { ModelOptions } from "../tracin/programs.ts";
 import { planSketch, type SketchPlan, sketchFloats } from "./sketch.ts";
 import { emitSketch } from "./sketch-graph.ts";

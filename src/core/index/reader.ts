@@ -1,7 +1,7 @@
 import type { ProjectCheckpoint } from "../config/project.ts";
 import { throwIfAborted } from "../errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { outputs } from "../tracin/compile.ts";
+import { outputs } from "../tracin/outputs.ts";
 import { profiled } from "../tracin/profile.ts";
 import { floats } from "../tracin/rows.ts";
 import type { IndexBlock, IndexManifest } from "./manifest.ts";

@@ -1,7 +1,7 @@
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Values } from "../engines/engine.ts";
 import { TracInError } from "../errors.ts";
-import { outputs } from "./compile.ts";
+import { outputs } from "./outputs.ts";
 import { floats } from "./rows.ts";
 import type { ScoreChunk } from "./scores.ts";
 

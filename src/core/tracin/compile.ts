@@ -6,7 +6,7 @@ import type { Graph } from "../graph/graph.ts";
 import { shareEqual } from "../graph/share.ts";
 import { sizeOf } from "../graph/tensor.ts";
 import type { FormChoice, FormChooser, QuestionSize } from "./cost.ts";
-import { factorShape, type SiteFactors } from "./factors.ts";
+import { factorShape } from "./factors.ts";
 import {
   emitQuery,
   emitScores,
@@ -19,40 +19,18 @@ import { buildForward, type Forward, type ForwardOptions } from "./forward.ts";
 import { groupFactors } from "./gradients.ts";
 import { heldFloats } from "./held.ts";
 import { invariantValues, type Keepable, splitInvariant } from "./invariant.ts";
-import { groupSites, type SiteGroup } from "./layout.ts";
+import { type DifferentiatedGroup, withBiases } from "./joined-biases.ts";
+import { groupSites } from "./layout.ts";
+import { emitLoss, emitMargin, emitOutput, identity, outputs } from "./outputs.ts";
 import { splitPhases } from "./phases.ts";
 import { emitScaledSelf, scaleQuery } from "./scaled.ts";
-import { type GroupScale, ScaleInputs } from "./scaling.ts";
+import { ScaleInputs } from "./scaling.ts";
 import { tapOf } from "./sites.ts";
 import { splitDerived } from "./turned.ts";
 
-/** Names of the outputs of a compiled question. */
-export const outputs = {
-  /** [batch, queries] gradient products, not weighted. */
-  scores: "tracin.scores",
-  /** [batch] squared gradient norms, not weighted. */
-  self: "tracin.self",
-  /** [batch, groups] squared norms of the gradient of each group of sites, not weighted. */
-  groupSelf: "tracin.groupSelf",
-  /** [batch] */
-  loss: "tracin.loss",
-  /** [batch, width]: what is known of the prediction; absent where nothing is. */
-  prediction: "tracin.prediction",
-  /** [batch]: the margin of the label; of training examples alone, and absent where there is none. */
-  margin: "tracin.margin",
-  /** [batch, positions]: the loss at each position; of queries alone. */
-  positionLoss: "tracin.positionLoss",
-  /** [batch, positions]: the class predicted there. */
-  positionPrediction: "tracin.positionPrediction",
-} as const;
-
 /** One group of sites as compiled. */
-export interface CompiledGroup {
-  readonly group: SiteGroup;
-  readonly factors: SiteFactors;
+export interface CompiledGroup extends DifferentiatedGroup {
   readonly form: FormChoice;
-  /** How its elements weigh, where parameters do not all weigh the same. */
-  readonly scale: GroupScale | undefined;
 }
 
 /** A question as one graph, with what its caller must know to feed it. */
@@ -77,8 +55,6 @@ interface Differentiated {
   readonly forward: Forward;
   readonly groups: readonly DifferentiatedGroup[];
 }
-
-type DifferentiatedGroup = Omit<CompiledGroup, "form">;
 
 /** Only loss and prediction, position by position where there are positions: no gradient. */
 export function compileForward(options: ForwardOptions): Graph {
@@ -229,7 +205,7 @@ export async function compileQueries(
 export async function compileGradients<Result>(
   options: ForwardOptions,
   reference: Engine,
-  emit: (forward: Forward, groups: readonly Omit<CompiledGroup, "form">[]) => Result,
+  emit: (forward: Forward, groups: readonly DifferentiatedGroup[]) => Result,
 ): Promise<{ readonly graph: Graph; readonly result: Result }> {
   const unscaled = { ...options, scaling: undefined };
   const { forward, groups } = await differentiated(unscaled, true, reference);
@@ -268,72 +244,6 @@ async function differentiated(
   }
   // An aggregate has no factors to which a bias could be joined.
   return { forward, groups: aggregate ? groups : withBiases(groups) };
-}
-
-/**
- * Joins the bias of a dense layer to its weight where both have one position and weigh the same:
- * (x.x' + 1)(delta.delta').
- */
-function withBiases(groups: readonly DifferentiatedGroup[]): readonly DifferentiatedGroup[] {
-  const nodeOf = (group: SiteGroup) => (group.kind === "single" ? group.site.node.name : undefined);
-  const joined = new Set<number>();
-  const withBias = groups.map(({ group, factors, scale }) => {
-    if (factors.kind !== "outer" || factors.u.positions !== 1 || factors.groups !== 1) {
-      return { group, factors, scale };
-    }
-    const isUnscaled =
-      group.kind === "single" && group.site.kind === "dense" && group.site.scale === 1;
-    const bias = groups.findIndex(
-      (other) =>
-        isUnscaled &&
-        other.group.kind === "single" &&
-        other.group.site.kind === "bias" &&
-        other.group.site.scale === 1 &&
-        nodeOf(other.group) === nodeOf(group) &&
-        isOneScale(scale, other.scale),
-    );
-    if (bias === -1) {
-      return { group, factors, scale };
-    }
-    joined.add(bias);
-    return { group, factors: { ...factors, bias: true }, scale };
-  });
-  return withBias.filter((_, index) => !joined.has(index));
-}
-
-function isOneScale(a: GroupScale | undefined, b: GroupScale | undefined): boolean {
-  return a === undefined || (a.kind === "one" && b?.kind === "one" && a.value === b.value);
-}
-
-function emitLoss(forward: Forward): void {
-  const { builder, batch, loss } = forward;
-  emitOutput(builder, loss.loss, outputs.loss, [batch]);
-  if (loss.prediction !== undefined) {
-    const { value, width } = loss.prediction;
-    emitOutput(builder, value, outputs.prediction, [batch, width]);
-  }
-}
-
-/** Declares the margin of the label as an output, where it has one. */
-export function emitMargin({ builder, batch, loss }: Forward): void {
-  if (loss.margin !== undefined) {
-    emitOutput(builder, loss.margin, outputs.margin, [batch]);
-  }
-}
-
-/** Declares a value as an output under a name of its own. */
-export function emitOutput(
-  builder: GraphBuilder,
-  value: string,
-  name: string,
-  shape: readonly number[],
-): void {
-  builder.add(identity(value, name));
-  builder.output({ name, dtype: "float32", shape });
-}
-
-function identity(value: string, name: string) {
-  return { op: "Identity", name, inputs: [value], outputs: [name], attributes: {} };
 }
 
 function sum(builder: GraphBuilder, values: readonly string[]): string {

@@ -1,6 +1,6 @@
 import type { Tensor } from "../graph/tensor.ts";
 import { Collected } from "./collected.ts";
-import { outputs } from "./compile.ts";
+import { outputs } from "./outputs.ts";
 import type { ProgramCache } from "./programs.ts";
 import { batchOf, type Feeds } from "./questions.ts";
 import { floats, sliceRows } from "./rows.ts";

@@ -2,7 +2,7 @@ import type { Project } from "../config/project.ts";
 import type { Values } from "../engines/engine.ts";
 import { TracInError } from "../errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
-import { outputs } from "./compile.ts";
+import { outputs } from "./outputs.ts";
 import type { ProgramCache } from "./programs.ts";
 import type { Feeds } from "./questions.ts";
 import { concatRows, floats, sliceRows } from "./rows.ts";

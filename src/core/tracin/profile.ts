@@ -1,6 +1,6 @@
 import type { Engine, OperatorTimer, Program } from "../engines/engine.ts";
 import type { Graph } from "../graph/graph.ts";
-import { outputs } from "./compile.ts";
+import { outputs } from "./outputs.ts";
 
 /** What a computation does, in the order in which it begins. */
 export const stages = [

@@ -9,7 +9,7 @@ import { type NumberType, numberTypes, pack } from "../../../src/core/index/numb
 import { type IndexKind, IndexPrograms, queryInput } from "../../../src/core/index/programs.ts";
 import { drawSketch } from "../../../src/core/index/sketch.ts";
 import { groupWeight } from "../../../src/core/index/sketch-graph.ts";
-import { outputs } from "../../../src/core/tracin/compile.ts";
+import { outputs } from "../../../src/core/tracin/outputs.ts";
 import { batchOf, type Feeds, feedsOf } from "../../../src/core/tracin/questions.ts";
 import { floats } from "../../../src/core/tracin/rows.ts";
 import type { Scorer } from "../../../src/core/tracin/scorer.ts";

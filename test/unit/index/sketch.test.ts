@@ -6,7 +6,7 @@ import { type IndexKind, IndexPrograms } from "../../../src/core/index/programs.
 import { randomSample, randomSigns } from "../../../src/core/index/random.ts";
 import { drawSketch } from "../../../src/core/index/sketch.ts";
 import { groupWeight } from "../../../src/core/index/sketch-graph.ts";
-import { outputs } from "../../../src/core/tracin/compile.ts";
+import { outputs } from "../../../src/core/tracin/outputs.ts";
 import { feedsOf } from "../../../src/core/tracin/questions.ts";
 import { floats } from "../../../src/core/tracin/rows.ts";
 import { Scorer } from "../../../src/core/tracin/scorer.ts";
