@@ -162,7 +162,7 @@ function inRange(output: number, count: number): number {
 
 /**
  * Feeds whose targets are the labels to explain. For multi-label models an explained output counts alone, as if it
- * were on; of a regression it counts alone, with its own target.
+ * were on; of a regression it counts alone, with its own target. A mean still divides by all outputs that have a target.
  *
  * @throws kind `data` where that example has no target for the output
  */
@@ -194,7 +194,10 @@ export function withLabels(
     if (!isLabel && counts[at] === 0) {
       throw new TracInError("data", `The example has no target for output ${label}.`);
     }
-    counts.fill(0, row * width, (row + 1) * width);
+    for (let other = row * width; other < (row + 1) * width; other++) {
+      // A mean divides by what counted before (src/core/tracin/loss/elements.ts).
+      counts[other] = loss.reduction === "mean" && counts[other] === 1 ? -1 : 0;
+    }
     counts[at] = 1;
     if (isLabel) {
       target.fill(0, row * width, (row + 1) * width);

@@ -49,7 +49,7 @@ export function cosineLoss(source: LossSource): LossValues {
   const reduced = reduceOutputs(source, {
     total,
     gradient: builder.reshape(gradient, [batch, outputs]),
-    mask,
+    divisor: mask,
     outputs: positions,
   });
   const summary = () => {

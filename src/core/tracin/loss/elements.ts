@@ -2,7 +2,7 @@ import { TracInError } from "../../errors.ts";
 import type { GraphBuilder } from "../../graph/builder.ts";
 import { formatShape, type Shape, sizeOf } from "../../graph/tensor.ts";
 import { reciprocalOf, scaled, sumOverExample } from "./examples.ts";
-import type { LossSource } from "./loss.ts";
+import { type LossSource, targetMaskInput } from "./loss.ts";
 
 /** A graph input of the targets' shape, as [batch, outputs]. */
 export function flatInput(
@@ -46,6 +46,29 @@ export function modelMask(
   ]);
 }
 
+/** Which of an example's outputs count, and which a mean divides by; undefined for all of them. */
+export interface ToldMask<Mask extends string | undefined> {
+  readonly counted: Mask;
+  readonly divisor: Mask;
+}
+
+/** Outputs that count are those that a mean divides by. */
+export function sameMask<Mask extends string | undefined>(counted: Mask): ToldMask<Mask> {
+  return { counted, divisor: counted };
+}
+
+/**
+ * The mask of targets of which one may be explained alone: 1 counts, 0 does not, and -1 does not either but is one of the outputs
+ * that a mean divides by. So the parts of all outputs add up to the loss of the target.
+ */
+export function toldMask(source: LossSource, outputs: number): ToldMask<string> {
+  const { builder, loss } = source;
+  const told = flatInput(source, targetMaskInput, outputs);
+  return loss.reduction === "mean"
+    ? { counted: builder.op("Relu", [told]), divisor: builder.op("Abs", [told]) }
+    : sameMask(told);
+}
+
 /** The product of masks; undefined where there is none. */
 export function allOf(
   builder: GraphBuilder,
@@ -62,26 +85,27 @@ export function reduceOutputs(
     readonly total: string;
     /** [batch, outputs] */
     readonly gradient: string;
-    readonly mask: string | undefined;
+    /** 1 at the outputs that a mean divides by; undefined for all. */
+    readonly divisor: string | undefined;
     readonly outputs: number;
     /** Outputs that a mean counts as one. */
     readonly together?: number;
   },
 ): { readonly loss: string; readonly gradient: string } {
-  const { total, gradient, mask, outputs, together = 1 } = parts;
+  const { total, gradient, divisor, outputs, together = 1 } = parts;
   if (loss.reduction === "sum") {
     const share = loss.meanOfLast === undefined ? 1 : 1 / (shape.at(-1) ?? 1);
     return share === 1
       ? { loss: total, gradient }
       : { loss: scaled(builder, total, share), gradient: scaled(builder, gradient, share) };
   }
-  if (mask === undefined || (!target.masked && loss.mask === undefined)) {
+  if (divisor === undefined || (!target.masked && loss.mask === undefined)) {
     return {
       loss: scaled(builder, total, together / outputs),
       gradient: scaled(builder, gradient, together / outputs),
     };
   }
-  const one = reciprocalOf(builder, sumOverExample(builder, mask, batch, outputs));
+  const one = reciprocalOf(builder, sumOverExample(builder, divisor, batch, outputs));
   const factor = scaled(builder, one, together);
   return {
     loss: builder.mul(total, factor),

@@ -1,4 +1,12 @@
-import { allOf, flatInput, modelMask, outputsOf, reduceOutputs } from "./elements.ts";
+import {
+  allOf,
+  flatInput,
+  modelMask,
+  outputsOf,
+  reduceOutputs,
+  sameMask,
+  toldMask,
+} from "./elements.ts";
 import { asFloat, columns, reciprocalOf, sumOverExample } from "./examples.ts";
 import { type LossSource, type LossValues, targetInput, targetMaskInput } from "./loss.ts";
 import { sigmoidMargin } from "./margin.ts";
@@ -22,15 +30,20 @@ export function flagLoss(
   const outputs = outputsOf(source);
   const z = builder.reshape(output, [batch, outputs]);
   const given = flatInput(source, targetInput, outputs);
-  const told = flatInput(source, targetMaskInput, outputs);
-  const mask = allOf(builder, told, modelMask(source, shape)) ?? told;
+  const told =
+    target.reading === "probabilities"
+      ? toldMask(source, outputs)
+      : sameMask(flatInput(source, targetMaskInput, outputs));
+  const own = modelMask(source, shape);
+  const mask = allOf(builder, told.counted, own) ?? told.counted;
+  const divisor = allOf(builder, told.divisor, own);
   const parts = form(z, given, outputs);
   const { probability } = parts;
   const each = builder.mul(parts.each, mask);
   const gradient = builder.mul(parts.gradient, mask);
   const sum = (value: string) => sumOverExample(builder, value, batch, outputs);
   const total = sum(each);
-  const reduced = reduceOutputs(source, { total, gradient, mask, outputs });
+  const reduced = reduceOutputs(source, { total, gradient, divisor, outputs });
   return {
     output,
     seed: builder.reshape(reduced.gradient, shape),

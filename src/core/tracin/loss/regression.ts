@@ -1,7 +1,15 @@
 import { lossFamily } from "../../config/loss-schema.ts";
 import type { LossSpec } from "../../config/project.ts";
 import { type Distance, distanceOf } from "./distances.ts";
-import { allOf, flatInput, modelMask, outputsOf, reduceOutputs } from "./elements.ts";
+import {
+  allOf,
+  flatInput,
+  modelMask,
+  outputsOf,
+  reduceOutputs,
+  sameMask,
+  toldMask,
+} from "./elements.ts";
 import { columns, reciprocalOf, sumOverExample } from "./examples.ts";
 import { type LossSource, type LossValues, targetInput, targetMaskInput } from "./loss.ts";
 
@@ -19,13 +27,11 @@ export function regressionLoss(source: LossSource, distance: Distance): LossValu
   const { builder, loss, output, shape, batch, target } = source;
   const outputs = outputsOf(source);
   const z = builder.reshape(output, [batch, outputs]);
-  const counted = allOf(
-    builder,
-    target.masked || hasChosenOutputs(loss, outputs)
-      ? flatInput(source, targetMaskInput, outputs)
-      : undefined,
-    modelMask(source, shape),
-  );
+  const told = hasChosenOutputs(loss, outputs)
+    ? toldMask(source, outputs)
+    : sameMask(target.masked ? flatInput(source, targetMaskInput, outputs) : undefined);
+  const own = modelMask(source, shape);
+  const counted = allOf(builder, told.counted, own);
   const given = flatInput(source, targetInput, outputs);
   const parts = distanceOf(builder, distance, { z, target: given, loss });
   const only = (value: string) => (counted === undefined ? value : builder.mul(value, counted));
@@ -33,7 +39,7 @@ export function regressionLoss(source: LossSource, distance: Distance): LossValu
   const reduced = reduceOutputs(source, {
     total,
     gradient: only(parts.gradient),
-    mask: counted,
+    divisor: allOf(builder, told.divisor, own),
     outputs,
     // The parts of one distribution add up to its divergence.
     together: distance === "kl-divergence" ? (shape.at(loss.classAxis ?? -1) ?? 1) : 1,
