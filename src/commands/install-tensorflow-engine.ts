@@ -35,32 +35,17 @@ export async function installTensorFlowEngine(services: Services): Promise<void>
     async (progress, token) => {
       const stop = new AbortController();
       token.onCancellationRequested(() => stop.abort());
-      // A running process may hold the library that is replaced.
-      compute.reset();
       await installTensorFlow({
         folder,
         log: (line) => log.info(`npm: ${line}`),
         onStage: (message) => progress.report({ message }),
+        check: async () => log.info(await compute.checkEngine("tensorflow")),
+        release: () => compute.reset(),
         signal: stop.signal,
       });
-      progress.report({ message: l10n.t("Checking that it computes") });
-      log.info(await compute.checkEngine("tensorflow").catch(doesNotRun));
     },
   );
   await offerSetting();
-}
-
-function doesNotRun(cause: unknown): never {
-  throw new TracInError(
-    "engine",
-    l10n.t(
-      "The TensorFlow engine was installed, but it does not run: {0}",
-      TracInError.from(cause).message,
-    ),
-    {},
-    l10n.t("TracIn goes on with ONNX Runtime."),
-    { cause },
-  );
 }
 
 async function confirm(folder: string): Promise<boolean> {

@@ -1,6 +1,6 @@
 import { type ChildProcess, execFile, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdir, rm, writeFile } from "node:fs/promises";
+import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { l10n } from "vscode";
@@ -13,36 +13,76 @@ export const tensorflowPackage = { name: "@tensorflow/tfjs-node", version: "4.22
 const platforms = ["linux-x64", "linux-arm64", "darwin-x64", "darwin-arm64", "win32-x64"];
 
 export interface InstallOptions {
-  /** Gets a `node_modules`; what was there before is removed. */
+  /** Gets a `node_modules` in place of what was there before. */
   readonly folder: string;
   readonly log: (line: string) => void;
   /** What npm does now, as a sentence. */
   readonly onStage: (stage: string) => void;
   readonly signal: AbortSignal;
+  /** Lets what was installed compute; throws where it does not. */
+  readonly check: () => Promise<void>;
+  /** Ends what may hold the library open, so that it can be removed. */
+  readonly release: () => void;
   /** `linux-x64`, or another one in tests. */
   readonly platform?: string;
 }
 
 /**
  * Installs tfjs-node with the npm on the PATH. Its install script, and no other one, is allowed to run: it downloads the native library.
- * A cancelled or failed installation leaves nothing behind. Whether the library computes is not decided here.
+ * A cancelled or failed installation, also one that does not compute, leaves what was there before: an older one, or nothing.
  *
- * Throws kind `engine` where npm, a library for the platform or the network is missing, `cancelled` when the signal is aborted.
+ * Throws kind `engine` where npm, a library for the platform or the network is missing or what was installed does not compute,
+ * `cancelled` when the signal is aborted.
  */
 export async function installTensorFlow(options: InstallOptions): Promise<void> {
-  const { folder, signal } = options;
+  const { folder, signal, release } = options;
   checkPlatform(options.platform ?? platformName());
   await checkNpm(options);
+  const former = `${folder}.former`;
+  release();
   try {
-    await rm(folder, { recursive: true, force: true });
+    if (existsSync(former)) {
+      // An installation was ended with VS Code itself.
+      await remove(folder);
+      await rename(former, folder);
+    }
+    await rename(folder, former).catch(ignoreMissing);
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, "package.json"), JSON.stringify(manifest(), null, 2));
     options.onStage(l10n.t("npm installs {0}", tensorflowPackage.name));
     await runNpm(options);
+    options.onStage(l10n.t("Checking that it computes"));
+    await options.check().catch(doesNotRun);
   } catch (error) {
-    await rm(folder, { recursive: true, force: true, maxRetries: 3 });
+    release();
+    await remove(folder);
+    await rename(former, folder).catch(ignoreMissing);
     throw signal.aborted ? new TracInError("cancelled", "Cancelled.") : error;
   }
+  await remove(former);
+}
+
+function remove(folder: string): Promise<void> {
+  return rm(folder, { recursive: true, force: true, maxRetries: 5, retryDelay: 200 });
+}
+
+function ignoreMissing(error: unknown): void {
+  if ((error as { readonly code?: unknown }).code !== "ENOENT") {
+    throw error;
+  }
+}
+
+function doesNotRun(cause: unknown): never {
+  throw new TracInError(
+    "engine",
+    l10n.t(
+      "The TensorFlow engine was installed, but it does not run, so it was removed: {0}",
+      TracInError.from(cause).message,
+    ),
+    {},
+    l10n.t("TracIn goes on with ONNX Runtime."),
+    { cause },
+  );
 }
 
 /**
@@ -125,6 +165,7 @@ async function runNpm({ folder, log, onStage, signal }: InstallOptions): Promise
   }
   const kill = () => killGroup(child);
   signal.addEventListener("abort", kill, { once: true });
+  process.once("exit", kill);
   try {
     const code = await new Promise<number | null>((resolve, reject) => {
       child.once("error", (error) => reject(noNpm(error)));
@@ -135,6 +176,7 @@ async function runNpm({ folder, log, onStage, signal }: InstallOptions): Promise
     }
   } finally {
     signal.removeEventListener("abort", kill);
+    process.removeListener("exit", kill);
   }
 }
 
@@ -152,6 +194,9 @@ function killGroup(child: ChildProcess): void {
     // It has ended meanwhile.
   }
 }
+
+/** Where the install script gets the library from. */
+const libraryHost = "storage.googleapis.com";
 
 const unreachable = /ENOTFOUND|EAI_AGAIN|ECONNREFUSED|ECONNRESET|ETIMEDOUT|ENETUNREACH|E40[34]/;
 
@@ -174,7 +219,10 @@ function failure(code: number | null, output: string): TracInError {
     );
   }
   if (isDownloading) {
-    return failed(l10n.t("TensorFlow's native library could not be downloaded."), proxy);
+    return failed(
+      l10n.t("TensorFlow's native library could not be downloaded from {0}.", libraryHost),
+      proxy,
+    );
   }
   return unreachable.test(output)
     ? failed(l10n.t("npm could not download the package."), proxy)

@@ -5,6 +5,7 @@ import { TracInError } from "../errors.ts";
 import { resolveInside } from "../paths.ts";
 import { prepareFolder, readSmallFile } from "../store/folder.ts";
 import { inputSchema } from "../store/record.ts";
+import { checkSettings } from "./settings.ts";
 import { indexPath } from "./shard.ts";
 
 const key = z.string().regex(/^[0-9a-f]{40}$/);
@@ -20,8 +21,10 @@ const settings = z.discriminatedUnion("type", [
   z.object({ type: z.literal("factors") }),
 ]);
 
+const manifestVersion = 1;
+
 const manifestSchema = z.object({
-  version: z.literal(1),
+  version: z.literal(manifestVersion),
   /** Version of TracIn that wrote it. */
   tracin: z.string(),
   /** ISO 8601. */
@@ -107,16 +110,32 @@ export async function readManifest(root: string): Promise<IndexManifest | undefi
     throw TracInError.from(error);
   }
   try {
-    const manifest = manifestSchema.parse(JSON.parse(text));
+    const json: unknown = JSON.parse(text);
+    checkVersion(json);
+    const manifest = manifestSchema.parse(json);
+    if (manifest.settings.type === "sketch") {
+      checkSettings(manifest.settings);
+    }
     checkBlocks(manifest);
+    await resolveInside(root, indexPath);
     return manifest;
   } catch (error) {
     throw new TracInError(
       "store",
-      `The index is damaged: ${error instanceof Error ? error.message : error}`,
+      `The index cannot be used: ${error instanceof Error ? error.message : error}`,
       { file },
       "Build it again: finished shards are used.",
       { cause: error },
+    );
+  }
+}
+
+/** Another version may hold anything. */
+function checkVersion(json: unknown): void {
+  const version = typeof json === "object" && json !== null && "version" in json && json.version;
+  if (typeof version === "number" && version !== manifestVersion) {
+    throw new Error(
+      `it is of version ${version}, and version ${manifestVersion} is read; another version of TracIn has written it`,
     );
   }
 }

@@ -7,7 +7,7 @@ import { floats } from "../tracin/rows.ts";
 import type { IndexBlock, IndexManifest } from "./manifest.ts";
 import type { IndexLayout, IndexPrograms } from "./programs.ts";
 import type { IndexQueries } from "./queries.ts";
-import type { ShardTensor } from "./shard.ts";
+import { damagedNumber, type ShardTensor } from "./shard.ts";
 import { type NumbersOptions, type Piece, readWhole, StoredNumbers } from "./stored-numbers.ts";
 
 /** What is stored of the examples of a block beside their gradients, at one checkpoint. */
@@ -93,6 +93,7 @@ export class IndexReader {
       this.weigh(parts, at, scores, checkpoint, scales?.subarray(row, row + rows));
       options.onProgress?.(rows);
       if (checkpoint === checkpoints.length - 1 && row + rows === block.size) {
+        this.checkParts(block, parts);
         await onBlock(block, parts);
       }
     }
@@ -122,6 +123,7 @@ export class IndexReader {
       }
       options.onProgress?.(rows);
       for (const [index, block] of checkpoint === checkpoints.length - 1 ? blocks.entries() : []) {
+        this.checkParts(block, parts[index] as Float32Array);
         await onBlock(block, parts[index] as Float32Array);
       }
     }
@@ -156,6 +158,19 @@ export class IndexReader {
     }
   }
 
+  /** @throws kind `store` for what is no number: an example that has one would be in no list */
+  private checkParts(block: IndexBlock, parts: Float32Array): void {
+    for (let place = 0; place < parts.length; place++) {
+      if (Number.isNaN(parts[place])) {
+        const perCheckpoint = parts.length / this.options.checkpoints.length;
+        const checkpoint = Math.floor(place / perCheckpoint);
+        const row = Math.floor((place % perCheckpoint) / (perCheckpoint / block.size));
+        const key = this.numbers.keyOf(block, checkpoint);
+        throw damagedNumber(key, this.numbers.firstTensor, block.start + row);
+      }
+    }
+  }
+
   /** Norms, losses and predictions of a block at one of the project's checkpoints. */
   readings(block: IndexBlock, checkpoint: number): Promise<BlockReadings> {
     return profiled(this.options.profile, "reading", () => this.readReadings(block, checkpoint));
@@ -174,9 +189,21 @@ export class IndexReader {
     const shard = await this.numbers.openShard(block, checkpoint, wanted);
     try {
       const read = async (name: string) => (await readWhole(shard, name)) ?? new Float32Array(0);
+      const self = await read("self");
+      const losses = await read("loss");
+      const key = this.numbers.keyOf(block, checkpoint);
+      const brokenSelf = self.findIndex((norm) => !(norm >= 0 && norm < Number.POSITIVE_INFINITY));
+      const brokenLoss = losses.findIndex((loss) => !Number.isFinite(loss));
+      if (brokenSelf !== -1) {
+        const row = Math.floor(brokenSelf / groups.length);
+        throw damagedNumber(key, "self", block.start + row);
+      }
+      if (brokenLoss !== -1) {
+        throw damagedNumber(key, "loss", block.start + brokenLoss);
+      }
       return {
-        self: await read("self"),
-        losses: await read("loss"),
+        self,
+        losses,
         margins: margins ? await read("margin") : new Float32Array(0),
         predictions: await read("prediction"),
       };

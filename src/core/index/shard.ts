@@ -30,7 +30,7 @@ export async function writeShard(
   let handle: FileHandle | undefined;
   try {
     handle = await open(aside, "w");
-    for (const piece of encodeSafetensors(tensors, metadata)) {
+    for (const piece of encodeSafetensors(tensors, { ...metadata, key })) {
       await handle.writeFile(piece);
     }
     await handle.sync();
@@ -110,6 +110,9 @@ export async function openShard(
   try {
     source = await FileSource.open(join(folder, shardFile(key)), file, "store");
     const { entries, metadata } = await readSafetensorsHeader(source);
+    if (metadata.get("key") !== key) {
+      throw new TracInError("store", "The file is another part of an index, under this name.");
+    }
     for (const { name, dtype, shape } of tensors) {
       const entry = entries.get(name);
       if (entry === undefined || entry.dtype !== dtype || !sameShape(entry.shape, shape)) {
@@ -134,6 +137,16 @@ export async function openShard(
       { cause: error },
     );
   }
+}
+
+/** A number of a shard that no build writes. */
+export function damagedNumber(key: string, tensor: string, example: number): TracInError {
+  return new TracInError(
+    "store",
+    `The index is damaged: what it holds of example ${example} is no number, or none that can be.`,
+    { file: `${indexPath}/${shardFile(key)}`, tensor },
+    "Delete the file and build the index again: what is missing is computed, the rest is used.",
+  );
 }
 
 /** Whether a finished shard is still whole: readable, and as long as its table of contents says. */

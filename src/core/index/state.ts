@@ -1,4 +1,4 @@
-import type { Project } from "../config/project.ts";
+import { type Project, trainingData } from "../config/project.ts";
 import { type Fingerprints, type InputList, projectInputs } from "../store/inputs.ts";
 import { namesKey, questionKey } from "./keys.ts";
 import { type IndexManifest, readManifest } from "./manifest.ts";
@@ -51,6 +51,10 @@ async function differences(
     return ["gradients are preconditioned now"];
   }
   const reasons: string[] = [];
+  const { length } = trainingData(project);
+  if (length !== manifest.examples) {
+    reasons.push(`it holds ${manifest.examples} examples, and the training data has ${length}`);
+  }
   if (questionKey(project, parameters) !== manifest.question) {
     reasons.push("the parameters that count, the loss or the features changed");
   }

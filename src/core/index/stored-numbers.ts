@@ -98,7 +98,13 @@ export class StoredNumbers {
     return openShard(this.folder, this.keyOf(block, checkpoint), wanted);
   }
 
-  private keyOf(block: IndexBlock, checkpoint: number): string {
+  /** The first of what is kept of each example. */
+  get firstTensor(): string {
+    return this.tensors[0]?.name ?? "";
+  }
+
+  /** Name of the shard of a block at one of the project's checkpoints. */
+  keyOf(block: IndexBlock, checkpoint: number): string {
     const key = block.shards[this.places[checkpoint] ?? -1];
     if (key === undefined) {
       throw new TracInError("internal", "The index has no such checkpoint.");

@@ -22,7 +22,10 @@ export interface Session {
 }
 
 /** Starts one VS Code for the tests of a file, and leaves a screenshot where one fails. */
-export function useVSCode(name: string, options: Pick<ServerOptions, "restricted"> = {}): Session {
+export function useVSCode(
+  name: string,
+  options: Pick<ServerOptions, "restricted" | "env"> = {},
+): Session {
   let server: CodeServer | undefined;
   let browser: Browser | undefined;
   let editor: Editor | undefined;

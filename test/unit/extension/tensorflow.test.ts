@@ -1,7 +1,7 @@
-import { existsSync } from "node:fs";
-import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
+import { existsSync, readdirSync } from "node:fs";
+import { chmod, mkdir, mkdtemp, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from "vitest";
 import manifest from "../../../package.json" with { type: "json" };
 import { TracInError } from "../../../src/core/errors.ts";
@@ -19,6 +19,8 @@ const path = process.env["PATH"] ?? "";
 let root = "";
 let lines: string[] = [];
 let stages: string[] = [];
+let releases = 0;
+let check = async (): Promise<void> => {};
 
 beforeAll(async () => {
   root = await mkdtemp(join(tmpdir(), "tracin-npm-"));
@@ -26,6 +28,8 @@ beforeAll(async () => {
 beforeEach(() => {
   lines = [];
   stages = [];
+  releases = 0;
+  check = async () => {};
 });
 afterAll(async () => {
   process.env["PATH"] = path;
@@ -56,6 +60,8 @@ async function install(platform = "linux-x64", stop = new AbortController()): Pr
       }
     },
     onStage: (stage) => stages.push(stage),
+    check,
+    release: () => void releases++,
     signal: stop.signal,
     platform,
   });
@@ -87,7 +93,7 @@ describe.skipIf(process.platform === "win32")("installing TensorFlow", () => {
     expect(lines).toContain(
       "install --foreground-scripts --ignore-scripts=false --no-audit --no-fund",
     );
-    expect(stages).toHaveLength(3);
+    expect(stages).toHaveLength(4);
     expect(existsSync(join(folder, "node_modules", "kept"))).toBe(true);
     expect(JSON.parse(await readFile(join(folder, "package.json"), "utf8"))).toEqual({
       private: true,
@@ -129,6 +135,32 @@ describe.skipIf(process.platform === "win32")("installing TensorFlow", () => {
     expect(performance.now() - started).toBeLessThan(20_000);
     await new Promise((resolve) => setTimeout(resolve, 2500));
     expect(existsSync(marker)).toBe(false);
+  });
+
+  it("removes what does not compute, and keeps what was there before", async () => {
+    await fakeNpm("mkdir -p node_modules/new");
+    check = () => Promise.reject(new TracInError("engine", "Wrong numbers."));
+    const error = await failureOf(install());
+    expect(error.describe()).toMatch(/does not run, so it was removed: Wrong numbers\./);
+    expect(releases).toBe(2);
+
+    check = async () => {};
+    await fakeNpm("mkdir -p node_modules/works");
+    const folder = await install();
+    for (const script of ["mkdir -p node_modules/half; exit 1", "echo waiting; sleep 60"]) {
+      await fakeNpm(script);
+      await expect(install()).rejects.toThrow();
+      expect(readdirSync(join(folder, "node_modules"))).toEqual(["works"]);
+      expect(readdirSync(dirname(folder))).toEqual(["tensorflow"]);
+    }
+    // VS Code ended in the middle of an installation: the former one is beside a part of the new one.
+    await rename(folder, `${folder}.former`);
+    await mkdir(join(folder, "node_modules/half"), { recursive: true });
+    await fakeNpm("exit 1");
+    await expect(install()).rejects.toThrow();
+    expect(readdirSync(join(folder, "node_modules"))).toEqual(["works"]);
+    expect(readdirSync(dirname(folder))).toEqual(["tensorflow"]);
+    await rm(folder, { recursive: true });
   });
 
   it("says where npm is missing", async () => {
@@ -202,7 +234,7 @@ describe.skipIf(process.platform === "win32")("TracIn: Install TensorFlow Engine
   it("says so when what was installed does not compute", async () => {
     stub.answers = ["Install"];
     await expect(run(missing, new TracInError("engine", "Wrong numbers."))).rejects.toThrow(
-      /was installed, but it does not run: Wrong numbers/,
+      /was installed, but it does not run, so it was removed: Wrong numbers/,
     );
     expect(stub.recorded.written.size).toBe(0);
   });

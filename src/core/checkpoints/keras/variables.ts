@@ -1,5 +1,6 @@
 import type { Hdf5Dataset, Hdf5File } from "../../formats/hdf5.ts";
 import { memberAt } from "../../formats/json.ts";
+import { isCount } from "../../formats/source.ts";
 import { isFloat, sameShape } from "../../graph/tensor.ts";
 import type { CheckpointTensor, FoundLearningRate } from "../checkpoint.ts";
 import { type KeptParameter, type SlotMeaning, slotMeanings } from "./moments.ts";
@@ -61,7 +62,7 @@ async function readNumbered(
   tensors: ReadonlyMap<string, CheckpointTensor>,
 ): Promise<OptimizerVariables> {
   const [first, second] = variables;
-  const iteration = first && isCounter(first) ? await readNumber(hdf5, first.path) : undefined;
+  const iteration = first && isCounter(first) ? await readCount(hdf5, first.path) : undefined;
   const isScheduled = optimizer !== undefined && hasSchedule(optimizer);
   // Without a configuration, a single number could be the slot of a parameter that is a single number. (The count of a
   // Normalization is an integer.)
@@ -166,7 +167,7 @@ async function readNamed(
   const matching = (pattern: RegExp) =>
     named.filter(({ path, shape }) => pattern.test(path) && shape.length === 0);
   const counters = matching(/(^|\/)(iteration|iter)(:0)?$/).filter(isCounter);
-  const counts = await Promise.all(counters.map(({ path }) => readNumber(hdf5, path)));
+  const counts = await Promise.all(counters.map(({ path }) => readCount(hdf5, path)));
   const [rate, ...otherRates] = matching(/(^|\/)learning_rate(:0)?$/);
   const value = rate && otherRates.length === 0 ? await readNumber(hdf5, rate.path) : undefined;
   return {
@@ -264,6 +265,12 @@ function flat(path: string): string {
 
 function isCounter({ dtype, shape }: Hdf5Dataset): boolean {
   return shape.length === 0 && dtype?.includes("int") === true;
+}
+
+/** How many updates were made; undefined where the number cannot be one. */
+async function readCount(hdf5: Hdf5File, path: string): Promise<number | undefined> {
+  const count = await readNumber(hdf5, path);
+  return isCount(count) ? count : undefined;
 }
 
 async function readNumber(hdf5: Hdf5File, path: string): Promise<number | undefined> {
