@@ -2,7 +2,7 @@ import type { Project } from "../core/config/project.ts";
 import { datasetOf } from "../core/config/project.ts";
 import { contentHashes } from "../core/datasets/content.ts";
 import { type Preview as CorePreview, previewExample } from "../core/datasets/preview.ts";
-import type { ExampleInfo } from "../core/store/writer.ts";
+import type { ExampleInfo } from "../core/store/table-columns.ts";
 import type { Place, Preview } from "../protocol/examples.ts";
 
 /** Places and targets of the examples [start, end) of a dataset, targets as the person reads them. */

@@ -2,7 +2,7 @@ import { join } from "node:path";
 import type { DuckDBType, DuckDBValue } from "@duckdb/node-api";
 import { throwIfAborted } from "../errors.ts";
 import { Database, quote } from "../store/duckdb.ts";
-import type { ExampleInfo } from "../store/writer.ts";
+import type { ExampleInfo } from "../store/table-columns.ts";
 import type { Evaluated, TestedExample } from "./evaluate.ts";
 
 /** Name of the table of a run's test set in its folder. */

@@ -1,16 +1,14 @@
-import type { Dirent } from "node:fs";
-import { readdir, rm, stat } from "node:fs/promises";
-import { join } from "node:path";
+import { stat } from "node:fs/promises";
 import { counted } from "../counted.ts";
 import { TracInError } from "../errors.ts";
 import { testFile } from "../evaluation/table.ts";
 import { resolveInside } from "../paths.ts";
 import { Database, quote, storeError } from "./duckdb.ts";
 import type { RowFilter, RowSort } from "./filter.ts";
-import { readSmallFile, runFolder, tracinFolder } from "./folder.ts";
+import { runFolder } from "./folder.ts";
 import { listShape } from "./list-shape.ts";
 import { RankedTable } from "./ranked-table.ts";
-import { queryCount, type RunRecord, type RunTestSet, recordSchema } from "./record.ts";
+import { queryCount, type RunRecord, type RunTestSet } from "./record.ts";
 import {
   count,
   hasQuery,
@@ -21,8 +19,9 @@ import {
   text,
   toRow,
 } from "./rows.ts";
+import { damagedRun, readRecord } from "./runs.ts";
 import type { SuspectOrder } from "./suspect-order.ts";
-import { recordFile, tableFile } from "./writer.ts";
+import { tableFile } from "./writer.ts";
 
 export type { RunRow } from "./rows.ts";
 
@@ -47,59 +46,6 @@ export interface RunPage {
   /** Largest absolute value by which the list is ranked. */
   readonly scale: number;
   readonly rows: readonly RunRow[];
-}
-
-/** A run that was found on disk, or why it cannot be read. */
-export type ListedRun =
-  | { readonly ok: true; readonly record: RunRecord }
-  | { readonly ok: false; readonly id: string; readonly error: TracInError };
-
-const largestRecord = 64 << 20;
-
-/** All runs of a workspace, newest first. A damaged one is listed with its error. */
-export async function listRuns(root: string): Promise<ListedRun[]> {
-  const entries: Dirent[] = await readdir(join(root, tracinFolder, "runs"), {
-    withFileTypes: true,
-  }).catch(() => []);
-  const ids = entries
-    .filter((entry) => entry.isDirectory() && !entry.name.startsWith("."))
-    .map(({ name }) => name)
-    .sort()
-    .reverse();
-  return Promise.all(
-    ids.map(async (id): Promise<ListedRun> => {
-      try {
-        return { ok: true, record: await readRecord(root, id) };
-      } catch (error) {
-        return { ok: false, id, error: TracInError.from(error) };
-      }
-    }),
-  );
-}
-
-/** The settings of a run. Throws kind `store` when the run is missing or damaged. */
-export async function readRecord(root: string, id: string): Promise<RunRecord> {
-  const file = `${runFolder(id)}/${recordFile}`;
-  let value: unknown;
-  try {
-    value = JSON.parse(await readSmallFile(await resolveInside(root, file), largestRecord));
-  } catch (error) {
-    throw damaged(file, error instanceof Error ? error.message : String(error), error);
-  }
-  const parsed = recordSchema.safeParse(value);
-  if (!parsed.success) {
-    const [issue] = parsed.error.issues;
-    throw damaged(file, `${issue?.path.join(".")}: ${issue?.message}`, parsed.error);
-  }
-  if (parsed.data.id !== id) {
-    throw damaged(file, `it belongs to the run ${parsed.data.id}`);
-  }
-  return parsed.data;
-}
-
-/** Deletes a run. Throws kind `config` when its folder is a link that leaves the workspace. */
-export async function deleteRun(root: string, id: string): Promise<void> {
-  await rm(await resolveInside(root, runFolder(id)), { recursive: true, force: true });
 }
 
 /** Ranked rows of one run, read from its Parquet file. */
@@ -127,7 +73,7 @@ export class RunReader {
     const file = `${runFolder(id)}/${tableFile}`;
     const path = await resolveInside(root, file);
     if (!(await stat(path).catch(() => undefined))?.isFile()) {
-      throw damaged(file, "the file is missing");
+      throw damagedRun(file, "the file is missing");
     }
     const database = await Database.open({ files: [path] });
     const table = `read_parquet(${quote(path)})`;
@@ -139,7 +85,7 @@ export class RunReader {
       }
       const [row] = await reader.rows(`SELECT count(*)::INTEGER FROM ${reader.table}`);
       if (row?.[0] !== record.examples) {
-        throw damaged(file, `it holds ${row?.[0]} of ${counted(record.examples, "example")}`);
+        throw damagedRun(file, `it holds ${row?.[0]} of ${counted(record.examples, "example")}`);
       }
     } catch (error) {
       database.close();
@@ -286,7 +232,7 @@ export class RunReader {
       return reader.getRowsJS();
     } catch (error) {
       const failure = storeError(error, this.file);
-      throw damaged(this.file, failure.message, error);
+      throw damagedRun(this.file, failure.message, error);
     }
   }
 }
@@ -299,17 +245,7 @@ function sizeOf(record: RunRecord): TableSize {
 async function openTestTable(root: string, file: string, examples: number): Promise<RankedTable> {
   const path = await resolveInside(root, file);
   if (!(await stat(path).catch(() => undefined))?.isFile()) {
-    throw damaged(file, "the file is missing");
+    throw damagedRun(file, "the file is missing");
   }
   return RankedTable.open(path, file, { examples, queries: 0 });
-}
-
-function damaged(file: string, why: string, cause?: unknown): TracInError {
-  return new TracInError(
-    "store",
-    `The run cannot be read: ${why}`,
-    { file },
-    "Delete the run and compute it again.",
-    { cause },
-  );
 }

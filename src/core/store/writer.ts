@@ -1,31 +1,21 @@
 import { rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import type { DuckDBDataChunk, DuckDBType, DuckDBValue } from "@duckdb/node-api";
+import type { DuckDBDataChunk, DuckDBType } from "@duckdb/node-api";
 import { counted } from "../counted.ts";
-import type { Locator } from "../datasets/dataset.ts";
 import { TracInError, throwIfAborted } from "../errors.ts";
-import { overCheckpoints } from "../tracin/rows.ts";
 import type { ScoreChunk } from "../tracin/scores.ts";
+import { type ChunkRange, ChunkRanges } from "./chunk-ranges.ts";
 import { Database, quote, storeError } from "./duckdb.ts";
 import { publishRunFolder, startRunFolder } from "./folder.ts";
-import { type PredictionForm, readOutputs } from "./readings.ts";
+import type { PredictionForm } from "./readings.ts";
 import type { RunRecord } from "./record.ts";
-import { exportQuery, placesQuery, stagingColumns, type TableShape, textColumns } from "./table.ts";
+import { exportQuery, placesQuery, stagingColumns, type TableShape } from "./table.ts";
+import { columnsOf, type ExampleInfo } from "./table-columns.ts";
 
 /** Name of the table of a run in its folder. */
 export const tableFile = "scores.parquet";
 /** Name of the settings of a run in its folder. */
 export const recordFile = "run.json";
-
-/** A training example as the table shows it. */
-export interface ExampleInfo {
-  readonly locator: Locator;
-  /** Hash of everything but the target. */
-  readonly content: string;
-  readonly target: string;
-  /** Hash of the row's text; undefined for examples that stand on no line. */
-  readonly rowHash?: number | undefined;
-}
 
 export interface RunWriterOptions {
   readonly root: string;
@@ -48,16 +38,6 @@ const block = 2048;
 const partValues = 4 << 20;
 /** Rows of a part at most, and of a row group of the file. */
 const partRows = 60 * block;
-/** Ranges that may grow at the same time; with more of them, the oldest one becomes a part. */
-const mostRanges = 16;
-
-/** Chunks that follow each other. */
-interface Range {
-  readonly start: number;
-  end: number;
-  chunks: ScoreChunk[];
-}
-
 /**
  * Takes the chunks of a computation in any order and writes the folder of a run: the table first, `run.json` last,
  * then the folder gets its name. Until then nothing of the run is visible.
@@ -71,7 +51,7 @@ export class RunWriter {
   private readonly seen: Uint8Array;
   /** One append at a time: chunks of several processes arrive interleaved. */
   private queue: Promise<void> = Promise.resolve();
-  private ranges: Range[] = [];
+  private readonly ranges: ChunkRanges;
   private readonly parts: { readonly start: number; readonly path: string }[] = [];
   private readonly partRows: number;
 
@@ -85,6 +65,7 @@ export class RunWriter {
     this.seen = new Uint8Array(options.examples);
     options.signal?.addEventListener("abort", this.interrupt);
     this.partRows = Math.min(partRows, block * Math.ceil(partValues / types.length / block));
+    this.ranges = new ChunkRanges(this.partRows);
   }
 
   /** Throws kind `store` when the workspace cannot be written. */
@@ -143,7 +124,7 @@ export class RunWriter {
       );
     }
     try {
-      for (const range of this.ranges) {
+      for (const range of this.ranges.rest) {
         await this.writePart(range);
       }
       throwIfAborted(signal);
@@ -196,32 +177,13 @@ export class RunWriter {
     }
     place.fill(1);
     this.written += size;
-    const known = this.ranges.find(({ end }) => end === start);
-    const range = known ?? { start, end: start, chunks: [] };
-    if (known === undefined) {
-      this.ranges.push(range);
-    }
-    range.chunks.push(chunk);
-    range.end += size;
-    const next = this.ranges.find((other) => other.start === range.end);
-    if (next !== undefined) {
-      range.chunks.push(...next.chunks);
-      range.end = next.end;
-      this.ranges = this.ranges.filter((other) => other !== next);
-    }
-    const full =
-      range.end - range.start >= this.partRows
-        ? range
-        : this.ranges.length > mostRanges
-          ? this.ranges[0]
-          : undefined;
+    const full = this.ranges.add(chunk);
     if (full !== undefined) {
-      this.ranges = this.ranges.filter((other) => other !== full);
       await this.writePart(full);
     }
   }
 
-  private async writePart({ start, chunks }: Range): Promise<void> {
+  private async writePart({ start, chunks }: ChunkRange): Promise<void> {
     const { shape, describe, signal } = this.options;
     const { database } = this;
     const columns = stagingColumns(shape).map(({ name, type }) => `${name} ${type}`);
@@ -279,74 +241,8 @@ export class RunWriter {
     from: number,
     rows: number,
   ): DuckDBDataChunk {
-    const { shape, prediction } = this.options;
-    const { start, size } = chunk;
-    const outputs = chunk.predictions.length / Math.max(1, size);
-    const numbers = { example: [] as number[], line: [] as number[], line_count: [] as number[] };
-    const texts = Object.fromEntries(
-      textColumns.map((name) => [name, [] as (string | null)[]]),
-    ) as Record<(typeof textColumns)[number], (string | null)[]>;
-    const hashes: (number | null)[] = [];
-    const probability: (number | null)[] = [];
-    const losses: number[] = [];
-    const margins: (number | null)[] = [];
-    for (let row = from; row < from + rows; row++) {
-      const example = info[row];
-      if (example === undefined) {
-        throw new TracInError("internal", `Example ${start + row} is not known.`);
-      }
-      const { locator, content, target } = example;
-      const reading = readOutputs(
-        prediction,
-        chunk.predictions.subarray(row * outputs, (row + 1) * outputs),
-        target,
-      );
-      numbers.example.push(start + row);
-      numbers.line.push(locator.line + 1);
-      numbers.line_count.push(locator.lineCount);
-      hashes.push(example.rowHash ?? null);
-      texts.file.push(locator.file);
-      texts.image.push(locator.image ?? null);
-      texts.content.push(content);
-      texts.target.push(target);
-      texts.predicted.push(reading.predicted);
-      texts.suggested.push(reading.suggested ?? null);
-      probability.push(reading.probability ?? null);
-      losses.push(mean(chunk.losses, shape.checkpoints, row));
-      const margin = mean(chunk.margins, shape.checkpoints, row);
-      margins.push(Number.isNaN(margin) ? null : margin);
-    }
-    const columns: DuckDBValue[][] = [
-      numbers.example,
-      numbers.line,
-      numbers.line_count,
-      hashes,
-      ...textColumns.map((name) => texts[name]),
-      probability,
-      losses,
-      ...(shape.margins ? [margins] : []),
-    ];
-    for (let checkpoint = 0; checkpoint < shape.checkpoints; checkpoint++) {
-      const offset = checkpoint * size + from;
-      columns.push([...chunk.selfParts.subarray(offset, offset + rows)]);
-    }
-    for (let query = 0; query < shape.queries; query++) {
-      for (let checkpoint = 0; checkpoint < shape.checkpoints; checkpoint++) {
-        columns.push(
-          Array.from({ length: rows }, (_, row) => {
-            const place = (checkpoint * size + from + row) * shape.queries + query;
-            return chunk.scoreParts[place] ?? Number.NaN;
-          }),
-        );
-      }
-    }
     const data = this.database.module.DuckDBDataChunk.create(this.types, rows);
-    data.setColumns(columns);
+    data.setColumns(columnsOf(chunk, info, { from, rows }, this.options));
     return data;
   }
-}
-
-/** The mean of an example's numbers over the checkpoints; NaN where it has none. */
-function mean(values: Float32Array, checkpoints: number, row: number): number {
-  return overCheckpoints(values, checkpoints, row) / Math.max(1, checkpoints);
 }

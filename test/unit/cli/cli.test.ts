@@ -3,7 +3,7 @@ import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { listRuns } from "../../../src/core/store/reader.ts";
+import { listRuns } from "../../../src/core/store/runs.ts";
 import { copySample } from "../sample.ts";
 import { buildPrograms, type Programs } from "../support/programs.ts";
 

@@ -8,8 +8,9 @@ import { computeSettings } from "../../../src/compute/settings.ts";
 import { runTestSet } from "../../../src/compute/test-set.ts";
 import type { TestSlice } from "../../../src/core/evaluation/slice.ts";
 import { Fingerprints } from "../../../src/core/store/inputs.ts";
-import { listRuns, RunReader } from "../../../src/core/store/reader.ts";
+import { RunReader } from "../../../src/core/store/reader.ts";
 import type { RunRecord } from "../../../src/core/store/record.ts";
+import { listRuns } from "../../../src/core/store/runs.ts";
 import type { QueryResult } from "../../../src/core/tracin/scores.ts";
 import { copySample } from "../sample.ts";
 

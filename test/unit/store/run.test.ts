@@ -15,8 +15,9 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { Database, quote } from "../../../src/core/store/duckdb.ts";
 import { exportRanking } from "../../../src/core/store/export.ts";
 import { newRunId, readSmallFile, runFolder } from "../../../src/core/store/folder.ts";
-import { deleteRun, listRuns, RunReader, readRecord } from "../../../src/core/store/reader.ts";
+import { RunReader } from "../../../src/core/store/reader.ts";
 import type { RunRecord } from "../../../src/core/store/record.ts";
+import { deleteRun, listRuns, readRecord } from "../../../src/core/store/runs.ts";
 import { RunWriter, recordFile, tableFile } from "../../../src/core/store/writer.ts";
 import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
 
