@@ -71,9 +71,25 @@ function turnConvolutions(
   return [...turned.values()];
 }
 
-/** Padding of the convolution that does the same as a transposed one, if there is one. */
+/** Channels that onnxruntime computes side by side; it packs constant weights for whole blocks of them. */
+const block = 16;
+
+/**
+ * Whether a convolution is faster than its transpose, which sees `channels` and makes `outputs`. The one copies each channel that
+ * it sees once for every tap, the other each that it makes; with many of them neither matters.
+ */
+function isFasterTurned(channels: number, outputs: number, taps: number): boolean {
+  return (
+    taps === 1 ||
+    outputs >= channels ||
+    outputs >= 4 * block ||
+    (outputs % block === 0 && channels % block === 0)
+  );
+}
+
+/** Padding of the convolution that does the same as a transposed one, if there is one and it is faster. */
 function turnedPads(node: Node, { dtype, shape }: ValueType): readonly number[] | undefined {
-  const kernel = shape.slice(2);
+  const [channels = 1, outputs = 1, ...kernel] = shape;
   const ones = kernel.map(() => 1);
   const zeros = kernel.map(() => 0);
   const dilations = intsAttribute(node, "dilations") ?? ones;
@@ -86,6 +102,7 @@ function turnedPads(node: Node, { dtype, shape }: ValueType): readonly number[] 
   });
   const isPlain =
     dtype === "float32" &&
+    isFasterTurned(channels / intAttribute(node, "group", 1), outputs, sizeOf(kernel)) &&
     (intsAttribute(node, "strides") ?? ones).every((stride) => stride === 1) &&
     stringAttribute(node, "auto_pad", "NOTSET") === "NOTSET" &&
     intsAttribute(node, "output_shape") === undefined &&

@@ -16,7 +16,7 @@ interface Case {
   readonly attributes: Readonly<Record<string, AttributeShorthand>>;
 }
 
-const base: Case = { x: [2, 4, 6, 5], w: [4, 3, 3, 2], attributes: {} };
+const base: Case = { x: [2, 4, 6, 5], w: [4, 5, 3, 2], attributes: {} };
 /** Transposed convolutions that are convolutions with the weight turned. */
 const turned: Record<string, Case> = {
   plain: base,
@@ -27,8 +27,9 @@ const turned: Record<string, Case> = {
   },
   "in groups": { ...base, w: [4, 3, 3, 2], attributes: { group: 2, pads: [1, 1, 1, 0] } },
   "one channel in each group": { ...base, w: [4, 1, 3, 3], attributes: { group: 4 } },
-  "with a kernel of 1 x 1": { ...base, w: [4, 5, 1, 1] },
-  "on one axis": { x: [2, 4, 9], w: [4, 3, 4], attributes: { pads: [2, 1] } },
+  "with a kernel of 1 x 1": { ...base, w: [4, 2, 1, 1] },
+  "to fewer channels, in whole blocks": { ...base, x: [1, 32, 4, 3], w: [32, 16, 3, 2] },
+  "on one axis": { x: [2, 4, 9], w: [4, 4, 4], attributes: { pads: [2, 1] } },
   "on three axes": {
     x: [1, 2, 3, 4, 3],
     w: [2, 3, 2, 3, 2],
@@ -37,6 +38,7 @@ const turned: Record<string, Case> = {
 };
 /** What stays as it is. */
 const others: Record<string, Case> = {
+  "to few channels": { ...base, w: [4, 3, 3, 2] },
   strided: { ...base, attributes: { strides: [2, 1] } },
   "padded by more than the kernel": { ...base, attributes: { pads: [3, 1, 2, 1] } },
   "padded by name": { ...base, attributes: { auto_pad: "SAME_UPPER" } },
