@@ -1,7 +1,8 @@
 import { resolve } from "node:path";
 import type { Dataset } from "../datasets/dataset.ts";
 import type { Encoder, EncoderState } from "../datasets/encoder.ts";
-import { encoderFromState, fitEncoder } from "../datasets/fit.ts";
+import { fitEncoder } from "../datasets/fit.ts";
+import { encoderFromState } from "../datasets/fitted-encoder.ts";
 import { openDataset } from "../datasets/open.ts";
 import { TracInError } from "../errors.ts";
 import type { Model } from "../models/model.ts";

@@ -120,7 +120,7 @@ export function replaceNodes(
 }
 
 /** Gives names that no value of the graph has, nor any that it gave before. */
-export function namer(graph: Graph): (wish: string) => string {
+function namer(graph: Graph): (wish: string) => string {
   const taken = new Set([
     ...graph.initializers.keys(),
     ...graph.inputs.map((input) => input.name),

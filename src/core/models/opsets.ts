@@ -15,7 +15,7 @@ import { type Conversion, type Convert, int, ints, replaceNodes, without } from 
  * The operator sets that `toOurOpset` understands. From 22 on little but element types has changed (compared by the schemas of the `onnx`
  * package 1.23): an argument of Cast, Range and SpaceToDepth each, and new operators.
  */
-export const oldestOpset = 9;
+const oldestOpset = 9;
 export const newestOpset = 28;
 
 /**

@@ -5,7 +5,8 @@ import { describe, expect, it } from "vitest";
 import type { Config, SourceConfig } from "../../../src/core/config/config.ts";
 import type { LossSpec } from "../../../src/core/config/project.ts";
 import type { InputSpec } from "../../../src/core/datasets/encoder.ts";
-import { encoderFromState, fitEncoder } from "../../../src/core/datasets/fit.ts";
+import { fitEncoder } from "../../../src/core/datasets/fit.ts";
+import { encoderFromState } from "../../../src/core/datasets/fitted-encoder.ts";
 import { openDataset } from "../../../src/core/datasets/open.ts";
 import { closing, errorOf, goldens, workspace } from "./workspace.ts";
 

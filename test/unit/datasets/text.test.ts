@@ -2,7 +2,8 @@ import { cp, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import type { InputSpec } from "../../../src/core/datasets/encoder.ts";
-import { encoderFromState, fitEncoder } from "../../../src/core/datasets/fit.ts";
+import { fitEncoder } from "../../../src/core/datasets/fit.ts";
+import { encoderFromState } from "../../../src/core/datasets/fitted-encoder.ts";
 import { openDataset } from "../../../src/core/datasets/open.ts";
 import { closing, errorOf, goldens, workspace } from "./workspace.ts";
 

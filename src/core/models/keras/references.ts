@@ -75,16 +75,6 @@ export function referenceOf(value: Json | undefined): Reference | undefined {
   return entryOf(value)?.reference;
 }
 
-/** All references in a saved argument, in order. */
-export function referencesIn(value: Json): readonly Reference[] {
-  const reference = referenceOf(value);
-  if (reference !== undefined) {
-    return [reference];
-  }
-  const inner = Array.isArray(value) ? value : isJsonObject(value) ? Object.values(value) : [];
-  return inner.flatMap(referencesIn);
-}
-
 /** The call with its references resolved. @throws kind `model` for values that Keras pickles or builds */
 export function resolveCall(
   call: SavedCall,

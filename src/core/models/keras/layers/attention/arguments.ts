@@ -3,7 +3,7 @@ import type { CallArgument, KerasTensor, LayerContext } from "../../layer.ts";
 import { isTensor } from "../../references.ts";
 
 /** An argument of the call by its name, or by its place among the positional ones. */
-export function argumentOf(
+function argumentOf(
   { call }: LayerContext,
   name: string,
   position?: number,
