@@ -49,16 +49,6 @@ export class Profile {
     }
   }
 
-  /** Does some work of a stage that does not wait for anything. */
-  measureSync<Result>(stage: Stage, work: () => Result): Result {
-    const started = performance.now();
-    try {
-      return work();
-    } finally {
-      this.add(stage, started);
-    }
-  }
-
   /** Adds the time since `started`, by `performance.now()`. */
   add(stage: Stage, started: number): void {
     addTo(this.spent, stage, { seconds: (performance.now() - started) / 1000, count: 1 });
