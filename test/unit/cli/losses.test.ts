@@ -84,6 +84,18 @@ function imageFiles(storedAs: (label: number) => number) {
 const ids = { tokens: { column: "ids", length: 7 } };
 const image = { image: { scale: "1/255" } };
 
+const columns = { columns: each(6, (index) => `x${index}`) };
+
+/** A CSV file with the features x0 to x5 and the target's columns. */
+function rowsFile(target: readonly string[], text: (value: number) => string | number) {
+  return ((set, count, read) => ({
+    [`${set}.csv`]: `${[...columns.columns, ...target].join()}\n${each(
+      count,
+      (index) => `${[...read("x", index), ...read("target", index).map(text)].join()}\n`,
+    ).join("")}`,
+  })) satisfies Case["files"];
+}
+
 const cases: Readonly<Record<string, Case>> = {
   "a tag for each token, by name": {
     golden: "loss-tokens",
@@ -185,17 +197,41 @@ const cases: Readonly<Record<string, Case>> = {
   },
   "several columns of numbers": {
     golden: "loss-smooth-l1",
-    config: {
-      loss: { type: "smooth-l1", beta: 0.4 },
-      features: { x: { columns: each(6, (index) => `x${index}`) } },
-    },
+    config: { loss: { type: "smooth-l1", beta: 0.4 }, features: { x: columns } },
     source: (set) => ({ csv: `${set}.csv`, target: ["a", "b", "c"] }),
-    files: (set, count, read) => ({
-      [`${set}.csv`]: `${[...each(6, (index) => `x${index}`), "a", "b", "c"].join()}\n${each(
-        count,
-        (index) => `${[...read("x", index), ...read("target", index)].join()}\n`,
-      ).join("")}`,
-    }),
+    files: rowsFile(["a", "b", "c"], (value) => value),
+  },
+  "counts, of which the model gives the logarithm": {
+    golden: "loss-poisson",
+    config: { loss: { type: "poisson", logInput: true }, features: { x: columns } },
+    source: (set) => ({ csv: `${set}.csv`, target: ["a", "b", "c"] }),
+    files: rowsFile(["a", "b", "c"], (value) => value),
+  },
+  "a distribution": {
+    golden: "loss-divergence",
+    config: { loss: { type: "kl-divergence", logInput: true }, features: { x: columns } },
+    source: (set) => ({ csv: `${set}.csv`, target: ["a", "b", "c", "d"] }),
+    files: rowsFile(["a", "b", "c", "d"], (value) => value),
+  },
+  "the margin of a name": {
+    golden: "loss-multi-margin-squared",
+    config: {
+      loss: { type: "multi-margin", power: 2, weights: [0.5, 2, 1, 0.25, 1.5] },
+      features: { x: columns },
+      labels: words,
+    },
+    source: (set) => ({ csv: `${set}.csv`, target: "tag" }),
+    files: rowsFile(["tag"], (value) => words[value] ?? ""),
+  },
+  "a focal loss": {
+    golden: "loss-focal",
+    config: {
+      loss: { type: "softmax-cross-entropy", gamma: 1.5, alpha: [0.5, 2, 1, 0.25, 1.5] },
+      features: { x: columns },
+      labels: words,
+    },
+    source: (set) => ({ csv: `${set}.csv`, target: "tag" }),
+    files: rowsFile(["tag"], (value) => words[value] ?? ""),
   },
   "a loss that the model computes": {
     golden: "loss-output",
@@ -327,6 +363,12 @@ describe("scores of a workspace agree with PyTorch autograd", () => {
       expect(outcome.right.at(-1)).toBe(total(column(0)) - total(column(1)));
       const confused = outcome.confusions.map((entry: { count: number }) => entry.count);
       expect(total(confused)).toBe(total(column(1)));
+    } else if (outcome.kind === "labels") {
+      const isRight = (query: number): boolean => {
+        const row = each(width, (place) => column(place)[query] ?? 0);
+        return row.indexOf(Math.max(...row)) === Number(target.data[query]);
+      };
+      expect(outcome.right.at(-1)).toBe(each(queries, isRight).filter(Boolean).length);
     } else if (outcome.kind === "values") {
       expect(outcome.outputs).toHaveLength(width);
       for (const [place, found] of outcome.outputs.entries()) {

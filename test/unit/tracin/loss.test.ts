@@ -75,6 +75,24 @@ describe("what ends the model", () => {
     expect(logits(graph, loss)).toBe(expected);
   });
 
+  test.each<[Graph, LossSpec, string]>([
+    [chain(["Sigmoid"], ["Clip"], ["Squeeze"]), sigmoid, "Sigmoid"],
+    [chain(["Softmax", 1], ["Reshape"], ["Max"]), softmax, "Softmax"],
+  ])(
+    "probabilities that are cut off are refused: they are no logits",
+    (graph, loss, activation) => {
+      const place = expect.objectContaining({
+        place: expect.objectContaining({ node: expect.any(String) }),
+      });
+      expect(() => logits(graph, loss)).toThrow(TracInError);
+      expect(() => logits(graph, loss)).toThrow(`is cut off after a ${activation}`);
+      expect(() => logits(graph, loss)).toThrow(place);
+      // Cut logits are logits, and other losses take numbers as they are.
+      expect(logits(chain(["Neg"], ["Clip"]), sigmoid)).toBe("Neg Clip");
+      expect(logits(graph, { ...loss, type: "mae" })).toMatch(activation);
+    },
+  );
+
   test("a softmax over the channels of a 1x1 map", () => {
     const graph = chain(["Softmax", 1], ["Flatten"]);
     expect(

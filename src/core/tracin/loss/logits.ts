@@ -54,6 +54,7 @@ export function withLogits(
   }
   const [probabilities, logits] = [last?.outputs[0] ?? "", last?.inputs[0] ?? ""];
   if (last === undefined || last.op !== undone[loss.type]) {
+    refuseCutProbabilities(graph, loss, last);
     return { graph, output: loss.output };
   }
   if (last.op === "Softmax" && !isOverClasses(last, after, loss, positions, shape)) {
@@ -75,6 +76,25 @@ export function withLogits(
       : node,
   );
   return { graph: { ...graph, nodes }, output: loss.output };
+}
+
+/** Operators that cut numbers off. */
+const cutting = new Set(["Clip", "Min", "Max"]);
+
+/** @throws kind `model` for probabilities that are cut off before their logarithm is taken: they would be taken for logits */
+function refuseCutProbabilities(graph: Graph, loss: LossSpec, last: Node | undefined): void {
+  const activation = undone[loss.type];
+  if (activation === undefined || last === undefined || !cutting.has(last.op)) {
+    return;
+  }
+  if (last.inputs.some((name) => endsWith(graph.nodes, name, activation))) {
+    throw new TracInError(
+      "model",
+      `The output "${loss.output}" is cut off after a ${activation}: it holds probabilities, and the loss "${loss.type}" would take them for logits.`,
+      placeOfNode(last),
+      `Export the model without the ${last.op}, or let it compute its loss and use the loss "output".`,
+    );
+  }
 }
 
 /** True when each run of numbers that the Softmax normalises ends up as the classes of one position. */
