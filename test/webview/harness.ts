@@ -159,14 +159,21 @@ const harness = {
     });
   },
   /** A run under way, with ten rows of each list from a place on. */
-  showEarly(sample: Sample, kind: "explain" | "suspects", scored: number, offset = 0): void {
+  showEarly(
+    sample: Sample,
+    kind: "explain" | "suspects",
+    scored: number,
+    offset = 0,
+    state: EarlyRanking["state"] = "scored",
+  ): void {
     const message = "Scoring the training examples";
     const progress = { phase: "scoring" as const, done: 5 * scored, total: 9500, message };
     harness.show({ kind: "computing", title: "Explaining test 142", progress });
     const { checkpoints, reading, id } = makeRun(sample, kind);
     const views = kind === "suspects" ? ["suspects" as const] : ["proponents", "opponents"];
+    const estimated = state === "estimated" ? { estimated: true as const } : {};
     const ranking: EarlyRanking = {
-      state: "scored",
+      state,
       scored,
       examples: 1900,
       checkpoints: checkpoints.map(({ file }) => file),
@@ -175,7 +182,11 @@ const harness = {
       orders: ["loss", "selfInfluence"],
       lists: (views as EarlyList["view"][]).map((view) => {
         const { scale, rows } = makeRows({ runId: id, view, query: 0, offset, limit: 10 });
-        return { view, scale, rows: rows.map((row, at) => ({ ...row, rank: at + 1 })) };
+        return {
+          view,
+          scale,
+          rows: rows.map((row, at) => ({ ...row, ...estimated, rank: at + 1 })),
+        };
       }),
     };
     post({ method: "earlyRanked", receiver: { type: "webview" }, params: { ranking } });

@@ -14,6 +14,7 @@ const views = {
   computing: (h, p) => h.show({ kind: "computing", title: "Explaining test 142", progress: p }),
   early: (h) => h.showEarly("digits", "explain", 640),
   "early-mail": (h) => h.showEarly("mail", "explain", 1900),
+  "early-estimates": (h) => h.showEarly("digits", "explain", 640, 0, "estimated"),
   "early-suspects": (h) => h.showEarly("iris", "suspects", 640),
   error: (h) =>
     h.show({
