@@ -53,14 +53,15 @@ export class WhereElement extends LitElement {
     if (!reply.ok) {
       return html`<p class="small">${reply.message}</p>`;
     }
-    const { where, layer, total, last } = reply.value;
+    const { where, layer, total, rest, last } = reply.value;
     return html`
       <p class="title small" title=${words.titleHint}>${words.title}</p>
       ${this.renderParts(where)}
       ${
         where.kind === "none"
           ? null
-          : html`<p class="small">${words.sum(layer, formatNumber(total, "signed"))}</p>`
+          : html`<p class="small">${words.sum(layer, formatNumber(total, "signed"))}</p>
+              ${rest === 0 ? null : html`<p class="small">${words.rest(formatNumber(rest, "signed"))}</p>`}`
       }
       ${
         last

@@ -6,7 +6,7 @@ import { PairScorer, type PlaceParts } from "../core/tracin/pair.ts";
 import { readingOf } from "../core/tracin/questions.ts";
 import type { Scorer } from "../core/tracin/scorer.ts";
 import type { QuerySelection } from "../core/tracin/scores.ts";
-import type { PairReply, PairRequest, WhereParts } from "../protocol/pair.ts";
+import type { NamedPart, PairReply, PairRequest, WhereParts } from "../protocol/pair.ts";
 import { queryAgain } from "./given.ts";
 import type { ScorerInUse } from "./scoring.ts";
 
@@ -45,7 +45,8 @@ export async function pairOf(
   return {
     where,
     layer: first?.parameter ?? "",
-    total: first?.parts.reduce((sum, part) => sum + part, 0) ?? 0,
+    total: first?.parts.reduce((sum, part) => sum + part, first.rest) ?? 0,
+    rest: first?.rest ?? 0,
     last: last && {
       layer: last.parameter,
       error: last.error,
@@ -65,7 +66,7 @@ export async function closePair(scorer: Scorer): Promise<void> {
 const unnamed = "The first layer reads an array whose elements have no names.";
 
 function none(reason: string): PairReply {
-  return { where: noParts(reason), layer: "", total: 0, last: undefined };
+  return { where: noParts(reason), layer: "", total: 0, rest: 0, last: undefined };
 }
 
 function noParts(reason: string): WhereParts {
@@ -89,8 +90,13 @@ function named(project: Project, { places, ids, parts }: PlaceParts): WhereParts
   switch (places.kind) {
     case "grid":
       return { ...places, parts: Float32Array.from(parts) };
+    case "volume":
+      return { kind: "columns", columns: slicesOf(places, parts) };
     case "series":
-      return { kind: "columns", columns: strongestOf(parts) };
+      return {
+        kind: "columns",
+        columns: strongestOf(parts, (place) => `position ${place + 1}`, "positions"),
+      };
     case "tokens":
       return { kind: "tokens", tokens: tokensOf(project, places.input, ids ?? [], parts) };
     case "elements": {
@@ -111,21 +117,50 @@ function named(project: Project, { places, ids, parts }: PlaceParts): WhereParts
   }
 }
 
-/** Positions of a sequence that are shown one by one. */
+/** Positions of a sequence, or slices of a volume, that are shown one by one. */
 const mostPositions = 24;
 
+/** The slices of a volume, each with the place of its strongest part. */
+export function slicesOf(
+  {
+    depth,
+    height,
+    width,
+  }: { readonly depth: number; readonly height: number; readonly width: number },
+  parts: Float64Array,
+): NamedPart[] {
+  const area = height * width;
+  const slices = Array.from({ length: depth }, (_, slice) =>
+    parts.subarray(slice * area, (slice + 1) * area),
+  );
+  const sums = Float64Array.from(slices, (slice) => slice.reduce((sum, part) => sum + part, 0));
+  const nameOf = (at: number) => {
+    const slice = slices[at] ?? new Float64Array();
+    const strongest = slice.reduce(
+      (best, part, place) => (Math.abs(part) > Math.abs(slice[best] ?? 0) ? place : best),
+      0,
+    );
+    return `slice ${at + 1}, most at row ${Math.floor(strongest / width) + 1}, column ${(strongest % width) + 1}`;
+  };
+  return strongestOf(sums, nameOf, "slices");
+}
+
 /** The strongest positions of a sequence, in its order, and what all others come to. */
-function strongestOf(parts: Float64Array): { readonly name: string; readonly part: number }[] {
+function strongestOf(
+  parts: Float64Array,
+  nameOf: (place: number) => string,
+  several: string,
+): NamedPart[] {
   const places = [...parts.keys()].sort(
     (a, b) => Math.abs(parts[b] ?? 0) - Math.abs(parts[a] ?? 0),
   );
   const shown = places.slice(0, mostPositions).sort((a, b) => a - b);
-  const named = shown.map((place) => ({ name: `position ${place + 1}`, part: parts[place] ?? 0 }));
+  const named = shown.map((place) => ({ name: nameOf(place), part: parts[place] ?? 0 }));
   const others = places.slice(mostPositions);
   const rest = others.reduce((sum, place) => sum + (parts[place] ?? 0), 0);
   return others.length === 0
     ? named
-    : [...named, { name: `${others.length} other positions`, part: rest }];
+    : [...named, { name: `${others.length} other ${several}`, part: rest }];
 }
 
 /** Without the padding that has no part in the score. */

@@ -34,7 +34,9 @@ export interface PairReply {
   /** The weight of the layer that `where` splits, and its whole part in the score; empty and 0 for none. */
   readonly layer: string;
   readonly total: number;
-  /** The factors of the product at the last dense layer and checkpoint; undefined where there is no such layer. */
+  /** What of it belongs to no place: a table of words that is the output layer too has a part of its own there. */
+  readonly rest: number;
+  /** The factors of the product at the last layer and checkpoint; undefined where that layer is not dense, or has several positions. */
   readonly last:
     | {
         readonly layer: string;

@@ -5,11 +5,13 @@
 For the samples' goldens (test/golden/tracin.py): three training examples on two queries, in the tangent form, which the product
 does not use for this: with G the query's gradient of the first weight, the layer is applied to the training example with G in
 place of its weight, and multiplied with the example's own deltas. For a dense layer, whose only position is the whole input, each
-element of the input by itself. Rates are multiplied in and checkpoints summed.
+element of the input by itself; a transposed convolution gets one position of its input at a time. Rates are multiplied in and
+checkpoints summed. Also for first layers of other kinds, of goldens of synthetic.py and architectures.py.
 """
 
 import importlib.util
 import json
+import sys
 from pathlib import Path
 
 import torch
@@ -25,6 +27,17 @@ SAMPLES = {
     "spam": ("spam", "TextModel", "embedding", "classify"),
 }
 TRAIN, QUERIES = 3, 2
+sys.dont_write_bytecode = True
+sys.path.append(str(ROOT / "test" / "parity"))
+
+import synthetic  # noqa: E402
+import zoo  # noqa: E402
+
+OTHERS = {
+    "transposed-first": (synthetic.TransposedFirst, "first"),
+    "model-conv3d": (zoo.Conv3dNet, "conv"),
+    "tied-embedding": (synthetic.TiedEmbedding, "embedding"),
+}
 
 
 def module(sample, name):
@@ -51,7 +64,8 @@ def run(model, layer, inputs, label):
 
     handle = layer.register_forward_hook(keep)
     model.zero_grad()
-    nn.functional.cross_entropy(model(**inputs), label).backward()
+    output = model(**inputs) if isinstance(inputs, dict) else model(*inputs)
+    nn.functional.cross_entropy(output, label).backward()
     handle.remove()
     return seen["x"], seen["y"].grad, layer.weight.grad.clone()
 
@@ -59,6 +73,13 @@ def run(model, layer, inputs, label):
 def places(layer, gradient, x, delta):
     if isinstance(layer, nn.Conv2d):
         return (delta * nn.functional.conv2d(x, gradient, padding=layer.padding, stride=layer.stride)).sum(1).flatten()
+    if isinstance(layer, nn.Conv3d):
+        return (delta * nn.functional.conv3d(x, gradient, padding=layer.padding, stride=layer.stride)).sum(1).flatten()
+    if isinstance(layer, nn.ConvTranspose2d):
+        size = x[0, 0].numel()
+        alone = [x * (torch.arange(size) == place).reshape(x[0, 0].shape) for place in range(size)]
+        moved = [nn.functional.conv_transpose2d(one, gradient, padding=layer.padding, stride=layer.stride) for one in alone]
+        return torch.stack([(delta * one).sum() for one in moved])
     if isinstance(layer, nn.Embedding):
         return (delta * nn.functional.embedding(x, gradient)).sum(-1).flatten()
     return torch.stack([(delta * (x[:, [k]] @ gradient[:, [k]].T)).sum() for k in range(x.shape[1])])
@@ -97,7 +118,33 @@ def main():
         tensors[f"{name}/parts"] = torch.stack([sums[pair] for pair in pairs]).reshape(QUERIES, TRAIN, -1).contiguous()
         tensors[f"{name}/factors"] = torch.stack(factors).reshape(QUERIES, TRAIN, 2).contiguous()
         print(name, {key: tuple(value.shape) for key, value in tensors.items() if key.startswith(f"{name}/")})
+    for name, (build, first) in OTHERS.items():
+        tensors[f"{name}/parts"] = others(name, build().eval(), first)
+        print(name, tuple(tensors[f"{name}/parts"].shape))
     save_file(tensors, ROOT / "test/unit/golden/places.safetensors")
+
+
+def others(name, model, first):
+    """[queries, train, places] of a golden in memory, whose queries are explained for their targets."""
+    golden = json.loads((GOLDEN / name / "golden.json").read_text())
+    inputs = {key: value.double() if value.is_floating_point() else value for key, value in load_file(GOLDEN / name / "inputs.safetensors").items()}
+    layer, total = model.get_submodule(first), 0
+
+    def example(which, row):
+        fields = {key: inputs[f"{which}.{key}"][row : row + 1] for key in golden["inputs"]}
+        return list(fields.values()), inputs[f"{which}.target"][row : row + 1]
+
+    for file, rate in zip(golden["checkpoints"], golden["learningRates"], strict=True):
+        state = load_file(GOLDEN / name / file)
+        model.load_state_dict({key: value.double() if value.is_floating_point() else value for key, value in state.items()})
+        pairs = []
+        for query in range(QUERIES):
+            _, _, gradient = run(model, layer, *example("query", query))
+            for row in range(TRAIN):
+                x, delta, _ = run(model, layer, *example("train", row))
+                pairs.append(rate * places(layer, gradient, x, delta).detach())
+        total = total + torch.stack(pairs).reshape(QUERIES, TRAIN, -1)
+    return total.contiguous()
 
 
 main()

@@ -185,6 +185,20 @@ class GroupedFirst(nn.Module):
         return self.out(torch.tanh(self.first(image)).flatten(1))
 
 
+class TransposedFirst(nn.Module):
+    """A transposed convolution that reads the image itself."""
+
+    inputs = staticmethod(lambda: {"image": normal(2, 4, 5)})
+
+    def __init__(self):
+        super().__init__()
+        self.first = nn.ConvTranspose2d(2, 3, 3, stride=2, padding=1)
+        self.out = nn.Linear(3 * 7 * 9, CLASSES)
+
+    def forward(self, image):
+        return self.out(torch.tanh(self.first(image)).flatten(1))
+
+
 class Padded(nn.Module):
     """Pad, asymmetric, before a convolution; Slice, Unsqueeze and Squeeze of activations."""
 
@@ -844,6 +858,7 @@ MODELS = {
     "pooled-convolutions": (PooledConvolutions, SOFTMAX),
     "two-pooled-inputs": (TwoPooledInputs, SOFTMAX),
     "grouped-first": (GroupedFirst, SOFTMAX),
+    "transposed-first": (TransposedFirst, SOFTMAX),
 }
 
 

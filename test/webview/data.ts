@@ -102,6 +102,7 @@ export function makePair({ runId, index }: PairRequest): PairReply {
     where: whereOf(),
     layer: "conv1.weight",
     total: 0.0613,
+    rest: 0,
     last:
       sample === "tags"
         ? undefined

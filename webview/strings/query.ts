@@ -74,11 +74,15 @@ export const queryStrings = {
       "The part of the first layer in the score, place by place: green raised the score, red lowered it. Colours are relative to the strongest place of this example.",
     sum: (layer: string, total: string) =>
       `Parts of ${layer} in the score, over all checkpoints; together ${total}`,
+    rest: (part: string) =>
+      `Of that, ${part} belongs to no word: the table is the output layer too, whose inputs are pooled.`,
     product: (error: string, input: string) =>
       `Last layer: error similarity ${error} × input similarity ${input}`,
     productHint: (error: string, input: string, layer: string) =>
-      `Cosines of the errors and of the inputs of ${layer} at the last checkpoint. Its product of gradients there is ${error} × ${input}.`,
-    noProduct: "There is no dense layer with one input per example, so no error × input.",
+      `How alike the two examples are in ${layer}, the last layer, at the last checkpoint: the cosine of their errors (gradients of the loss with respect to the layer's output) and that of its inputs. ` +
+      `1 is the same direction, 0 unrelated, below 0 opposed. The product of the layer's gradients is ${error} × ${input} there; other layers and checkpoints add their own parts to the score.`,
+    noProduct:
+      "The last layer is not dense, or has several positions in an example: its part in the score is no single product of error and input similarity.",
     gridAlt: (place: string, part: string) =>
       `Heat map of the score over the image; the strongest place is at the ${place} with ${part}`,
     vertical: ["top", "middle", "bottom"],

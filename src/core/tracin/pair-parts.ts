@@ -9,13 +9,15 @@ export type PairValues = ReadonlyMap<string, Tensor>;
 interface Parts {
   readonly ids: readonly number[] | undefined;
   readonly parts: Float64Array;
+  /** The layer's part that belongs to no place. */
+  readonly rest: number;
 }
 
 /** The parts of the first layer at one checkpoint, not weighted. */
 export function partsAt(tap: PairTap, query: PairValues, example: PairValues): Parts {
   return tap.input === "ids"
     ? lookupParts(tap, query, example)
-    : { ids: undefined, parts: productParts(tap, query, example) };
+    : { ids: undefined, parts: productParts(tap, query, example), rest: 0 };
 }
 
 /** Σ over groups of δ_p · (G_q u_p) at each position p, or of u_k (G_qᵀ δ)_k at each element k of the only one. */
@@ -65,8 +67,8 @@ function outerSum(
 }
 
 /**
- * Of a table: δ_p · G_q[id_p] at each token. Where the table is the output layer too, its products u_p d_pᵀ at the same
- * positions count as well, in the query's gradient and in the example's: u_pᵀ G_q d_p.
+ * Of a table: δ_p · G_q[id_p] at each token. Where the table is the output layer too, its products u_p d_pᵀ count as well, in the
+ * query's gradient and in the example's: u_pᵀ G_q d_p, at the same positions, or (of a pooled output) at none of the tokens.
  */
 function lookupParts(tap: PairTap, query: PairValues, example: PairValues): Parts {
   const { outputs: width } = tap;
@@ -92,6 +94,8 @@ function lookupParts(tap: PairTap, query: PairValues, example: PairValues): Part
     return row;
   };
   const parts = Float64Array.from(ids, (id, at) => dot(rowOf(id), at2(delta, at, width)));
+  const isPlaced = ours?.positions === parts.length;
+  let rest = 0;
   for (let at = 0; ours !== undefined && theirs !== undefined && at < ours.positions; at++) {
     const [u, d] = [ours.input(at), ours.delta(at)];
     let sum = 0;
@@ -101,9 +105,13 @@ function lookupParts(tap: PairTap, query: PairValues, example: PairValues): Part
     for (let other = 0; other < theirs.positions; other++) {
       sum += dot(u, theirs.input(other)) * dot(theirs.delta(other), d);
     }
-    parts[at] = (parts[at] as number) + sum;
+    if (isPlaced) {
+      parts[at] = (parts[at] as number) + sum;
+    } else {
+      rest += sum;
+    }
   }
-  return { ids: Array.from(ids), parts };
+  return { ids: Array.from(ids), parts, rest };
 }
 
 /** Inputs along the rows of the table, and deltas along its features, at each position of the output layer. */

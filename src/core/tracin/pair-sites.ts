@@ -21,6 +21,13 @@ export const pairOutputs = {
 type Places =
   | { readonly kind: "tokens"; readonly input: string }
   | { readonly kind: "grid"; readonly height: number; readonly width: number }
+  /** Positions of a volume, slice by slice. */
+  | {
+      readonly kind: "volume";
+      readonly depth: number;
+      readonly height: number;
+      readonly width: number;
+    }
   /** Positions of a sequence. */
   | { readonly kind: "series"; readonly length: number }
   /** Elements of a model input of some shape, without the batch axis. */
@@ -31,7 +38,7 @@ export interface PairTap {
   readonly parameter: string;
   readonly places: Places;
   readonly factors: Outer | Rows;
-  /** Where the table is the output layer too, its factors there; positions are those of the tokens. */
+  /** Where the table is the output layer too, its factors there. */
   readonly tied: Outer | undefined;
   /** Whether its inputs are row numbers or values. */
   readonly input: "ids" | "values";
@@ -52,23 +59,23 @@ export interface PairSites {
 
 type Group = Omit<CompiledGroup, "form">;
 
-/** Finds the layer that reads the model's input, and the last dense layer with one position. */
+/** Finds the layer that reads the model's input, and the last layer where that is dense, with one position. */
 export function pairSites(
   forward: Forward,
   groups: readonly Group[],
   model: ModelOptions,
 ): PairSites {
-  const last = groups.findLast(
-    ({ group, factors }) =>
-      group.kind === "single" &&
-      group.site.kind === "dense" &&
-      factors.kind === "outer" &&
-      factors.u.positions === 1,
-  );
+  // Biases and norms are no layers of their own.
+  const last = groups.findLast(({ factors }) => factors.kind !== "vector");
+  const isProduct =
+    last?.group.kind === "single" &&
+    last.group.site.kind === "dense" &&
+    last.factors.kind === "outer" &&
+    last.factors.u.positions === 1;
   return {
     ...firstSite(forward, groups, model),
     last:
-      last?.factors.kind === "outer"
+      isProduct && last.factors.kind === "outer"
         ? { parameter: parameterOf(last), factors: last.factors }
         : undefined,
   };
@@ -109,12 +116,7 @@ function firstSite(
     if (places === undefined || factors.kind === "vector") {
       continue;
     }
-    const parameter = parameterOf(entry);
-    if (factors.kind === "tied" && factors.outer.u.positions !== factors.rows.delta.positions) {
-      const reason = `${parameter} is the output layer's weight too, whose positions are not those of the tokens.`;
-      return { first: undefined, reason };
-    }
-    return { first: tapOfSite(parameter, places, factors), reason: undefined };
+    return { first: tapOfSite(parameterOf(entry), places, factors), reason: undefined };
   }
   const reason = "No layer reads an image, a text or the columns of a row directly.";
   return { first: undefined, reason };
@@ -144,7 +146,7 @@ function tapOfSite(parameter: string, places: Places, found: Outer | Rows | Tied
 function inputOf(site: Site): string | undefined {
   return site.kind === "embedding"
     ? site.ids
-    : site.kind === "dense" || (site.kind === "convolution" && !site.transposed)
+    : site.kind === "dense" || site.kind === "convolution"
       ? site.x
       : undefined;
 }
@@ -161,13 +163,17 @@ function placesOf(
     return input === undefined ? undefined : { kind: "tokens", input };
   }
   if (site.kind === "convolution") {
-    const [images, , length, width, ...more] = forward.type(site.y).shape;
-    if (images !== 1 || length === undefined || more.length > 0) {
+    // A transposed convolution sums over the positions of its input, any other over those of its output.
+    const [images, , ...sizes] = forward.type(site.transposed ? site.x : site.y).shape;
+    const [a, b, c] = sizes;
+    if (images !== 1 || a === undefined || sizes.length > 3) {
       return undefined;
     }
-    return width === undefined
-      ? { kind: "series", length }
-      : { kind: "grid", height: length, width };
+    return b === undefined
+      ? { kind: "series", length: a }
+      : c === undefined
+        ? { kind: "grid", height: a, width: b }
+        : { kind: "volume", depth: a, height: b, width: c };
   }
   if (site.kind !== "dense" || factors.kind !== "outer" || factors.u.positions !== 1) {
     return undefined;

@@ -14,11 +14,13 @@ export interface PlaceParts {
   readonly places: PairTap["places"];
   /** The token or row at each place, for layers that look rows up. */
   readonly ids: readonly number[] | undefined;
-  /** One part for each place, over all checkpoints, weights included; they sum to the layer's part in the score. */
+  /** One part for each place, over all checkpoints, weights included; with `rest` they sum to the layer's part in the score. */
   readonly parts: Float64Array;
+  /** What belongs to no place: of a table of words that is the output layer too, on pooled positions. */
+  readonly rest: number;
 }
 
-/** The product at the last dense layer with one position, at the last checkpoint: error times input. */
+/** The product at the last layer, where that is dense with one position, at the last checkpoint: error times input. */
 export interface LayerProduct {
   readonly parameter: string;
   /** Inner product of the deltas, and their cosine. */
@@ -70,12 +72,12 @@ export class PairScorer {
       const ours = await program.run(new Map([...example, ...weights]));
       const theirs = await program.run(new Map([...query, ...weights]));
       if (first !== undefined) {
-        const { ids, parts } = partsAt(first, theirs, ours);
+        const { ids, parts, rest } = partsAt(first, theirs, ours);
         const sum = placed?.parts ?? new Float64Array(parts.length);
         parts.forEach((part, place) => {
           sum[place] = (sum[place] as number) + checkpoint.weight * part;
         });
-        placed = { ids, parts: sum };
+        placed = { ids, parts: sum, rest: (placed?.rest ?? 0) + checkpoint.weight * rest };
       }
       product = last === undefined ? undefined : productAt(last.parameter, theirs, ours);
     }

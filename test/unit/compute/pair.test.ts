@@ -2,6 +2,7 @@ import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { slicesOf } from "../../../src/compute/pair.ts";
 import { createService } from "../../../src/compute/service.ts";
 import { computeSettings } from "../../../src/compute/settings.ts";
 import { copySample } from "../sample.ts";
@@ -70,4 +71,15 @@ describe("where in the example", () => {
     // Rounded to float32 for the panel.
     expect(Array.from(parts).reduce((sum, part) => sum + part, 0)).toBeCloseTo(reply.total, 4);
   });
+});
+
+it("names the slices of a volume by where they are strongest", () => {
+  const parts = new Float64Array(3 * 2 * 2);
+  parts.set([0, 0, -4, 1], 4); // the second slice
+  parts.set([0, 5, 0, 0], 8);
+  expect(slicesOf({ depth: 3, height: 2, width: 2 }, parts)).toEqual([
+    { name: "slice 1, most at row 1, column 1", part: 0 },
+    { name: "slice 2, most at row 2, column 1", part: -3 },
+    { name: "slice 3, most at row 1, column 2", part: 5 },
+  ]);
 });

@@ -76,7 +76,7 @@ export default {
       await rows(page).first().focus();
       await page.keyboard.press("ArrowRight");
       await page.getByText("No layer reads an image").waitFor();
-      await page.getByText("no dense layer with one input").waitFor();
+      await page.getByText("The last layer is not dense").waitFor();
       await showRun(page, "digits", "suspects");
       await rows(page).first().focus();
       await page.keyboard.press("ArrowRight");
