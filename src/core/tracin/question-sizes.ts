@@ -8,6 +8,8 @@ import { planBatch } from "./programs.ts";
 export interface QuestionSizes {
   /** Examples of one run of the engine. */
   readonly batch: number;
+  /** Most queries whose gradients are computed at once. */
+  readonly queryBlock: number;
   /** Examples whose scores are finished together. */
   readonly chunk: number;
   /** Those of the first chunk: one batch, so that slow models have ranks to show soon, where a chunk costs nothing beyond its examples. */
@@ -58,7 +60,8 @@ export function sizesOf(
   const fitting = batch * Math.floor(memoryLimit / 4 / chunkBytes(sized, plan, queries) / batch);
   const size = Math.min(most, keepsContexts ? smallestChunk : fitting);
   const chunk = batch * Math.max(1, Math.ceil(size / batch));
-  return { batch, chunk, firstChunk: keepsContexts ? batch : chunk, keepsContexts };
+  const queryBlock = queryBlockOf(plan, queries, batch, memoryLimit);
+  return { batch, queryBlock, chunk, firstChunk: keepsContexts ? batch : chunk, keepsContexts };
 }
 
 function batchOf(sized: SizedModel, plan: Question, memoryLimit: number): number {
@@ -73,6 +76,16 @@ function batchOf(sized: SizedModel, plan: Question, memoryLimit: number): number
   const fitting = Math.max(1, Math.min(wanted, (memoryLimit - fixed) / (1.25 * held)));
   const rounded = fitting < 8 ? Math.floor(fitting) : 2 ** Math.floor(Math.log2(fitting));
   return Math.min(largestBatch, rounded);
+}
+
+/** Queries whose values and gradients take no more memory than a batch, or than a small part of the limit; a sum has one gradient. */
+function queryBlockOf(plan: Question, queries: number, batch: number, memoryLimit: number): number {
+  if (queries <= 1) {
+    return batch;
+  }
+  const each = 4 * (plan.heldFloats + plan.queryFloats / queries);
+  const memory = Math.max(4 * plan.heldFloats * batch, memoryLimit / 16);
+  return Math.max(1, Math.min(batch, Math.floor(memory / each)));
 }
 
 /** Floats of the weights, query gradients and scales of all checkpoints. */

@@ -196,7 +196,7 @@ export class Scorer {
     const side = await profiled(profile, "queries", () =>
       this.querySide.prepare(selection, plan, {
         aggregate,
-        ...this.blockLimits(sizes.batch),
+        ...this.blockLimits(sizes.queryBlock),
         signal,
       }),
     );

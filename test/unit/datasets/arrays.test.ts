@@ -5,6 +5,8 @@ import { gzipSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import type { SourceConfig } from "../../../src/core/config/config.ts";
 import { detectWorkspace } from "../../../src/core/config/detect.ts";
+import { arrayFeature } from "../../../src/core/datasets/features/array.ts";
+import { Batch } from "../../../src/core/datasets/features/batch.ts";
 import { fitEncoder } from "../../../src/core/datasets/fit.ts";
 import { decodePng } from "../../../src/core/datasets/images/png.ts";
 import { openDataset } from "../../../src/core/datasets/open.ts";
@@ -262,5 +264,31 @@ describe("MNIST's files in a workspace", () => {
       train: { npz: "mnist.npz", fields: { x: "x_train", y: "y_train" }, target: "y" },
       test: { npz: "mnist.npz", fields: { x: "x_test", y: "y_test" }, target: "y" },
     });
+  });
+});
+
+describe("numbers of an array", () => {
+  /** Two examples of seven numbers, as the feature reads them. */
+  const encoded = async (values: readonly number[]) => {
+    const text = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 7), }".padEnd(117);
+    const start = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 118, 0]);
+    const data = new Uint8Array(Float32Array.from(values).buffer);
+    const root = await workspace({});
+    await writeFile(join(root, "x.npy"), Buffer.concat([start, Buffer.from(`${text}\n`), data]));
+    const dataset = await open({ npy: { x: "x.npy" }, target: "x" }, root);
+    const feature = arrayFeature({ kind: "array", field: "x", shape: [7], scale: 1 });
+    return feature.encode(Batch.range(dataset, 0, 2));
+  };
+  const finite = [3e38, -3e38, -0, 1e-45, 0, 1, -1, 3e38, 3e38, 2, -2, 0.5, 7, 8];
+
+  it("are taken as they are, the largest and smallest too", async () => {
+    expect(await encoded(finite)).toMatchObject({ values: Float32Array.from(finite) });
+  });
+
+  it.each(finite.map((_, place) => place))("are finite, number %i too", async (place) => {
+    for (const wrong of [Number.NaN, Number.POSITIVE_INFINITY, Number.NEGATIVE_INFINITY]) {
+      const error = await errorOf(encoded(finite.with(place, wrong)));
+      expect(error.message).toContain(`holds ${wrong} at position ${place % 7} of the example`);
+    }
   });
 });

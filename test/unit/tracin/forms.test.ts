@@ -135,3 +135,20 @@ describe("chunks", () => {
     expect(tight).toBe(Math.max(1, Math.floor(2 ** 13 / 4 / perExample)));
   });
 });
+
+test.each([2 ** 16, 2 ** 28])(
+  "queries run together take no more memory than a batch or a small part of %i bytes",
+  async (memoryLimit) => {
+    const { project } = await openSynthetic("conv2d");
+    const options = { engine: onnxruntimeEngine(), memoryLimit, layers: "all", batch: 64 } as const;
+    const scorer = await Scorer.open(project, options);
+    const plan = await scorer.plan(10);
+    const { batch, queryBlock } = scorer.sizes(plan, 10);
+    await scorer.close();
+    const each = 4 * (plan.heldFloats + plan.queryFloats / 10);
+    const most = Math.max(4 * plan.heldFloats * batch, memoryLimit / 16);
+    expect(queryBlock).toBeGreaterThanOrEqual(1);
+    expect(queryBlock * each).toBeLessThanOrEqual(most);
+    expect(queryBlock === batch || (queryBlock + 1) * each > most).toBe(true);
+  },
+);
