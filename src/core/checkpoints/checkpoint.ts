@@ -88,7 +88,7 @@ export interface SchedulerState {
   readonly count?: number;
   /** Name of the schedule where the file beside it tells: `linear`, `cosine`, ... of the Hugging Face Trainer. */
   readonly kind?: string;
-  /** The schedulers that a SequentialLR runs one after the other, from its `milestones` on. */
+  /** The schedulers that a SequentialLR runs one after the other, from its `milestones` on; or a ChainedScheduler together. */
   readonly parts?: readonly SchedulerState[];
   /** Those of OneCycleLR; the rates stand in the optimizer's groups. */
   readonly phases?: readonly SchedulePhase[];

@@ -154,6 +154,9 @@ export function ratesAfter(
     const rates = groups.map((group) => oneCycle(scheduler, steps, group));
     return rates.every((rate) => rate >= 0) && rates.length > 0 ? rates : undefined;
   }
+  if (parts !== undefined && !settings.has("milestones")) {
+    return chained(parts, base, steps, groups);
+  }
   if (parts !== undefined) {
     // SequentialLR: each part counts from its own milestone.
     const milestones = listOf(settings.get("milestones"));
@@ -175,6 +178,20 @@ export function ratesAfter(
   const rates =
     schedule && base.map((own, group) => schedule.rate({ ...form, base: own, group }, steps));
   return rates?.every((rate) => rate >= 0) === true && rates.length > 0 ? rates : undefined;
+}
+
+/** ChainedScheduler: each part multiplies the rate, as those do that know no least rate. */
+function chained(
+  parts: readonly SchedulerState[],
+  base: readonly number[],
+  steps: number,
+  groups: readonly FoundLearningRate[],
+): number[] | undefined {
+  const factors = parts.map((part) => ratesAfter(part, steps, groups));
+  const rates = base.map((own, group) =>
+    factors.reduce((rate, found) => (rate * (found?.[group] ?? Number.NaN)) / own, own),
+  );
+  return rates.every((rate) => rate >= 0) && rates.length > 0 ? rates : undefined;
 }
 
 /** OneCycleLR goes from phase to phase along half a cosine, or a line. NaN where the group does not hold the rates. */

@@ -90,6 +90,7 @@ describe("the schedulers of PyTorch", () => {
     "cosine",
     "restarts",
     "sequential",
+    "chained",
   ];
   it.each(known)("%s: the state tells the mean rates of each interval", async (name) => {
     const checkpoints = await series(`${name}/*.pt`, "schedulers");
@@ -105,19 +106,16 @@ describe("the schedulers of PyTorch", () => {
     }
   });
 
-  it.each(["own-function", "chained"])(
-    "%s: the rate in force is used, and flagged",
-    async (name) => {
-      const checkpoints = await series(`${name}/*.pt`, "schedulers");
-      const rates = resolveLearningRates({ files: name, visits: 1 }, checkpoints);
-      for (const [index, { learningRate, previousRate, warnings }] of rates.entries()) {
-        const stored = checkpoints[index]?.learningRates.map(({ value }) => value) ?? [];
-        expect(learningRate).toBe(Math.max(...stored));
-        expect(previousRate).toBeGreaterThan(learningRate);
-        expect(warnings).toEqual([expect.stringMatching(/The learning rate changed from/)]);
-      }
-    },
-  );
+  it.each(["own-function"])("%s: the rate in force is used, and flagged", async (name) => {
+    const checkpoints = await series(`${name}/*.pt`, "schedulers");
+    const rates = resolveLearningRates({ files: name, visits: 1 }, checkpoints);
+    for (const [index, { learningRate, previousRate, warnings }] of rates.entries()) {
+      const stored = checkpoints[index]?.learningRates.map(({ value }) => value) ?? [];
+      expect(learningRate).toBe(Math.max(...stored));
+      expect(previousRate).toBeGreaterThan(learningRate);
+      expect(warnings).toEqual([expect.stringMatching(/The learning rate changed from/)]);
+    }
+  });
 
   it("OneCycleLR without the optimizer's groups is not computed", async () => {
     const whole = await series("one-cycle/*.pt", "schedulers");

@@ -25,13 +25,16 @@ export async function readSchedulers(
     const rates = async (key: string) => numbers(dictionary.get(key), `${prefix}${key}`, access);
     const current = await rates("_last_lr");
     if (current !== undefined && current.length > 0 && current.every((rate) => rate >= 0)) {
-      const count = plainNumber(dictionary.get("last_epoch"));
       const inner = dictionary.get("_schedulers");
       const parts = (Array.isArray(inner) && depth < deepest ? inner : []).flatMap(
         (part, index): Found[] =>
           part instanceof Map ? [{ path: `${prefix}_schedulers[${index}]`, dictionary: part }] : [],
       );
       const runs = await readSchedulers(parts, access, depth + 1);
+      // ChainedScheduler counts in its parts alone, which are stepped together.
+      const own = plainNumber(dictionary.get("last_epoch"));
+      const count =
+        own ?? (runs.every((run) => run.count === runs[0]?.count) ? runs[0]?.count : undefined);
       found.push({
         source: `${prefix}_last_lr`,
         current,
