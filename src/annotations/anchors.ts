@@ -8,7 +8,7 @@ export interface Anchor {
   readonly lineCount: number;
   /** Hash of the row's text in the run; a row that reads differently by now is shown as changed. */
   readonly hash: number;
-  /** Whether the hash is that of the run. Runs of older versions have none: then it is that of the row when it was opened. */
+  /** Whether the hash is that of the run; else it is that of the row when it was opened. */
   readonly isOfRun: boolean;
   /** Reads differently by now. */
   readonly isChanged: boolean;

@@ -7,7 +7,7 @@ import type { GivenExample } from "../core/config/new-example.ts";
 import type { Project } from "../core/config/project.ts";
 import { Fingerprints } from "../core/store/inputs.ts";
 import { type Ranking, RunReader } from "../core/store/reader.ts";
-import { type RunRecord, readingOfRun } from "../core/store/record.ts";
+import type { RunRecord } from "../core/store/record.ts";
 import { ordersOf, suspectOrders } from "../core/store/suspect-order.ts";
 import type { QuerySelection } from "../core/tracin/scores.ts";
 import {
@@ -134,7 +134,7 @@ export function explainCommand(program: Command, context: CommandContext): void 
         return;
       }
       for (const answer of answers) {
-        printAnswer(context, answer, readingOfRun(record));
+        printAnswer(context, answer, record.reading);
       }
       printSuspects(context, suspects, ordersOf(record)[0], record);
       printRun(context, record, root);

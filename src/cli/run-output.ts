@@ -4,7 +4,7 @@ import type { Reading } from "../core/datasets/target-form.ts";
 import { runFolder } from "../core/store/folder.ts";
 import type { RunReader, RunRow } from "../core/store/reader.ts";
 import { outputsText, positionsText } from "../core/store/readings.ts";
-import { type RunQuery, type RunRecord, readingOfRun } from "../core/store/record.ts";
+import type { RunQuery, RunRecord } from "../core/store/record.ts";
 import type { SuspectOrder } from "../core/store/suspect-order.ts";
 import {
   paint,
@@ -121,7 +121,7 @@ export function printSuspects(
   order: SuspectOrder,
   record: RunRecord,
 ): void {
-  const reading = readingOfRun(record);
+  const { reading } = record;
   const isLabel = reading === "probabilities";
   const by = orderNames[order];
   const margins = record.margins === true;

@@ -7,7 +7,6 @@ import { TracInError } from "../core/errors.ts";
 import type { TestSlice } from "../core/evaluation/slice.ts";
 import { Fingerprints } from "../core/store/inputs.ts";
 import { RunReader } from "../core/store/reader.ts";
-import { readingOfRun } from "../core/store/record.ts";
 import { readingOf } from "../core/tracin/questions.ts";
 import { type CommandContext, type CommonOptions, openWorkspace, printJson } from "./context.ts";
 import { collectProfile, printProfile, profileJson } from "./profile.ts";
@@ -70,7 +69,7 @@ export async function explainTestSet(
       }
       printTestSet(context, testSet);
       printTestRows(context, rows, testSet);
-      const reading = readingOfRun(record);
+      const { reading } = record;
       const these = testSet.chosen === 1 ? "this example" : `these ${testSet.chosen} examples`;
       const hurt = `Opponents (training examples that raise the mean loss of ${these})`;
       printScored(context.out, hurt, "red", opponents, reading);

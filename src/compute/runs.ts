@@ -1,7 +1,7 @@
 import { imageHashes } from "../core/store/image-hashes.ts";
 import { type Ranking, RunReader, type RunRow } from "../core/store/reader.ts";
 import { outputsText, positionsText } from "../core/store/readings.ts";
-import { queryCount, type RunQuery, readingOfRun } from "../core/store/record.ts";
+import { queryCount, type RunQuery } from "../core/store/record.ts";
 import type { ReadTexts } from "../core/store/run-texts.ts";
 import type { ListRequest, Mark, RankedRow, RowsReply, RowsRequest } from "../protocol/lists.ts";
 import type { SuggestedItem } from "../protocol/reviews.ts";
@@ -128,7 +128,7 @@ export async function marksOf(
 ): Promise<Mark[]> {
   const { record } = reader;
   const marks: Mark[] = [];
-  const reading = readingOfRun(record);
+  const { reading } = record;
   for (let query = 0; query < queryCount(record); query++) {
     for (const row of await reader.top({ view: "proponents", query }, limit, file)) {
       marks.push(toMark("proponent", row, row.score, reading));

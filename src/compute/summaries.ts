@@ -10,7 +10,7 @@ import { pruneGraph } from "../core/graph/prune.ts";
 import { resolveInside } from "../core/paths.ts";
 import { runFolder } from "../core/store/folder.ts";
 import type { Fingerprints } from "../core/store/inputs.ts";
-import { type RunQuery, type RunRecord, readingOfRun } from "../core/store/record.ts";
+import type { RunQuery, RunRecord } from "../core/store/record.ts";
 import { ordersOf } from "../core/store/suspect-order.ts";
 import { chooseParameters } from "../core/tracin/layers.ts";
 import type { Place, Preview } from "../protocol/examples.ts";
@@ -79,7 +79,7 @@ export async function summarizeRun(
     ...(record.index === undefined ? {} : { index: indexOf(record.index) }),
     ...(record.indexUnused === undefined ? {} : { indexUnused: record.indexUnused }),
     seconds: record.seconds,
-    reading: readingOfRun(record),
+    reading: record.reading,
     orders: ordersOf(record),
     queries: await Promise.all(
       record.queries.map(async (query) => toCard(record, query, await preview(query))),
@@ -176,7 +176,7 @@ function toCard(record: RunRecord, query: RunQuery, preview: Preview): QueryCard
     place: toPlace(query.place),
     preview,
     target: query.target,
-    reading: readingOfRun(record),
+    reading: record.reading,
     prediction: query.prediction,
     positions: query.positions,
     outputs: query.outputs,
@@ -187,10 +187,8 @@ function toCard(record: RunRecord, query: RunQuery, preview: Preview): QueryCard
 }
 
 /** Whether the loss has a part for each of the values that a prediction is. */
-function isChoosable({ loss, ...record }: RunRecord, { prediction }: RunQuery): boolean {
-  return (
-    readingOfRun({ loss, ...record }) === "values" && loss !== "output" && prediction.length > 1
-  );
+function isChoosable({ loss, reading }: RunRecord, { prediction }: RunQuery): boolean {
+  return reading === "values" && loss !== "output" && prediction.length > 1;
 }
 
 /** A place without absent fields. */

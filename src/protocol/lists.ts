@@ -90,7 +90,7 @@ export interface RankedRow {
   /** 1 for the first. */
   readonly rank: number;
   readonly index: number;
-  /** Hash of everything but its target; runs of older versions have none. */
+  /** Hash of everything but its target; early rows have none. */
   readonly content?: string;
   readonly place: Place;
   readonly preview: Preview;
@@ -148,7 +148,7 @@ export interface Mark {
   readonly value: number;
   readonly place: Place;
   readonly index: number;
-  /** Hash of everything but its target, for training examples; runs of older versions have none. */
+  /** Hash of everything but its target, for training examples. */
   readonly content?: string;
   readonly target: string;
   readonly predicted: string;

@@ -1,5 +1,4 @@
 import * as z from "zod";
-import type { Reading } from "../datasets/target-form.ts";
 import { outcomeSchema } from "../evaluation/outcome.ts";
 import { sliceSchema } from "../evaluation/slice.ts";
 
@@ -118,8 +117,8 @@ export const recordSchema = z.object({
   layers: z.string(),
   parameters: z.array(z.string()),
   loss: z.string(),
-  /** What is known of predictions; runs of older versions do not say. */
-  reading: z.enum(["probabilities", "values", "positions", "outputs", "none"]).optional(),
+  /** What is known of predictions. */
+  reading: z.enum(["probabilities", "values", "positions", "outputs", "none"]),
   /** Present where labels have margins, by which suspects can be ranked. */
   margins: z.boolean().optional(),
   engine: z.string(),
@@ -167,10 +166,6 @@ export const recordSchema = z.object({
 
 /** The content of `run.json`. */
 export type RunRecord = z.infer<typeof recordSchema>;
-/** What is known of the predictions of a run. */
-export function readingOfRun(record: RunRecord): Reading {
-  return record.reading ?? (record.labels === undefined ? "values" : "probabilities");
-}
 
 /** Queries that the table of a run has scores on; those of an aggregate are one. */
 export function queryCount({ kind, aggregate, queries }: RunRecord): number {

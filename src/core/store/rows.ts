@@ -6,9 +6,9 @@ export interface RunRow {
   readonly line: number;
   readonly lineCount: number;
   readonly image: string | undefined;
-  /** Hash of everything but the target; undefined in runs of older versions. */
+  /** Hash of everything but the target. */
   readonly content: string | undefined;
-  /** Hash of the row's text when it was scored; undefined for examples on no line and for older runs. */
+  /** Hash of the row's text when it was scored; undefined for examples on no line. */
   readonly rowHash: number | undefined;
   readonly target: string;
   readonly predicted: string;
@@ -42,7 +42,7 @@ export function hasQuery({ queries }: TableSize, query: number): boolean {
 export function rowColumns(
   score: string,
   parts: string,
-  /** A column that older versions did not write, or NULL. */
+  /** A column that not every table has, or NULL. */
   optional: (name: string, type: string) => string,
 ): string {
   return `example, file, line, line_count, image, target, predicted, predicted_probability::DOUBLE, suggested,

@@ -84,6 +84,7 @@ function record(id: string, examples: number): RunRecord {
     layers: "all",
     parameters: ["fc.weight"],
     loss: "softmax-cross-entropy",
+    reading: "probabilities",
     engine: "reference",
     processes: 1,
     seconds: 1,
