@@ -4,12 +4,14 @@ Fill in the two lines marked with FILL IN, then run this script where your train
 
     python export_to_tracin.py checkpoints/*.pt
 
-It writes model.onnx and needs PyTorch alone (for .safetensors files also the package safetensors).
+Folders that a trainer wrote (out/checkpoint-*) can be named too. It writes model.onnx and needs PyTorch alone (for
+.safetensors files also the package safetensors).
 The exit code is 0 when every checkpoint fits the model and, where the package onnxruntime is
 installed, the file computes what the model does.
 """
 
 import argparse
+import collections.abc
 import glob
 import inspect
 import json
@@ -23,14 +25,15 @@ import torch
 #            from my_project import Net; model = Net(classes=10)
 model = None
 
-# FILL IN 2: an example input with two examples (a tuple for several inputs), for example:
+# FILL IN 2: an example input with two examples (for several inputs a tuple, or a dictionary by name), for example:
 #            example = torch.zeros(2, 1, 28, 28)
+#            example = tokenizer(["one text", "another"], padding="max_length", max_length=64, return_tensors="pt")
 example = None
 
 
 def main():
     parser = argparse.ArgumentParser(description="Export a PyTorch model for TracIn and check its checkpoints.")
-    parser.add_argument("checkpoints", nargs="*", help="checkpoint files (.pt, .pth, .ckpt, .bin, .safetensors)")
+    parser.add_argument("checkpoints", nargs="*", help="checkpoint files (.pt, .pth, .ckpt, .bin, .safetensors) or folders of trainers")
     parser.add_argument("--output", default="model.onnx", help="the ONNX file to write (%(default)s)")
     arguments = parser.parse_args()
     if not isinstance(model, torch.nn.Module) or example is None:
@@ -53,8 +56,9 @@ def main():
 def export(path):
     """What TracIn needs: evaluation mode, nothing fused or folded, and the names of the state_dict."""
     model.eval()
-    inputs = example if isinstance(example, tuple) else (example,)
-    names = list(inspect.signature(model.forward).parameters)[: len(inputs)]
+    if getattr(getattr(model, "config", None), "use_cache", False):
+        model.config.use_cache = False  # transformers: what is kept for generating text is no output of a training
+    names, inputs = named_inputs()
     options = dict(input_names=names, output_names=["output"])
     traced = dict(
         dynamic_axes={name: {0: "batch"} for name in [*names, "output"]},
@@ -65,16 +69,39 @@ def export(path):
     has_newer = "dynamo" in inspect.signature(torch.onnx.export).parameters
     try:
         torch.onnx.export(model, inputs, path, **options, **traced, **({"dynamo": False} if has_newer else {}))
+        is_same = same_outputs(path, names, inputs)
     except Exception as error:
         if not has_newer:
             raise
-        print(f"The older exporter cannot write this model ({str(error).strip().splitlines()[-1]}); trying the newer one, which needs the package onnxscript.")
+        print(f"The older exporter cannot write this model ({last_line(error)}).")
+        is_same = False
+    if not is_same and has_newer:
+        print("Trying the newer exporter, which needs the package onnxscript.")
         shapes = tuple({0: torch.export.Dim.DYNAMIC} for _ in inputs)
         # Optimising would fold weights into others; external data would be a second file.
         torch.onnx.export(model, inputs, path, **options, dynamo=True, optimize=False, external_data=False, dynamic_shapes=shapes)
+        is_same = same_outputs(path, names, inputs)
+    if not is_same:
+        print("ERROR: the file does not compute what the model does; its scores would be wrong. Rewrite what ONNX cannot say, such as divisor_override.")
     print(f"Wrote {path} with the inputs {', '.join(names)}.")
     record(path, model)
-    return same_outputs(path, names, inputs)
+    return is_same
+
+
+def named_inputs():
+    """Names and tensors of the example. With a dictionary, the model takes exactly these arguments from here on: exporters go by position."""
+    arguments = list(inspect.signature(model.forward).parameters)
+    if not isinstance(example, collections.abc.Mapping):
+        inputs = example if isinstance(example, tuple) else (example,)
+        return arguments[: len(inputs)], inputs
+    names, forward = list(example), model.forward
+    model.forward = lambda *inputs: forward(**dict(zip(names, inputs)))
+    model.forward.__signature__ = inspect.Signature([inspect.Parameter(name, inspect.Parameter.POSITIONAL_OR_KEYWORD) for name in names])
+    return names, tuple(example.values())
+
+
+def last_line(error):
+    return (str(error).strip().splitlines() or [type(error).__name__])[-1]
 
 
 def same_outputs(path, names, inputs):
@@ -88,24 +115,33 @@ def same_outputs(path, names, inputs):
     known = {value.name for value in session.get_inputs()}
     found = session.run(None, {name: tensor.numpy() for name, tensor in zip(names, inputs) if name in known})
     with torch.no_grad():
-        expected = model(*inputs)
-    expected = [value for value in (expected if isinstance(expected, (tuple, list)) else [expected]) if torch.is_tensor(value)]
+        expected = list(flat(model(*inputs)))
+    if not expected:
+        print("WARNING: the model returns no tensors, so whether the file computes what it does was not checked.")
     for ours, theirs in zip(found, expected):
         theirs = theirs.double()
         ours = torch.as_tensor(ours).double()
         size = max(1.0, theirs.abs().max().item())
         # Not-a-number fails too.
         if ours.shape != theirs.shape or not (ours - theirs).abs().max().item() <= 1e-3 * size:
-            print("ERROR: the file does not compute what the model does; its scores would be wrong. Rewrite what ONNX cannot say, such as divisor_override.")
+            print("The file does not compute what the model does.")
             return False
     print("The file computes what the model does.")
     return True
 
 
+def flat(output):
+    """The tensors of what a model returns, in the order of the file's outputs."""
+    if torch.is_tensor(output):
+        yield output
+    elif isinstance(output, (tuple, list, collections.abc.Mapping)):
+        for value in output.values() if isinstance(output, collections.abc.Mapping) else output:
+            yield from flat(value)
+
+
 def record(path, model):
-    """Appends to the ONNX file, as metadata, what its graph does not tell: what is not trained, padding rows, tied names, order."""
+    """Appends to the ONNX file, as metadata, what its graph does not tell: what is not trained, padding rows, other names, order."""
     state = tensors(model.state_dict(keep_vars=True))
-    is_parameter = lambda tensor: isinstance(tensor, torch.nn.Parameter)
     embeddings = [module for module in model.modules() if isinstance(module, torch.nn.Embedding)]
     padding = {}
     for name, tensor in state.items():
@@ -114,15 +150,12 @@ def record(path, model):
             print(f"{name} is the table of several embeddings, with padding_idx {rows}: it is recorded without.")
         elif rows and rows != {None}:
             padding[name] = rows.pop()
-    groups = {}
-    for name, tensor in state.items():
-        groups.setdefault(id(tensor), []).append(name)
     recorded = {
         "version": 1,
-        "buffers": [name for name, value in state.items() if not is_parameter(value) and value.is_floating_point()],
-        "frozen": [name for name, value in state.items() if is_parameter(value) and not value.requires_grad],
+        "buffers": [name for name, value in state.items() if not isinstance(value, torch.nn.Parameter) and value.is_floating_point()],
+        "frozen": frozen_names(model),
         "paddingRows": padding,
-        "tied": [names for names in groups.values() if len(names) > 1],
+        "tied": same_tensors(model),
         "parameters": [name for name, _ in model.named_parameters()],
     }
     with open(path, "ab") as file:
@@ -130,6 +163,36 @@ def record(path, model):
         file.write(field(14, field(1, b"tracin") + field(2, json.dumps(recorded).encode())))
     for what in ("buffers", "frozen", "paddingRows", "tied"):
         print(f"Recorded {what}: {json.dumps(recorded[what])}")
+
+
+def frozen_names(model):
+    state = tensors(model.state_dict(keep_vars=True))
+    return [name for name, value in state.items() if isinstance(value, torch.nn.Parameter) and not value.requires_grad]
+
+
+def same_tensors(model):
+    """Groups of names that are one tensor: tied weights, and the names under which transformers saves a tensor of the model."""
+    groups = {}
+    for state in (model.state_dict(keep_vars=True), names_in_files(model)):
+        for name, tensor in tensors(state).items():
+            names = groups.setdefault(id(tensor), [])
+            names.extend([] if name in names else [name])
+    return [names for names in groups.values() if len(names) > 1]
+
+
+def names_in_files(model):
+    """What save_pretrained would write, where the package names things otherwise than the model: transformers from version 5 on, and PEFT."""
+    state = dict(model.state_dict(keep_vars=True))
+    try:
+        if hasattr(model, "peft_config"):
+            from peft import get_peft_model_state_dict
+
+            return get_peft_model_state_dict(model, state)
+        from transformers.core_model_loading import revert_weight_conversion
+
+        return revert_weight_conversion(model, state)
+    except Exception:  # neither, another version, or no model of theirs
+        return {}
 
 
 def field(number, content):
@@ -146,23 +209,46 @@ def compare(file):
     try:
         found = read(file)
     except Exception as error:  # whatever the file is, the other files are compared too
-        return [(str(error).strip().splitlines()[0], "unreadable", "", "")]
+        return [(last_line(error), "unreadable", "", "")]
     expected = tensors(model.state_dict())
-    found = without_prefix(found, expected)
+    found = with_own_names(found, expected)
+    # An adapter's file holds what was added to a model, nothing that was frozen.
+    optional = frozen_names(model) if holds_adapter(file) else []
     rows = []
     for name in [*expected, *(name for name in found if name not in expected)]:
         ours, theirs = shape(expected.get(name)), shape(found.get(name))
         verdict = "missing" if not theirs else "surplus" if not ours else "ok" if ours == theirs else "mismatch"
-        rows.append((name, verdict, ours, theirs))
+        if verdict != "missing" or name not in optional:
+            rows.append((name, verdict, ours, theirs))
     return rows
 
 
+def weight_files(path):
+    """A file itself, or the files with weights in a folder that a trainer wrote."""
+    path = pathlib.Path(path)
+    if not path.is_dir():
+        return [path]
+    for pattern in ("model*.safetensors", "pytorch_model*.bin", "adapter_model.safetensors", "adapter_model.bin"):
+        files = sorted(path.glob(pattern))
+        if files:
+            return files
+    raise ValueError("the folder holds no weights")
+
+
+def holds_adapter(file):
+    return weight_files(file)[0].name.startswith("adapter_model")
+
+
 def read(file):
-    """The state_dict of a checkpoint, wherever the file keeps it. Nothing in the file is executed."""
-    if str(file).endswith(".safetensors"):
+    """The state_dict of a checkpoint, wherever it is kept. Nothing in a file is executed."""
+    return {name: tensor for part in weight_files(file) for name, tensor in read_file(part).items()}
+
+
+def read_file(file):
+    if file.suffix == ".safetensors":
         from safetensors.torch import load_file
 
-        return load_file(file)
+        return tensors(load_file(file))
     saved = torch.load(file, map_location="cpu", weights_only=True)
     if not tensors(saved):
         for key in ("state_dict", "model_state_dict", "model_state", "model", "net", "network", "module", "weights"):
@@ -178,18 +264,25 @@ def tensors(saved):
     return {k: v for k, v in items if torch.is_tensor(v) and not str(k).endswith("num_batches_tracked")}
 
 
-def without_prefix(found, expected):
-    """Wrappers add prefixes (`module.`, `model.`, `_orig_mod.`): the one that fits best is taken off."""
+def with_own_names(found, expected):
+    """Wrappers add prefixes (`module.`, `model.`, `_orig_mod.`): the one that fits best is taken off. A tensor of several names has all."""
     prefixes = {name[: -len(known)] for name in found for known in expected if name.endswith(f".{known}")}
     fit = lambda prefix: sum(prefix + known in found for known in expected)
     best = max(["", *sorted(prefixes, key=len)], key=fit)
-    return {name[len(best) :] if name.startswith(best) else name: value for name, value in found.items()}
+    found = {name[len(best) :] if name.startswith(best) else name: value for name, value in found.items()}
+    for names in same_tensors(model):
+        held = [name for name in names if name in found]
+        wanted = [name for name in names if name in expected and name not in found]
+        if held and wanted:
+            value = found[held[0]] if held[0] in expected else found.pop(held[0])
+            found.update(dict.fromkeys(wanted, value))
+    return found
 
 
 def load_weights(file):
     expected = tensors(model.state_dict())
-    found = without_prefix(read(file), expected)
-    model.load_state_dict({name: found[name] for name in expected}, strict=False)
+    found = with_own_names(read(file), expected)
+    model.load_state_dict({name: found[name] for name in expected if name in found}, strict=False)
 
 
 def report(file, rows):

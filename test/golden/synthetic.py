@@ -542,6 +542,33 @@ class ClassToken(nn.Module):
         return self.out(((asked @ x.transpose(1, 2)).softmax(-1) @ torch.tanh(x)).flatten(1))
 
 
+class RepeatedTable(nn.Module):
+    """A table of relative positions that is normalised, projected and repeated for the heads of each example, as in DeBERTa."""
+
+    inputs = staticmethod(lambda: {"x": normal(3, 6)})
+
+    def __init__(self):
+        super().__init__()
+        self.places = nn.Embedding(5, 6)
+        self.norm = nn.LayerNorm(6)
+        self.query, self.key = nn.Linear(6, 6), nn.Linear(6, 6)
+        self.scale = nn.Parameter(torch.randn(2, 3, 5))
+        self.out = nn.Linear(6, CLASSES)
+
+    @staticmethod
+    def heads(x):
+        """Two heads: [examples, positions, 6] -> [examples * heads, positions, 3]"""
+        return x.view(x.shape[0], x.shape[1], 2, 3).transpose(1, 2).reshape(-1, x.shape[1], 3)
+
+    def forward(self, x):
+        batch = x.shape[0]
+        places = self.norm(self.places.weight).unsqueeze(0)
+        key = self.heads(self.key(places)).repeat(batch, 1, 1)
+        scores = self.heads(self.query(x)) @ key.transpose(1, 2) + self.scale.repeat(batch, 1, 1)
+        seen = scores.softmax(-1) @ self.heads(places).repeat(batch, 1, 1)
+        return self.out(seen.view(batch, 2, 3, 3).transpose(1, 2).reshape(batch, 3, 6).mean(1))
+
+
 class VectorWeight(nn.Module):
     """Products with a vector: attention pooling, a product from the left, one output without a last axis."""
 
@@ -855,6 +882,7 @@ MODELS = {
     "weight-standardisation": (WeightStandardisation, SOFTMAX),
     "parameter-arithmetic": (ParameterArithmetic, SOFTMAX),
     "lookups": (Lookups, SOFTMAX),
+    "repeated-table": (RepeatedTable, SOFTMAX),
     "pooled-convolutions": (PooledConvolutions, SOFTMAX),
     "two-pooled-inputs": (TwoPooledInputs, SOFTMAX),
     "grouped-first": (GroupedFirst, SOFTMAX),

@@ -1,5 +1,7 @@
 """The script of TracIn: Export PyTorch Model, run as a person runs it."""
 
+import json
+
 import export
 import numpy as np
 import onnxruntime
@@ -91,7 +93,7 @@ def test_falls_back_to_the_newer_exporter(tmp_path):
     torch.save(model.state_dict(), tmp_path / "epoch-1.pt")
     done = export.run(script, "epoch-1.pt")
     assert done.returncode == 0, done.stdout + done.stderr
-    assert "trying the newer one" in done.stdout and "The file computes what the model does." in done.stdout, done.stdout
+    assert "Trying the newer exporter" in done.stdout and "The file computes what the model does." in done.stdout, done.stdout
     # One file, with the last checkpoint's weights, for any number of examples.
     assert sorted(path.name for path in tmp_path.iterdir()) == ["epoch-1.pt", "export_to_tracin.py", "model.onnx"]
     session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
@@ -99,3 +101,41 @@ def test_falls_back_to_the_newer_exporter(tmp_path):
     [found] = session.run(None, {session.get_inputs()[0].name: x.numpy()})
     with torch.no_grad():
         assert np.abs(found - model(x).numpy()).max() <= 1e-5
+
+
+# A dictionary of inputs whose names are not the first arguments; a folder of save_pretrained, which leaves the tied output layer out and
+# gives another name to the one that is not tied; and what is kept for generating text, which is no output here.
+DECODER = """
+from transformers import CLASS
+torch.manual_seed(0)
+model = CLASS(CLASS.config_class(vocab_size=12, hidden_size=8, num_hidden_layers=1, num_attention_heads=2, **OPTIONS))
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "names"),
+    [
+        ("GPT2LMHeadModel", dict(n_positions=8), ["lm_head.weight", "transformer.wte.weight"]),
+        ("GPTNeoXForCausalLM", dict(intermediate_size=12, max_position_embeddings=8), ["lm_head.weight", "embed_out.weight"]),
+    ],
+)
+def test_folder_of_transformers(kind, options, names, tmp_path):
+    construct = DECODER.replace("CLASS", kind).replace("OPTIONS", repr(options))
+    script = filled(tmp_path, construct, 'example = {"input_ids": torch.tensor([[1, 2, 3], [4, 5, 0]]), "attention_mask": torch.tensor([[1, 1, 1], [1, 1, 0]])}')
+    scope = {"torch": torch}
+    exec(construct, scope)
+    with torch.no_grad():
+        for parameter in scope["model"].parameters():
+            parameter.add_(0.1)
+    scope["model"].save_pretrained(tmp_path / "checkpoint-1")
+    done = export.run(script, "checkpoint-1")
+    assert done.returncode == 0 and "tensors fit." in done.stdout and "computes what the model does" in done.stdout, done.stdout + done.stderr
+    [recorded] = [line for line in done.stdout.splitlines() if line.startswith("Recorded tied")]
+    assert sorted(names) in [sorted(group) for group in json.loads(recorded.split(": ", 1)[1])], recorded
+    session = onnxruntime.InferenceSession(str(tmp_path / "model.onnx"))
+    assert [value.name for value in session.get_inputs()] == ["input_ids", "attention_mask"]
+    assert [value.name for value in session.get_outputs()] == ["output"]
+    ids = torch.tensor([[5, 6, 7], [1, 1, 2], [3, 4, 5]])
+    [found] = session.run(None, {"input_ids": ids.numpy(), "attention_mask": np.ones((3, 3), np.int64)})
+    with torch.no_grad():
+        assert np.abs(found - scope["model"].eval()(ids).logits.numpy()).max() <= 1e-5

@@ -1190,11 +1190,36 @@ def hugging_face(kind, **options):
     return Logits
 
 
+def hugging_face_images(kind, size, **config):
+    """The same for images."""
+
+    class Logits(nn.Module):
+        inputs = staticmethod(lambda: {"pixel_values": normal(3, size, size)})
+
+        def __init__(self):
+            super().__init__()
+            import transformers
+
+            made = getattr(transformers, f"{kind.removesuffix('ForImageClassification').removesuffix('ForSemanticSegmentation')}Config")
+            self.model = getattr(transformers, kind)(made(num_labels=CLASSES, **config))
+
+        def forward(self, pixel_values):
+            return self.model(pixel_values).logits
+
+    if "Segmentation" in kind:
+        Logits.targets = positions(size // 4, size // 4, ignore=255)
+        Logits.loss = {"type": "softmax-cross-entropy", "reduction": "mean", "ignoreIndex": 255}
+    return Logits
+
+
 _bert = dict(vocab_size=12, hidden_size=8, num_hidden_layers=2, num_attention_heads=2, intermediate_size=12, max_position_embeddings=8, num_labels=CLASSES)
 _gpt = dict(vocab_size=12, n_positions=8, n_embd=8, n_layer=2, n_head=2, bos_token_id=0, eos_token_id=0)
 _distil = dict(vocab_size=12, dim=8, n_layers=1, n_heads=2, hidden_dim=12, max_position_embeddings=8, num_labels=CLASSES)
 _llama = dict(
     vocab_size=12, hidden_size=8, intermediate_size=12, num_hidden_layers=1, num_attention_heads=2, num_key_value_heads=1, max_position_embeddings=8
+)
+_neox = dict(
+    vocab_size=12, hidden_size=8, intermediate_size=12, num_hidden_layers=1, num_attention_heads=2, max_position_embeddings=8, rotary_pct=0.5
 )
 
 MODELS = {
@@ -1260,4 +1285,18 @@ MODELS = {
     "DistilBertForSequenceClassification": hugging_face("DistilBertForSequenceClassification", config=_distil),
     "GPT2LMHeadModel": hugging_face("GPT2LMHeadModel", config=_gpt),
     "LlamaForCausalLM": hugging_face("LlamaForCausalLM", config=_llama),
+    # As DeBERTa-v3: relative positions that are normalised, projected and repeated for each example.
+    "DebertaV2ForSequenceClassification": hugging_face(
+        "DebertaV2ForSequenceClassification",
+        config=_bert
+        | dict(relative_attention=True, position_buckets=4, norm_rel_ebd="layer_norm", share_att_key=True, pos_att_type=["p2c", "c2p"], position_biased_input=False),
+    ),
+    "GPTNeoXForCausalLM": hugging_face("GPTNeoXForCausalLM", config=_neox),
+    "MambaForCausalLM": hugging_face(
+        "MambaForCausalLM", config=dict(vocab_size=12, hidden_size=8, state_size=4, num_hidden_layers=1, conv_kernel=3, intermediate_size=12, time_step_rank=2)
+    ),
+    "ConvNextForImageClassification": hugging_face_images("ConvNextForImageClassification", 32, hidden_sizes=[4, 6, 8, 10], depths=[1, 1, 1, 1], layer_scale_init_value=0.1),
+    "SegformerForSemanticSegmentation": hugging_face_images(
+        "SegformerForSemanticSegmentation", 32, hidden_sizes=[4, 8, 8, 8], depths=[1, 1, 1, 1], num_attention_heads=[1, 2, 2, 2], decoder_hidden_size=8
+    ),
 }

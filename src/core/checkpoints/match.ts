@@ -255,7 +255,7 @@ function missingError(
       ? `The file says that it is tied to "${tied}", but the model has two weights: export the model again, with the weights tied.`
       : renamed
         ? 'The exporter renamed this weight or computed it from others: export the model again with the script of TracIn: Export PyTorch Model, which keeps the weights apart (or with torch.onnx.export(..., dynamo=True, optimize=False)); if it is a constant, name it under "frozen" in tracin.json.'
-        : "Export the model from the same code that wrote the checkpoint.",
+        : "Export the model from the same code that wrote the checkpoint, with the script of TracIn: Export PyTorch Model: it records the other names that transformers and PEFT give to tensors in their files.",
   );
 }
 

@@ -77,18 +77,21 @@ export function buildForward(options: ForwardOptions): Forward {
   const model = lossGraph(probed, options.loss, options.target);
   const types = new Map<string, ValueType>();
   const type = (value: string): ValueType => types.get(value) ?? probed.typeAt(value, batch);
-  const layoutOf = new Map<string, string>();
+  const layoutOf = new Map<string, string | BatchAxis>();
   const axisOf = batchAxes(model, probed);
-  const batchAxis = (value: string) => axisOf(layoutOf.get(value) ?? value);
+  const batchAxis = (value: string) => {
+    const like = layoutOf.get(value) ?? value;
+    return typeof like === "string" ? axisOf(like) : like;
+  };
 
   const builder = new GraphBuilder(withWeightInputs(model, options));
   const original = [...builder.nodes];
   const dataInputs = model.inputs.map((input) => input.name);
   const originalData = dataValues(model, dataInputs);
   const originalCarriers = carriersOf(model, counted, originalData);
-  const record = (value: string, valueType: ValueType, like: string): string => {
+  const record = (value: string, valueType: ValueType, like: string | BatchAxis): string => {
     types.set(value, valueType);
-    layoutOf.set(value, layoutOf.get(like) ?? like);
+    layoutOf.set(value, typeof like === "string" ? (layoutOf.get(like) ?? like) : like);
     return value;
   };
   builder.nodes.length = 0;
@@ -102,7 +105,9 @@ export function buildForward(options: ForwardOptions): Forward {
       for (const value of splitNormalisation(builder, node, types, type)) {
         layoutOf.set(value, node.outputs[0] as string);
       }
-    } else if (!rewriteUse({ builder, type, carriers: originalCarriers, record }, node)) {
+    } else if (
+      !rewriteUse({ builder, type, carriers: originalCarriers, batchAxis, record }, node)
+    ) {
       builder.add(node);
     }
   }

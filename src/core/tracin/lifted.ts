@@ -148,6 +148,8 @@ export const lifts: ReadonlyMap<string, Lift> = new Map<string, Lift>([
   ["LogSoftmax", alongAxis(-1)],
   ["Split", alongAxis(0)],
   ["Gather", alongAxis(0)],
+  // Its scale and shift are constants here: those that count stand behind it.
+  ["LayerNormalization", alongAxis(-1)],
 
   [
     "Concat",

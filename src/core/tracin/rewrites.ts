@@ -1,6 +1,7 @@
 import type { GraphBuilder } from "../graph/builder.ts";
 import { floatAttribute, intAttribute, type Node, type ValueType } from "../graph/graph.ts";
 import { float32, type Shape, sizeOf } from "../graph/tensor.ts";
+import type { BatchAxis } from "./batch-axis.ts";
 
 /** What a rewrite may ask and record. */
 export interface RewriteContext {
@@ -8,14 +9,16 @@ export interface RewriteContext {
   type(value: string): ValueType;
   /** Values that depend on a counted parameter and on no model input. */
   readonly carriers: ReadonlySet<string>;
-  /** Records a new value and returns its name; the examples lie in it on the same axis as in `like`, in the same way. */
-  record(value: string, type: ValueType, like: string): string;
+  /** Where the examples lie in a value. */
+  batchAxis(value: string): BatchAxis;
+  /** Records a new value and returns its name; the examples lie in it where `like` says: as in another value, or there. */
+  record(value: string, type: ValueType, like: string | BatchAxis): string;
 }
 
 /**
  * Appends nodes that say the same as one node, in a form in which its use of a parameter is a site: lookups along other
- * axes, in tables of other ranks or by tuples are lookups of the rows of a matrix, and a Gemm of which the parameter is
- * the first factor is a MatMul.
+ * axes, in tables of other ranks or by tuples are lookups of the rows of a matrix, a Gemm of which the parameter is
+ * the first factor is a MatMul, and a Tile that repeats a parameter for the examples is an Expand.
  *
  * @returns whether it has appended them; otherwise the node stays as it is
  */
@@ -42,7 +45,46 @@ export function rewriteUse(context: RewriteContext, node: Node): boolean {
     tupleLookup(context, node);
     return true;
   }
-  return false;
+  return node.op === "Tile" && copies(context, node);
+}
+
+/**
+ * Copies of a value along the axis where the examples lie, each with all of its entries there (the relative positions of
+ * DeBERTa, which are repeated for each example's heads).
+ */
+function copies({ builder, type, batchAxis, record }: RewriteContext, node: Node): boolean {
+  const [value = "", counts = ""] = node.inputs;
+  const [y = ""] = node.outputs;
+  const { dtype, shape } = type(value);
+  const whole = type(y).shape;
+  const { axis, positions, inner } = batchAxis(y);
+  const size = shape[axis] ?? 1;
+  if (inner !== positions || positions % size !== 0) {
+    return false;
+  }
+  const repeats = whole.map((length, index) => (index === axis ? 1 : length / (shape[index] ?? 1)));
+  const wide = repeats.every((count) => count === 1)
+    ? value
+    : record(
+        builder.op("Tile", [value, builder.ints(repeats)]),
+        { dtype, shape: whole.with(axis, size) },
+        y,
+      );
+  const apart = [...whole.slice(0, axis), 1, size, ...whole.slice(axis + 1)];
+  const many = apart.with(axis, (whole[axis] ?? 1) / size);
+  const single = record(builder.reshape(wide, apart), { dtype, shape: apart }, y);
+  const each = positions / size;
+  // Their number comes from the data, so that this is where the parameter meets it.
+  const whole64 = (length: number) => ({ dtype: "int64", shape: [length] }) as const;
+  const count = record(builder.op("Gather", [counts, builder.ints([axis])]), whole64(1), y);
+  const ones = (length: number) => builder.ints(Array.from({ length }, () => 1));
+  const sizes = builder.op("Concat", [ones(axis), count, ones(whole.length - axis)], { axis: 0 });
+  record(sizes, whole64(many.length), y);
+  const copied = builder.op("Expand", [single, sizes]);
+  record(copied, { dtype, shape: many }, { axis, positions: each, inner: each });
+  const inputs = [copied, builder.ints(whole)];
+  builder.add({ op: "Reshape", name: node.name, inputs, outputs: [y], attributes: {} });
+  return true;
 }
 
 /** Y = alpha A' B' + beta C with a MatMul. */
