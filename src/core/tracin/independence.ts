@@ -1,4 +1,4 @@
-import type { Project } from "../config/project.ts";
+import { type Project, trainingData } from "../config/project.ts";
 import type { Values } from "../engines/engine.ts";
 import { TracInError } from "../errors.ts";
 import type { Tensor } from "../graph/tensor.ts";
@@ -73,4 +73,12 @@ export async function checkIndependence(
       }
     }
   }
+}
+
+/** Some training examples: far apart, because neighbours in a file may be copies, and copies hide that a model mixes examples. */
+export async function sampleOf(project: Project) {
+  const train = trainingData(project);
+  const last = train.length - 1;
+  const examples = [...new Set([0, Math.floor(last / 2), last])];
+  return { examples, encoded: await project.encoder.encodeAt(train, examples) };
 }

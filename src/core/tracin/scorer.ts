@@ -14,7 +14,7 @@ import { chooseForms, type FormChooser, type QuestionSize } from "./cost.ts";
 import { evaluateDataset } from "./dataset-evaluation.ts";
 import type { EvaluatedChunk } from "./evaluation.ts";
 import { lossGraph } from "./forward.ts";
-import { checkIndependence } from "./independence.ts";
+import { checkIndependence, sampleOf } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
 import { scaleFeeds, scalingOf } from "./parameter-weights.ts";
 import { type Profile, profiled } from "./profile.ts";
@@ -291,12 +291,4 @@ export class Scorer {
   sizes(plan: Question, queries: number, most?: number): QuestionSizes {
     return sizesOf(this, { ...this.options, most }, plan, queries);
   }
-}
-
-/** Some training examples: far apart, because neighbours in a file may be copies, and copies hide that a model mixes examples. */
-async function sampleOf(project: Project) {
-  const train = trainingData(project);
-  const last = train.length - 1;
-  const examples = [...new Set([0, Math.floor(last / 2), last])];
-  return { examples, encoded: await project.encoder.encodeAt(train, examples) };
 }
