@@ -22,7 +22,7 @@ export const listsStrings = {
 
   filter: {
     label: "Filter",
-    placeholder: "Filter: words, or score < 0",
+    placeholder: "Words, or score < 0",
     title:
       "Words that an example holds, or an SQL condition on its columns, such as target = 'spam' and score < 0",
     clear: "Clear the filter",
