@@ -61,20 +61,10 @@ export function convolutionFactors(
       };
     }
   }
-  const seen = patches(builder, image, imageShape, window);
-  const taps = seen.length;
-  const features = (taps * channels) / groups;
-  // Concatenating along the channels gives [images, taps * channels, ...]; groups need their own channels together.
-  const stacked = seen.length === 1 ? (seen[0] as string) : builder.op("Concat", seen, { axis: 1 });
-  const grouped =
-    groups === 1
-      ? stacked
-      : builder.transpose(
-          builder.reshape(stacked, [images, taps, groups, channels / groups, area]),
-          [0, 2, 1, 3, 4],
-        );
+  const seen = patches(builder, image, imageShape, window, groups);
+  const features = (sizeOf(kernel) * channels) / groups;
   const perImage = images / batch;
-  const u = toExample(builder, grouped, { batch, perImage, groups, features, area });
+  const u = toExample(builder, seen, { batch, perImage, groups, features, area });
   const delta = toExample(builder, ordinary(forward, mapOf, mapValue), {
     batch,
     perImage,

@@ -3,19 +3,94 @@ import type { GraphBuilder } from "../graph/builder.ts";
 import { float32, type Shape, sameShape, sizeOf } from "../graph/tensor.ts";
 
 /**
- * What a sliding window sees of an image [images, channels, ...size]: one value for each kernel position, in row-major
- * order, [images, channels, ...out] or with the output's axes as one.
+ * What a sliding window sees of an image [images, channels, ...size], group after group of its channels: for each kernel position,
+ * in row-major order, each channel of the group. [images, groups, kernel positions * channels / groups, positions of the window].
  */
 export function patches(
   builder: GraphBuilder,
   x: string,
   [images = 1, channels = 1]: Shape,
   window: WindowGeometry,
-): string[] {
-  const { size, out, strides } = window;
-  return sameShape(size, out) && strides.every((stride) => stride === 1)
+  groups: number,
+): string {
+  const { kernel, size, out, strides } = window;
+  const [taps, inner, area] = [sizeOf(kernel), channels / groups, sizeOf(out)];
+  if (isCopied(window)) {
+    const seen = copiedPatches(builder, x, images * channels, window);
+    const split = builder.reshape(seen, [images, groups, inner, taps, area]);
+    const ordered = inner === 1 ? split : builder.transpose(split, [0, 1, 3, 2, 4]);
+    return builder.reshape(ordered, [images, groups, taps * inner, area]);
+  }
+  const isShifted = sameShape(size, out) && strides.every((stride) => stride === 1);
+  const seen = isShifted
     ? shiftedPatches(builder, x, [images, channels, sizeOf(size)], window)
     : slicedPatches(builder, x, window);
+  // Concatenating along the channels gives [images, taps * channels, ...]; groups need their own channels together.
+  const stacked = seen.length === 1 ? (seen[0] as string) : builder.op("Concat", seen, { axis: 1 });
+  const ordered =
+    groups === 1
+      ? stacked
+      : builder.transpose(
+          builder.reshape(stacked, [images, taps, groups, inner, area]),
+          [0, 2, 1, 3, 4],
+        );
+  return builder.reshape(ordered, [images, groups, taps * inner, area]);
+}
+
+/** Kernel positions up to which patches are copied by a convolution, whose work grows with their square. */
+const mostCopied = 25;
+
+/** Whether a convolution with the window's own strides copies the patches faster than slices. */
+function isCopied({
+  kernel,
+  strides,
+  dilations,
+  before,
+  reach,
+  size,
+  out,
+}: WindowGeometry): boolean {
+  const taps = sizeOf(kernel);
+  return (
+    taps > 1 &&
+    taps <= mostCopied &&
+    strides.some((stride) => stride > 1) &&
+    out.every((count, axis) => {
+      const padded = (size[axis] ?? 0) + (before[axis] ?? 0) + Math.max(0, reach[axis] ?? 0);
+      const first = (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1;
+      return Math.floor((padded - first) / (strides[axis] ?? 1)) + 1 === count;
+    })
+  );
+}
+
+/**
+ * Each channel as an image of its own, seen by a convolution with a kernel for each position, which copies what is there:
+ * [images, taps, ...out]. For a stride of 2, 3 x 3 and [8, 64, 32, 32] to [8, 256, 8, 8] it takes, with the transpose behind it, half
+ * of the time of slices and their concatenation on onnxruntime, or less.
+ */
+function copiedPatches(
+  builder: GraphBuilder,
+  x: string,
+  images: number,
+  { kernel, strides, dilations, before, reach, size }: WindowGeometry,
+): string {
+  const taps = sizeOf(kernel);
+  const copies = Float32Array.from({ length: taps * taps }, (_, place) =>
+    Math.floor(place / taps) === place % taps ? 1 : 0,
+  );
+  return builder.op(
+    "Conv",
+    [
+      builder.reshape(x, [images, 1, ...size]),
+      builder.constant(float32([taps, 1, ...kernel], copies)),
+    ],
+    {
+      kernel_shape: kernel,
+      strides,
+      dilations,
+      pads: [...before, ...reach.map((count) => Math.max(0, count))],
+    },
+  );
 }
 
 /**

@@ -57,35 +57,46 @@ const cases: Record<string, WindowGeometry> = {
   "three axes": window([3, 2, 4], [3, 2, 3], [1, 1, 1]),
   "1 x 1": window([3, 3], [1, 1], [0, 0]),
   "stride 2": window([5, 5], [3, 3], [1, 1], [1, 1], [2, 2]),
+  "stride 2 along one axis, with dilation": window([6, 7], [2, 3], [1, 2], [3, 2], [1, 2]),
+  "stride 3 on one axis": window([8], [4], [1], [1], [3]),
+  "stride 2, 1 x 1, the last row left over": window([6, 5], [1, 1], [0, 0], [1, 1], [2, 2]),
+  "stride 4 over many places": window([9, 9], [7, 7], [3, 3], [1, 1], [4, 4]),
+  "stride 2, three rows left over": {
+    ...window([7, 6], [2, 2], [0, 0], [1, 1], [2, 2]),
+    out: [2, 3],
+    after: [-3, 0],
+    reach: [-3, 0],
+  },
 };
 
-describe.each([referenceEngine(), onnxruntimeEngine()])("patches, engine $name", (engine) => {
-  test.each(Object.entries(cases))("%s", async (_, view) => {
-    const shape = [2, 3, ...view.size];
-    // No zeros, so that what is zeroed shows.
-    const x = float32(
-      shape,
-      Array.from({ length: sizeOf(shape) }, (_, index) => index + 1),
-    );
-    const builder = new GraphBuilder();
-    const input = builder.input({ name: "x", dtype: "float32", shape });
-    const names = patches(builder, input, shape, view).map((value, index) => {
-      const name = `patch ${index}`;
-      const flat = builder.reshape(value, [-1]);
-      builder.add({
-        op: "Identity",
-        name,
-        inputs: [flat],
-        outputs: [name],
-        attributes: {},
-      });
-      builder.output({ name, dtype: "float32", shape: [6 * sizeOf(view.out)] });
-      return name;
+const engines = [referenceEngine(), onnxruntimeEngine()];
+
+describe.each(engines)("patches, engine $name", (engine) => {
+  describe.each([1, 2, 6])("in %i groups", (groups) => {
+    test.each(Object.entries(cases))("%s", async (_, view) => {
+      const [images, channels] = [2, 6];
+      const shape = [images, channels, ...view.size];
+      // No zeros, so that what is zeroed shows.
+      const x = float32(
+        shape,
+        Array.from({ length: sizeOf(shape) }, (_, index) => index + 1),
+      );
+      const builder = new GraphBuilder();
+      const input = builder.input({ name: "x", dtype: "float32", shape });
+      const value = patches(builder, input, shape, view, groups);
+      builder.output({ name: value, dtype: "float32", shape: [] });
+      const program = await engine.compile(builder.build());
+      const found = (await program.run(new Map([["x", x]]))).get(value);
+      await program.dispose();
+      const [taps, area] = [sizeOf(view.kernel), sizeOf(view.out)];
+      expect(found?.shape).toEqual([images, groups, (taps * channels) / groups, area]);
+      // By kernel position, then by image and channel.
+      const seen = expected(x.data, images * channels, view);
+      const inner = channels / groups;
+      const ordered = Array.from({ length: images * groups }, (_, outer) =>
+        seen.map((tap) => tap.slice(outer * inner * area, (outer + 1) * inner * area)),
+      );
+      expect(Array.from(found?.data ?? [], Number)).toEqual(ordered.flat(2));
     });
-    const program = await engine.compile(builder.build());
-    const values = await program.run(new Map([["x", x]]));
-    await program.dispose();
-    const found = names.map((name) => Array.from(values.get(name)?.data ?? [], Number));
-    expect(found).toEqual(expected(x.data, 6, view));
   });
 });
