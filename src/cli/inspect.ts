@@ -151,6 +151,16 @@ function print(context: CommandContext, report: Report): void {
       );
     }
   }
+  for (const key of ["surplus", "missing"] as const) {
+    for (const [index, { file, [key]: names = [] }] of report.checkpoints.entries()) {
+      const before = report.checkpoints[index - 1]?.[key] ?? [];
+      // What checkpoints in a row have in common is told once.
+      if (names.length > 0 && names.join("\n") !== before.join("\n")) {
+        const what = key === "surplus" ? "not in the model" : "not in the checkpoint";
+        out.write(`  ${what} from ${file} on: ${names.map(printable).join(", ")}\n`);
+      }
+    }
+  }
   if (report.preconditioner !== "none") {
     out.write(
       "  gradients are multiplied with the optimizer's step sizes (checkpoints.preconditioner)\n",

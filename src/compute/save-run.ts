@@ -115,7 +115,14 @@ export async function saveRun(
       checkpointFiles: typeof files === "string" ? [files] : files,
       examples,
       checkpoints: project.checkpoints.map((checkpoint) => {
-        const { groups, warnings, previousRate: _, ...facts } = checkpointFacts(checkpoint);
+        const {
+          groups,
+          warnings,
+          previousRate: _previous,
+          surplus: _surplus,
+          missing: _missing,
+          ...facts
+        } = checkpointFacts(checkpoint);
         const copied = groups?.map(({ learningRate, parameters }) => ({
           learningRate,
           parameters: [...parameters],

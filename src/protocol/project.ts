@@ -13,6 +13,10 @@ export interface CheckpointSummary {
   readonly epoch?: number;
   /** What the checkpoint's names have in front of the model's. */
   readonly prefix?: string;
+  /** Its tensors that the model does not use. */
+  readonly surplus?: readonly string[];
+  /** Weights of the model that it lacks: those of the model file are used. */
+  readonly missing?: readonly string[];
   /** Where parameters have different rates; `learningRate` is the largest. */
   readonly groups?: readonly {
     readonly learningRate: number;

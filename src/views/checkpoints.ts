@@ -180,17 +180,21 @@ function layersItem(root: string, { layers, model }: ProjectSummary): TreeItem {
   item.iconPath = new ThemeIcon("layers");
   item.contextValue = "layers";
   const lines = chosen.map(({ name, shape }) => `${name} [${shape.join(", ")}]`);
-  const shown = lines.slice(0, MOST_NAMES);
-  const rest =
-    lines.length > shown.length ? [l10n.t("and {0} more", lines.length - shown.length)] : [];
-  item.tooltip = [l10n.t("Parameters that count:"), ...shown, ...rest].join("\n");
+  item.tooltip = `${l10n.t("Parameters that count:")}\n${listed(lines, "\n")}`;
   item.command = { command: "tracin.chooseLayers", title: l10n.t("Choose Layers") };
   return item;
 }
 
+/** The first of them, and how many more there are. */
+function listed(names: readonly string[], separator: string): string {
+  const rest = names.length - MOST_NAMES;
+  const more = rest > 0 ? [l10n.t("and {0} more", rest)] : [];
+  return [...names.slice(0, MOST_NAMES), ...more].join(separator);
+}
+
 function checkpointTooltip(checkpoint: CheckpointSummary): MarkdownString {
   const { file, learningRate, learningRateSource, weight, step, epoch, warnings } = checkpoint;
-  const { prefix = "", groups = [] } = checkpoint;
+  const { prefix = "", groups = [], surplus = [], missing = [] } = checkpoint;
   const text = new MarkdownString("", true);
   const lines = [
     file,
@@ -206,6 +210,10 @@ function checkpointTooltip(checkpoint: CheckpointSummary): MarkdownString {
       ),
     ),
     ...(prefix === "" ? [] : [l10n.t("Names have the prefix {0}", prefix)]),
+    ...(surplus.length === 0 ? [] : [l10n.t("Not in the model: {0}", listed(surplus, ", "))]),
+    ...(missing.length === 0
+      ? []
+      : [l10n.t("Not in the checkpoint, taken from the model file: {0}", listed(missing, ", "))]),
     ...(epoch === undefined ? [] : [l10n.t("Epoch {0}", epoch)]),
     ...(step === undefined ? [] : [l10n.t("Step {0}", step)]),
   ];

@@ -147,7 +147,9 @@ export class CheckpointFiles {
       ...rate,
       ...(rates === undefined ? {} : { parameterRates: rates.byName }),
       ...(checkpoint.files === undefined ? {} : { files: checkpoint.files }),
-      prefix: match.prefix,
+      prefix: shownPrefix(match),
+      ...(match.surplus.length === 0 ? {} : { surplus: match.surplus }),
+      ...(match.constants.length === 0 ? {} : { missing: match.constants }),
       warnings: [
         ...(checkpoint.warnings ?? []),
         ...rate.warnings,
@@ -223,4 +225,15 @@ function parameterRates(
             `The optimizer's state does not name its parameters; it was taken for granted that ${assumption}. "checkpoints.groups" in tracin.json says it for certain.`,
           ],
   };
+}
+
+/** What stands in front of the names in the file, with what wrappers such as `torch.compile` put there. */
+function shownPrefix({ prefix, names }: Match): string {
+  const whole = new Set(
+    Array.from(names, ([weight, stored]) =>
+      stored.endsWith(weight) ? stored.slice(0, stored.length - weight.length) : prefix,
+    ),
+  );
+  const [first, ...others] = whole;
+  return first !== undefined && others.length === 0 ? first : prefix;
 }

@@ -28,6 +28,10 @@ export interface ProjectCheckpoint {
   readonly previousRate?: number;
   /** What the checkpoint's names have in front of the model's. */
   readonly prefix?: string;
+  /** Tensors of the checkpoint that the model does not use, integers too; counters and the trainer's own state aside. */
+  readonly surplus?: readonly string[];
+  /** Weights of the model that the checkpoint may lack and does, by the model's names: the model file's values are used. */
+  readonly missing?: readonly string[];
   readonly step?: number;
   readonly epoch?: number;
 }

@@ -127,8 +127,10 @@ describe("tensors that the model file does not hold", () => {
       for (const [name, shape] of [...weights, ["head.weight", [2, 3]] as const]) {
         const start = end;
         end += 4 * shape.reduce((a, b) => a * b, 1);
-        header[name] = { dtype: "F32", shape, data_offsets: [start, end] };
+        header[`module._orig_mod.${name}`] = { dtype: "F32", shape, data_offsets: [start, end] };
       }
+      header["ids"] = { dtype: "I32", shape: [2], data_offsets: [end, end + 8] };
+      end += 8;
       const json = Buffer.from(JSON.stringify(header));
       const length = Buffer.alloc(8);
       length.writeBigUInt64LE(BigInt(json.length));
@@ -140,8 +142,11 @@ describe("tensors that the model file does not hold", () => {
       const project = await openProject(folder);
       await project.close();
       expect(project.checkpoints[0]?.warnings).toEqual([
-        "One tensor is not in the model and has no part in the scores: head.weight.",
+        "One tensor is not in the model and has no part in the scores: module._orig_mod.head.weight.",
       ]);
+      expect(project.checkpoints[0]?.surplus).toEqual(["module._orig_mod.head.weight", "ids"]);
+      expect(project.checkpoints[0]?.prefix).toBe("module._orig_mod.");
+      expect(project.checkpoints[0]?.missing).toBeUndefined();
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
