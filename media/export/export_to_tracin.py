@@ -56,8 +56,9 @@ def main():
 def export(path):
     """What TracIn needs: evaluation mode, nothing fused or folded, and the names of the state_dict."""
     model.eval()
-    if getattr(getattr(model, "config", None), "use_cache", False):
-        model.config.use_cache = False  # transformers: what is kept for generating text is no output of a training
+    for config in {id(module.config): module.config for module in model.modules() if hasattr(module, "config")}.values():
+        if getattr(config, "use_cache", False):
+            config.use_cache = False  # transformers: what is kept for generating text is no output of a training
     names, inputs = named_inputs()
     options = dict(input_names=names, output_names=["output"])
     traced = dict(
@@ -85,7 +86,39 @@ def export(path):
         print("ERROR: the file does not compute what the model does; its scores would be wrong. Rewrite what ONNX cannot say, such as divisor_override.")
     print(f"Wrote {path} with the inputs {', '.join(names)}.")
     record(path, model)
+    warn_of_stops(inputs)
     return is_same
+
+
+class Stops(torch.overrides.TorchFunctionMode):
+    """Notes which modules stop gradients: ONNX has no word for that."""
+
+    def __init__(self):
+        super().__init__()
+        self.modules = set()
+
+    def __torch_function__(self, function, types, arguments=(), options=None):
+        result = function(*arguments, **(options or {}))
+        takes_gradient = any(torch.is_tensor(value) and value.requires_grad for value in arguments)
+        is_float = torch.is_tensor(result) and result.is_floating_point()
+        # Others that give no gradient are those of numbers alone, such as zeros_like.
+        stops = not torch.is_grad_enabled() or getattr(function, "__name__", "") in ("detach", "detach_", "__get__")
+        if stops and is_float and takes_gradient and not result.requires_grad:
+            frame = inspect.currentframe()
+            while frame and not isinstance(frame.f_locals.get("self"), torch.nn.Module):
+                frame = frame.f_back
+            self.modules.add(type(frame.f_locals["self"]).__name__ if frame else "the model")
+        return result
+
+
+def warn_of_stops(inputs):
+    with torch.enable_grad(), Stops() as stops:
+        model(*inputs)
+    if stops.modules:
+        print(
+            f"WARNING: {', '.join(sorted(stops.modules))}: gradients are stopped there (detach, torch.no_grad), which an ONNX file cannot say."
+            " TracIn lets them pass, so the scores of parameters before such a place differ from those of the training."
+        )
 
 
 def named_inputs():

@@ -139,3 +139,21 @@ def test_folder_of_transformers(kind, options, names, tmp_path):
     [found] = session.run(None, {"input_ids": ids.numpy(), "attention_mask": np.ones((3, 3), np.int64)})
     with torch.no_grad():
         assert np.abs(found - scope["model"].eval()(ids).logits.numpy()).max() <= 1e-5
+
+
+STOPPED = """
+from torch import nn
+class Scaled(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+    def forward(self, x):
+        return self.head(x) / self.head.weight.norm()STOP
+model = Scaled()
+"""
+
+
+@pytest.mark.parametrize(("stop", "is_told"), [(".detach()", True), ("", False)])
+def test_tells_where_gradients_are_stopped(stop, is_told, tmp_path):
+    done = export.run(filled(tmp_path, STOPPED.replace("STOP", stop), "example = torch.randn(2, 4)"))
+    assert done.returncode == 0 and ("WARNING: Scaled: gradients are stopped" in done.stdout) == is_told, done.stdout + done.stderr

@@ -247,15 +247,18 @@ function missingError(
     first.aliases === undefined &&
     (first.computed === true || exporterName.test(first.name));
   const tied = checkpoint.ties?.get(naming.prefix + first?.name);
+  const isUntrained = model.recorded && first?.role === "buffer";
   return new TracInError(
     "checkpoint",
     `The model ${model.file} has the weight "${first?.name}" of shape ${formatShape(first?.shape ?? [])}, but the checkpoint has no tensor of that name.${absent.length > 1 ? ` Also missing: ${list(absent.slice(1).map(({ name }) => name))}.` : ""}${unused}`,
     place,
     tied !== undefined
       ? `The file says that it is tied to "${tied}", but the model has two weights: export the model again, with the weights tied.`
-      : renamed
-        ? 'The exporter renamed this weight or computed it from others: export the model again with the script of TracIn: Export PyTorch Model, which keeps the weights apart (or with torch.onnx.export(..., dynamo=True, optimize=False)); if it is a constant, name it under "frozen" in tracin.json.'
-        : "Export the model from the same code that wrote the checkpoint, with the script of TracIn: Export PyTorch Model: it records the other names that transformers and PEFT give to tensors in their files.",
+      : isUntrained
+        ? 'It is not trained. If it is the same in all checkpoints (sinusoidal positions, which transformers leaves out of its files), name it under "frozen" in tracin.json: then the value in the model file serves.'
+        : renamed
+          ? 'The exporter renamed this weight or computed it from others: export the model again with the script of TracIn: Export PyTorch Model, which keeps the weights apart (or with torch.onnx.export(..., dynamo=True, optimize=False)); if it is a constant, name it under "frozen" in tracin.json.'
+          : "Export the model from the same code that wrote the checkpoint, with the script of TracIn: Export PyTorch Model: it records the other names that transformers and PEFT give to tensors in their files.",
   );
 }
 

@@ -210,3 +210,18 @@ describe("adapters", () => {
     );
   });
 });
+
+describe("a weight that was not trained and is in no checkpoint", () => {
+  const untrained = model({ "positions.weight": [8, 4] }, { role: "buffer", recorded: true });
+  const whole = { ...untrained, weights: [...untrained.weights, ...model(network).weights] };
+
+  it("is told how to serve from the model file, and does where it is named", () => {
+    expect(() => matchCheckpoint(whole, checkpoint(network))).toThrow(
+      expect.objectContaining({ remedy: expect.stringContaining('name it under "frozen"') }),
+    );
+    const options = { optional: (name: string) => name === "positions.weight" };
+    expect(matchCheckpoint(whole, checkpoint(network), options).constants).toEqual([
+      "positions.weight",
+    ]);
+  });
+});
