@@ -58,7 +58,7 @@ async function pickLayers(
   ];
   const choice = await pickMeasured(services, root, project, choices);
   if (choice?.next === "names") {
-    return pickNames(project);
+    return pickNames(services, root, project);
   }
   return choice?.next === "patterns" ? askPatterns(services, root, project) : choice?.layers;
 }
@@ -128,8 +128,12 @@ function estimateText({ parameters, seconds }: LayerEstimate): string {
   );
 }
 
-/** Modules of the model to be checked, each with its number of parameters. */
-async function pickNames(project: ProjectSummary): Promise<Layers | undefined> {
+/** Modules of the model to be checked, each with its number of parameters; the title tells what those that are checked take. */
+async function pickNames(
+  { compute }: Services,
+  root: string,
+  project: ProjectSummary,
+): Promise<Layers | undefined> {
   const modules = new Map<string, { count: number; isCounted: boolean }>();
   for (const { name, shape, counted } of project.model.parameters) {
     const module = moduleOf(name);
@@ -137,18 +141,48 @@ async function pickNames(project: ProjectSummary): Promise<Layers | undefined> {
     const count = known.count + sizeOf(shape);
     modules.set(module, { count, isCounted: known.isCounted || counted });
   }
-  const chosen = await window.showQuickPick(
-    [...modules].map(([label, { count, isCounted }]) => ({
-      label,
-      description: counted.parameters(count),
-      picked: isCounted,
-    })),
-    { title: l10n.t("Which layers count?"), canPickMany: true, matchOnDescription: true },
-  );
-  if (chosen === undefined || chosen.length === 0) {
-    return undefined;
-  }
-  return chosen.length === modules.size ? "all" : chosen.map(({ label }) => label);
+  const pick = window.createQuickPick();
+  pick.canSelectMany = true;
+  pick.matchOnDescription = true;
+  pick.title = l10n.t("Which layers count?");
+  pick.items = [...modules].map(([label, { count }]) => ({
+    label,
+    description: counted.parameters(count),
+  }));
+  pick.selectedItems = pick.items.filter(({ label }) => modules.get(label)?.isCounted);
+  const layersOf = (): Layers => {
+    const labels = pick.selectedItems.map(({ label }) => label);
+    return labels.length === modules.size ? "all" : labels;
+  };
+  let changes = 0;
+  const measure = async () => {
+    const change = ++changes;
+    pick.title = l10n.t("Which layers count?");
+    await new Promise((resolve) => setTimeout(resolve, TYPING_PAUSE));
+    if (change !== changes || pick.selectedItems.length === 0) {
+      return;
+    }
+    const text = await compute
+      .request("estimate", { root, layers: layersOf() })
+      .then(estimateText, (error: unknown) => TracInError.from(error).message);
+    if (change === changes) {
+      pick.title = `${l10n.t("Which layers count?")} ${text}`;
+    }
+  };
+  pick.onDidChangeSelection(measure);
+  pick.show();
+  void measure();
+  return new Promise((resolve) => {
+    pick.onDidAccept(() => {
+      resolve(pick.selectedItems.length === 0 ? undefined : layersOf());
+      pick.hide();
+    });
+    pick.onDidHide(() => {
+      changes++;
+      resolve(undefined);
+      pick.dispose();
+    });
+  });
 }
 
 /** Name patterns, checked while they are typed. */
