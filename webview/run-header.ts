@@ -4,17 +4,14 @@ import type { CheckpointSummary } from "../src/protocol/project.ts";
 import type { RunSummary } from "../src/protocol/runs.ts";
 import { formatNumber, formatProbability, formatSeconds } from "./format.ts";
 import { chevron, warningIcon } from "./icons.ts";
-import { labelChoices } from "./labels.ts";
-import { explainLabel, explainSlice, runCommand } from "./messages.ts";
 import { pathLabel, placeStyles } from "./place.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 
-/** How a run was made: one line that opens to its checkpoints, and what has changed since. */
+/** How a run was made: one line that opens to its checkpoints. */
 @customElement("tracin-run-header")
 export class RunHeader extends LitElement {
   @property({ attribute: false }) run: RunSummary | undefined;
-  @property({ attribute: false }) labels: readonly string[] | undefined;
   @property({ type: Boolean }) details = false;
 
   protected override render() {
@@ -44,7 +41,6 @@ export class RunHeader extends LitElement {
         <span class="facts">${facts.map((fact, index) => html`<span class="fact" title=${exactness.includes(fact) ? exactnessTitle(run) : nothing}>${fact}${index === 0 && warned ? html` ${warningIcon}` : null}${index < facts.length - 1 ? " ·" : ""}</span> `)}</span>
       </button>
       ${this.details ? this.renderDetails(run) : null}
-      ${run.changes.length > 0 ? this.renderStale(run) : null}
     `;
   }
 
@@ -65,20 +61,6 @@ export class RunHeader extends LitElement {
       </table>
       ${run.indexUnused ? html`<p class="muted">${words.indexUnused(run.indexUnused)}</p>` : null}
       <p class="muted">${run.index ? `${words.indexed(run.engine)} ${exactnessTitle(run)}` : words.engine(run.engine)}</p>
-    </div>`;
-  }
-
-  private renderStale(run: RunSummary) {
-    const words = strings.run;
-    return html`<div class="stale" role="status">
-      ${warningIcon}
-      <div>
-        <div><vscode-tag>${words.stale}</vscode-tag> ${words.staleText}</div>
-        <ul>
-          ${run.changes.map((change) => html`<li>${change}</li>`)}
-        </ul>
-        <vscode-button appearance="secondary" @click=${() => runAgain(run, this.labels)}>${words.again}</vscode-button>
-      </div>
     </div>`;
   }
 
@@ -135,25 +117,6 @@ export class RunHeader extends LitElement {
         width: 5.2em;
         text-align: end;
       }
-      .stale {
-        display: grid;
-        grid-template-columns: auto minmax(0, 1fr);
-        gap: 6px;
-        padding: 6px 8px;
-        border: 1px solid var(--vscode-inputValidation-warningBorder, var(--vscode-editorWarning-foreground));
-        background: var(--vscode-inputValidation-warningBackground, transparent);
-        overflow-wrap: anywhere;
-      }
-      .stale .icon {
-        margin-top: 2px;
-      }
-      ul {
-        margin: 2px 0 6px;
-        padding-inline-start: 16px;
-      }
-      vscode-tag::part(control) {
-        text-transform: none;
-      }
     `,
   ];
 }
@@ -205,19 +168,4 @@ function renderCheckpoint(checkpoint: CheckpointSummary) {
     <td class="number" title=${checkpoint.learningRateSource}>${formatNumber(checkpoint.learningRate)}</td>
     <td class="number" title=${words.weightTitle}>${formatNumber(checkpoint.weight)}</td>
   </tr>`;
-}
-
-/** Computes the same again. */
-function runAgain(run: RunSummary, labels: readonly string[] | undefined): void {
-  const query = run.queries[0];
-  if (run.testSet) {
-    explainSlice(run.id, run.testSet.slice);
-    return;
-  }
-  if (run.kind === "suspects" || !query) {
-    runCommand("tracin.findMislabelled");
-    return;
-  }
-  const explained = labelChoices(query, labels).find((choice) => choice.selected);
-  explainLabel(run.id, explained?.explain ?? "target");
 }

@@ -19,6 +19,7 @@ import { RankedList } from "./ranked-list.ts";
 import { noReviews, type ReviewAction, type ReviewIndex } from "./review.ts";
 import { runCard } from "./run-card.ts";
 import "./run-header.ts";
+import "./stale-notice.ts";
 import { runStyles, tabsHeight } from "./run-styles.ts";
 import { isWide, type TabName, tabOf, tabsOf, viewOfTab, viewsOf } from "./run-tabs.ts";
 import { ScrollKeeper } from "./scroll-keeper.ts";
@@ -127,6 +128,7 @@ export class RunView extends LitElement {
     }
     return html`
       <div class="above" @toggle-details=${() => this.change({ details: !this.shown.details })}>
+        ${run.changes.length > 0 ? html`<tracin-stale-notice .run=${run} .labels=${this.labels}></tracin-stale-notice>` : null}
         ${queryStepper(this.shown.query, run.queries.length, (chosen) => this.change({ query: chosen, scroll: {} }))}
         ${runCard(run, this.shown, {
           labels: this.labels,
@@ -135,7 +137,6 @@ export class RunView extends LitElement {
         })}
         <tracin-run-header
           .run=${run}
-          .labels=${this.labels}
           .details=${this.shown.details}
         ></tracin-run-header>
         <tracin-filter-bar

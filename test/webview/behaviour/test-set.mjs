@@ -133,6 +133,11 @@ export default {
 
   "a label of several is a slice; a stale test set is explained again": async (page) => {
     await page.evaluate(() => window.harness.showTestSet("multiLabel", { stale: true }));
+    const notice = page.locator("tracin-stale-notice");
+    await notice.getByRole("button", { name: "Run Again" }).waitFor();
+    const places = [notice, page.locator("tracin-test-set")].map((each) => each.boundingBox());
+    const [{ y, height }, card] = await Promise.all(places);
+    assert.ok(y + height <= card.y, "what has changed stands above the test set");
     await page.getByRole("button", { name: "urgent missed: 5" }).click();
     await page.getByText("urgent missed: 7 examples").waitFor();
     assert.deepEqual((await sent(page, "getTestRows")).at(-1).params.slice, {
