@@ -232,6 +232,10 @@ export class FilterBar extends LitElement {
     } else if (event.key === "Enter") {
       clearTimeout(this.timer);
       this.closeCompletions();
+      if (this.typed !== (this.filter.text ?? "")) {
+        // Its rows are asked for beside the check, so that they come with its answer.
+        this.tell<RowFilter>("filter-coming", { ...this.filter, text: this.typed });
+      }
       void this.check(true);
     } else if (event.key === "Escape") {
       if (names.length > 0) {

@@ -142,6 +142,7 @@ export class RunView extends LitElement {
         <tracin-filter-bar
           .list=${listOf(run, this.shown, this.shown.view)}
           histogram=${this.shown.histogram}
+          @filter-coming=${(event: CustomEvent<RowFilter>) => this.fetchAhead(run, event.detail)}
           @filter-changed=${(event: CustomEvent<RowFilter>) => this.relist({ filter: event.detail })}
           @sort-changed=${this.onSort}
           @histogram-changed=${(event: CustomEvent<string>) => this.change({ histogram: event.detail })}
@@ -191,7 +192,7 @@ export class RunView extends LitElement {
   private renderList(run: RunSummary, view: RankedView): TemplateResult {
     const { query, filter, sort } = this.shown;
     const order = orderIn(run, this.shown.order);
-    const key = listKey(view, query, order, filter, sort);
+    const { key, cache } = this.listIn(run, this.shown, view);
     return html`<div class="list">
       ${this.renderCaption(run, view)}
       ${keyed(
@@ -209,7 +210,7 @@ export class RunView extends LitElement {
           .about=${run.kind === "explain" ? { runId: run.id, query } : undefined}
           .filtered=${!isEmpty(filter)}
           .sort=${sort}
-          .cache=${this.lists.of(key, listOf(run, this.shown, view))}
+          .cache=${cache}
           .revision=${this.revision}
           .scroller=${this.scroller}
           .above=${this.above}
@@ -219,6 +220,21 @@ export class RunView extends LitElement {
         ></tracin-ranked-list>`,
       )}
     </div>`;
+  }
+
+  private listIn(run: RunSummary, shown: ViewState, view: RankedView) {
+    const { query, filter, sort } = shown;
+    const key = listKey(view, query, orderIn(run, shown.order), filter, sort);
+    return { key, cache: this.lists.of(key, listOf(run, shown, view)) };
+  }
+
+  /** Asks for the first rows of the lists in sight under a filter that is still being checked. */
+  private fetchAhead(run: RunSummary, filter: RowFilter): void {
+    const { view } = this.shown;
+    const isPair = tabOf(view, tabsOf(viewsOf(run), this.wide)) === "influence";
+    for (const seen of isPair ? viewsOf(run).slice(0, 2) : [view]) {
+      this.listIn(run, { ...this.shown, filter }, seen).cache.show(0, 0);
+    }
   }
 
   private renderCaption(run: RunSummary, view: RankedView): TemplateResult {
@@ -301,10 +317,9 @@ export class RunView extends LitElement {
 
   private onToggleExpanded(event: CustomEvent<{ view: RankedView; index: number }>): void {
     const { view, index } = event.detail;
-    const { query, filter, sort } = this.shown;
-    const order = this.run ? orderIn(this.run, this.shown.order) : undefined;
-    const key = listKey(view, query, order ?? "loss", filter, sort);
-    this.change(toggleExpanded(this.shown, key, index));
+    if (this.run) {
+      this.change(toggleExpanded(this.shown, this.listIn(this.run, this.shown, view).key, index));
+    }
   }
 
   static override styles = [baseStyles, runStyles];

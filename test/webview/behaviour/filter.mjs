@@ -43,6 +43,38 @@ export default {
     );
   },
 
+  "Enter asks for the rows beside the check; rows of a wrong filter are not shown": async (
+    page,
+  ) => {
+    await showRun(page, "mail", "explain");
+    const box = page.getByRole("combobox", { name: "Filter" });
+    const length = () => page.getByRole("treegrid").getAttribute("aria-rowcount");
+    const all = await length();
+    for (const [text, rows] of [
+      ["label = 1", all],
+      ["target = 'spam'", "95"],
+    ]) {
+      await box.fill(text);
+      // Both are on their way before either is answered.
+      const asked = await page.evaluate((filter) => {
+        window.harness.sent.length = 0;
+        let element = document.activeElement;
+        while (element.shadowRoot?.activeElement) {
+          element = element.shadowRoot.activeElement;
+        }
+        element.dispatchEvent(new KeyboardEvent("keydown", { key: "Enter", bubbles: true }));
+        return window.harness.sent
+          .filter((m) => m.method === "checkFilter" || m.params?.filter?.text === filter)
+          .map((m) => m.method);
+      }, text);
+      assert.deepEqual(asked, ["getRows", "checkFilter"]);
+      await (rows === all
+        ? page.getByRole("alert").waitFor()
+        : page.locator(`[role=treegrid][aria-rowcount="${rows}"]`).waitFor());
+      assert.equal(await length(), rows);
+    }
+  },
+
   "bars of the histogram filter, by drag and by key, and a chip takes it back": async (page) => {
     await showRun(page, "digits", "explain");
     await page.getByLabel("Histogram", { exact: true }).selectOption("score");
