@@ -38,7 +38,17 @@ it("activation", async () => {
     await editor.panel.locator("tracin-welcome").waitFor();
     await editor.command("Developer: Show Running Extensions");
     const row = editor.page.locator(".runtime-extensions-editor .extension", { hasText: "tracin" });
-    await expect.poll(() => row.first().textContent()).toMatch(/Activation: \d+ms/);
+    // The list has the slowest first and holds what is in sight alone.
+    await editor.page.locator(".runtime-extensions-editor").hover();
+    await expect
+      .poll(async () => {
+        if ((await row.count()) === 0) {
+          await editor.page.mouse.wheel(0, 200);
+          return "";
+        }
+        return row.first().textContent();
+      })
+      .toMatch(/Activation: \d+ms/);
     found.push(Number(/Activation: (\d+)ms/.exec((await row.first().textContent()) ?? "")?.[1]));
     if (round === 0) {
       await editor.screenshot("bench-activation");
@@ -101,13 +111,16 @@ it("lists of 1,000,000 rows", async () => {
   const seconds = ((Date.now() - started) / 1000).toFixed(0);
   table.push(["suspects of 1,000,000 rows, from the command", `${seconds} s`, ""]);
   const content = (await readFile(path.join(folder, "train.csv"), "utf8")).split("\n");
+  const narrowToFlowers = async (end: number) => {
+    const count = content.filter((row, at) => at > 0 && at < end && row.endsWith(",setosa")).length;
+    return list.narrow(`line <= ${end} and target = 'setosa'`, count);
+  };
+  const early: number[] = [];
   const conditions: number[] = [];
   const words: number[] = [];
   const sorts: number[] = [];
   for (let round = 0; round < 5; round++) {
-    const end = 100_000 * (round + 1);
-    const count = content.filter((row, at) => at > 0 && at < end && row.endsWith(",setosa")).length;
-    conditions.push(await list.narrow(`line <= ${end} and target = 'setosa'`, count));
+    early.push(await narrowToFlowers(100_000 * (round + 1)));
   }
   for (let round = 0; round < 5; round++) {
     const word = content[1000 * round + 1]?.split(",")[round % 4] ?? "";
@@ -123,6 +136,9 @@ it("lists of 1,000,000 rows", async () => {
       words.push(taken);
     }
   }
+  for (let round = 0; round < 5; round++) {
+    conditions.push(await narrowToFlowers(100_000 * (round + 1) + 50_000));
+  }
   await list.filter.press("Escape");
   await list.filter.press("Escape");
   await list.shows(rows);
@@ -130,7 +146,12 @@ it("lists of 1,000,000 rows", async () => {
     sorts.push(await list.sort("line", rows + 1), await list.sort("example", 2));
   }
   table.push(
-    ["condition at 1,000,000 rows, from Enter to the rows", `${median(conditions)} ms`, "150 ms"],
+    [
+      "condition at 1,000,000 rows, from Enter to the rows, while the texts are read",
+      `${median(early)} ms`,
+      "150 ms",
+    ],
+    ["condition at 1,000,000 rows, afterwards", `${median(conditions)} ms`, "150 ms"],
     ["words at 1,000,000 rows", `${median(words)} ms`, "150 ms"],
     ["another order of 1,000,000 rows", `${median(sorts)} ms`, "150 ms"],
     ...(await memory("after filters at 1,000,000 rows")),
