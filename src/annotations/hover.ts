@@ -103,14 +103,24 @@ function meaning(mark: Mark): string | undefined {
         "Training on this example raised the query's loss: over all checkpoints, learning rate times the product of both gradients is negative.",
       );
     case "suspect":
-      return mark.margin === undefined
-        ? l10n.t("Its loss was high all through training: its label may be wrong.")
-        : l10n.t(
-            "All through training the model found another label likelier, or as likely: its label may be wrong.",
-          );
+      return suspicion(mark.margin);
     case "query":
       return undefined;
   }
+}
+
+/** Why an example is a suspect; an example has a margin where its target is one of several labels. */
+function suspicion(margin: number | undefined): string {
+  if (margin === undefined) {
+    return l10n.t("Its loss was high all through training: its label may be wrong.");
+  }
+  return margin <= 0
+    ? l10n.t(
+        "On average over the checkpoints the model found another label likelier, or as likely: its label may be wrong.",
+      )
+    : l10n.t(
+        "On average over the checkpoints the model found its label likelier than any other, but by less than with most: its label may be wrong.",
+      );
 }
 
 function targetAndPrediction({ target, predicted, reading }: Mark): string {

@@ -101,6 +101,17 @@ describe("marks in words", () => {
     ]);
   });
 
+  it.each([
+    [undefined, "Its loss was high all through training"],
+    [-0.2, "found another label likelier"],
+    [0, "found another label likelier, or as likely"],
+    [0.476, "found its label likelier than any other"],
+  ])("a suspect with the margin %s says why", (margin, reason) => {
+    const suspect = mark({ kind: "suspect", ...(margin === undefined ? {} : { margin }) });
+    const place = { uri: Uri.file("/w/train.csv"), line: 3 };
+    expect(hoverText([suspect], [], place).value).toContain(reason);
+  });
+
   it("escapes what files say in a hover, and links to its own commands alone", () => {
     const text = hoverText(
       [mark({ target: "[x](command:workbench.action.quit)", suggested: setosa })],
