@@ -1,3 +1,4 @@
+import { maskTarget } from "./mask-target.ts";
 import type { Project } from "./project.ts";
 
 /** What a project's features are made of: what a person gives for an example that stands in no dataset. */
@@ -35,11 +36,10 @@ export function exampleForm(project: Pick<Project, "config" | "datasets">): Exam
       image = true;
     }
   }
-  const target = project.config.data["train"]?.target;
   return {
     texts: [...texts],
     image,
-    mask: typeof target === "object" && ("mask" in target || "masks" in target),
+    mask: maskTarget(project.config.data["train"]?.target) !== undefined,
     columns: [...columns],
     target: project.datasets.get("train")?.target ?? [],
   };

@@ -10,6 +10,7 @@ import { readImageFile } from "../datasets/readers/image-bytes.ts";
 import { TracInError } from "../errors.ts";
 import { readingOf } from "../tracin/questions.ts";
 import { exampleForm } from "./example-form.ts";
+import { maskTarget } from "./mask-target.ts";
 import { nearestName } from "./nearest.ts";
 import { type Project, trainingData } from "./project.ts";
 
@@ -66,7 +67,7 @@ export async function readNewExample(project: Project, given: GivenExample): Pro
       `Give a row with ${listNames(form.columns)}.`,
     );
   }
-  const masks = masksOf(project);
+  const masks = maskTarget(project.config.data["train"]?.target);
   if (given.mask !== undefined && masks === undefined) {
     throw wrong("The target is no mask here.", "Give the example without a mask.");
   }
@@ -148,7 +149,7 @@ async function fillTarget(
 ): Promise<void> {
   const isInput = Object.values(project.config.features).some((feature) => "target" in feature);
   const reading = readingOf(project);
-  if (masksOf(project) !== undefined) {
+  if (maskTarget(project.config.data["train"]?.target) !== undefined) {
     if (isInput || reading !== "positions") {
       throw wrong("The loss compares the prediction with a mask.", "Give the image's mask too.");
     }
@@ -167,14 +168,6 @@ async function fillTarget(
       fields.set(column, value);
     }
   }
-}
-
-/** How masks are read, where the target of the training data is one. */
-function masksOf({
-  config,
-}: Project): { readonly values?: readonly number[] | undefined } | undefined {
-  const target = config.data["train"]?.target;
-  return typeof target === "object" && ("mask" in target || "masks" in target) ? target : undefined;
 }
 
 /** A mask of one pixel, which is resized to any size: one class that counts everywhere. */

@@ -2,8 +2,8 @@ import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
 import { readdir, stat } from "node:fs/promises";
 import { join, posix } from "node:path";
-import type { SourceConfig } from "../config/config.ts";
 import { sourceFiles } from "../config/load.ts";
+import { maskTarget } from "../config/mask-target.ts";
 import type { Project } from "../config/project.ts";
 import { TracInError } from "../errors.ts";
 import type { RunInput, RunRecord } from "./record.ts";
@@ -48,7 +48,7 @@ export async function projectInputs(
       if (image !== undefined) {
         imageFolders.add(posix.dirname(image));
       }
-      if (hasMasks(source)) {
+      if (maskTarget(source?.target) !== undefined) {
         imageFolders.add(posix.dirname(dataset.maskFile?.(index) ?? "."));
       }
     }
@@ -59,11 +59,6 @@ export async function projectInputs(
     }
   }
   return { files: [...files], imageFolders: [...imageFolders].sort() };
-}
-
-function hasMasks(source: SourceConfig | undefined): boolean {
-  const target = source?.target;
-  return typeof target === "object" && ("mask" in target || "masks" in target);
 }
 
 /** Reads files for fingerprints; remembers hashes of files that have not changed since. */

@@ -1,5 +1,5 @@
 import { classAxes, classesOf, type OpenShape } from "../../config/class-axis.ts";
-import type { TargetConfig } from "../../config/config.ts";
+import { type MaskTarget, maskTarget } from "../../config/mask-target.ts";
 import { TracInError } from "../../errors.ts";
 import { type Shape, sizeOf } from "../../graph/tensor.ts";
 import { listNames } from "../data-error.ts";
@@ -45,8 +45,9 @@ export async function fitPositions(
       ? { finish: () => ({ kind: "numbers", shape: [...shapeOf(of, features)], of }) }
       : fitList(train, of, shapeOf(of, features), family, options);
   }
-  if (place !== undefined && ("mask" in place || "masks" in place)) {
-    return fitMask(place, family, options, features);
+  const masks = maskTarget(target);
+  if (masks !== undefined) {
+    return fitMask(masks, family, options, features);
   }
   if (family === "classes" && (await holdsLists(train))) {
     const of = onlyTokenInput(options);
@@ -186,7 +187,7 @@ function fitsClasses(output: OpenShape | undefined, shape: Shape): boolean {
 }
 
 function fitMask(
-  config: Extract<TargetConfig, { mask: string } | { masks: string }>,
+  config: MaskTarget,
   family: TargetFamily,
   options: TargetOptions,
   features: FittedFeatures,
