@@ -33,7 +33,7 @@ export async function scoreTask(
     return { processes, ...(unused === undefined ? {} : { indexUnused: [...unused] }) };
   }
   const { processes, ...answer } = await scoreFromIndex(opened, manifest, task);
-  return { processes, index: indexRecord(manifest, answer) };
+  return { processes, index: { kept: keptText(manifest), ...answer } };
 }
 
 /** The index of a project if it answers questions as they are now; else why it does not, where there is one. */
@@ -55,27 +55,6 @@ export async function usableIndex(
     // A question can be answered without.
     return { unused: [error instanceof Error ? error.message : String(error)] };
   }
-}
-
-function indexRecord(
-  manifest: IndexManifest,
-  { exact, exactRows, reranked, agreement }: IndexAnswer,
-): NonNullable<RunRecord["index"]> {
-  return {
-    kept: keptText(manifest),
-    exact,
-    exactRows: [...exactRows],
-    reranked,
-    ...(agreement === undefined
-      ? {}
-      : {
-          agreement: {
-            ...agreement,
-            spearman: [...agreement.spearman],
-            recall: [...agreement.recall],
-          },
-        }),
-  };
 }
 
 /** What an index keeps of each example and checkpoint, as a person reads it. */

@@ -88,12 +88,7 @@ export async function answerFromIndex(question: IndexQuestion): Promise<IndexAns
 }
 
 /** Where every score is exact there is nothing to rank again and nothing to compare. */
-const exactAnswer: IndexAnswer = {
-  exact: true,
-  exactRows: [],
-  reranked: 0,
-  agreement: undefined,
-};
+const exactAnswer: IndexAnswer = { exact: true, exactRows: [], reranked: 0 };
 
 async function prepareAll(question: IndexQuestion): Promise<readonly IndexQueries[]> {
   const { project, scorer, selection, aggregate, index, signal } = question;

@@ -1,3 +1,4 @@
+import type { RunRecord } from "../store/record.ts";
 import { overCheckpoints } from "../tracin/rows.ts";
 import { TopK } from "../tracin/topk.ts";
 import { agreementOf } from "./agreement.ts";
@@ -9,24 +10,8 @@ const sampled = { examples: 1000, top: 100 } as const;
 /** Best examples of each end of a list that get their exact scores, and examples of all queries together. */
 const reranked = { perList: 200, least: 20, all: 4000 } as const;
 
-/** How the scores of an answer were found. */
-export interface IndexAnswer {
-  /** Whether the index keeps exact products; then all scores are exact. */
-  readonly exact: boolean;
-  /** Examples with exact scores, ascending; empty where all are, or where nothing was asked. */
-  readonly exactRows: readonly number[];
-  /** Of each list, how many of the best estimates got exact scores. */
-  readonly reranked: number;
-  /** Estimates against exact scores, over a random sample of the training examples; one entry for each query. None where all are exact. */
-  readonly agreement:
-    | {
-        readonly examples: number;
-        readonly top: number;
-        readonly spearman: readonly number[];
-        readonly recall: readonly number[];
-      }
-    | undefined;
-}
+/** How the scores of an answer were found, as a run remembers it. */
+export type IndexAnswer = Omit<NonNullable<RunRecord["index"]>, "kept">;
 
 /** Exact parts of some examples, [C, rows, queries]. */
 export interface ExactScores {
@@ -94,10 +79,7 @@ export class Candidates {
     const ranked = this.lists.flatMap(({ top }) => top.sorted().map(({ index }) => index));
     const rows = [...new Set([...ranked, ...this.sample])].sort((a, b) => a - b);
     const parts = await scoreRows(rows);
-    const exact = {
-      places: new Map(rows.map((row, place) => [row, place])),
-      parts,
-    };
+    const exact = { places: new Map(rows.map((row, place) => [row, place])), parts };
     const compared = Array.from({ length: this.queries }, (_, query) =>
       agreementOf(
         this.sample.map((row) => this.sumOf(exact, row, query)),

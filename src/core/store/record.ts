@@ -97,6 +97,7 @@ export const recordSchema = z.object({
       kept: z.string(),
       /** Whether all scores are exact; else only those of `exactRows` are. */
       exact: z.boolean(),
+      /** Ascending; empty where all scores are exact, or where nothing was asked. */
       exactRows: z.array(z.int().nonnegative()),
       /** Of each list, how many of the best estimates got exact scores. */
       reranked: z.int().nonnegative(),
