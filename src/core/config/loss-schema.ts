@@ -38,11 +38,11 @@ const families = new Map(
 /** Every loss, in the order in which they are named to a person. */
 export const lossNames: readonly LossName[] = [...families.keys()];
 
+export const lossName = z.enum(lossNames);
+
 export function lossFamily(name: LossName): LossFamily {
   return families.get(name) ?? "own";
 }
-
-export const lossName = z.enum([...names.classes, ...names.binary, ...names.numbers, ...names.own]);
 
 const factor = z.number().nonnegative();
 
