@@ -149,10 +149,19 @@ export function ratesAfter(
   steps: number,
   groups: readonly FoundLearningRate[],
 ): number[] | undefined {
+  const rates = computedRates(scheduler, steps, groups);
+  return rates?.every((rate) => rate >= 0) === true && rates.length > 0 ? rates : undefined;
+}
+
+/** What the formula gives; it may be no rate where the settings are not those of the formula. */
+function computedRates(
+  scheduler: SchedulerState,
+  steps: number,
+  groups: readonly FoundLearningRate[],
+): number[] | undefined {
   const { parts, settings, base, phases } = scheduler;
   if (phases !== undefined) {
-    const rates = groups.map((group) => oneCycle(scheduler, steps, group));
-    return rates.every((rate) => rate >= 0) && rates.length > 0 ? rates : undefined;
+    return groups.map((group) => oneCycle(scheduler, steps, group));
   }
   if (parts !== undefined && !settings.has("milestones")) {
     return chained(parts, base, steps, groups);
@@ -175,9 +184,7 @@ export function ratesAfter(
     word: (name: string) => String(settings.get(name)),
     list: (name: string) => listOf(settings.get(name)),
   };
-  const rates =
-    schedule && base.map((own, group) => schedule.rate({ ...form, base: own, group }, steps));
-  return rates?.every((rate) => rate >= 0) === true && rates.length > 0 ? rates : undefined;
+  return schedule && base.map((own, group) => schedule.rate({ ...form, base: own, group }, steps));
 }
 
 /** ChainedScheduler: each part multiplies the rate, as those do that know no least rate. */
@@ -186,12 +193,11 @@ function chained(
   base: readonly number[],
   steps: number,
   groups: readonly FoundLearningRate[],
-): number[] | undefined {
+): number[] {
   const factors = parts.map((part) => ratesAfter(part, steps, groups));
-  const rates = base.map((own, group) =>
+  return base.map((own, group) =>
     factors.reduce((rate, found) => (rate * (found?.[group] ?? Number.NaN)) / own, own),
   );
-  return rates.every((rate) => rate >= 0) && rates.length > 0 ? rates : undefined;
 }
 
 /** OneCycleLR goes from phase to phase along half a cosine, or a line. NaN where the group does not hold the rates. */

@@ -89,8 +89,12 @@ function phasesOf(value: Value | undefined): { readonly phases?: readonly Schedu
 
 /** Settings that are words. */
 const words = new Set(["mode", "scale_mode", "_anneal_func_type"]);
-/** Lists of numbers under their own name. */
-const lists = new Set(["max_lrs", "min_lrs"]);
+/** Settings that are lists of numbers; the milestones are SequentialLR's. */
+const lists = new Map([
+  ["max_lrs", "max_lrs"],
+  ["min_lrs", "min_lrs"],
+  ["_milestones", "milestones"],
+]);
 
 /**
  * Plain numbers, lists of them and words by name; the milestones of MultiStepLR are a Counter, whose keys count as often as it
@@ -99,29 +103,25 @@ const lists = new Set(["max_lrs", "min_lrs"]);
 function settingsOf(dictionary: ReadonlyMap<Value, Value>): SchedulerState["settings"] {
   const settings = new Map<string, number | string | readonly number[]>();
   for (const [key, value] of dictionary) {
+    if (typeof key !== "string") {
+      continue;
+    }
     const number = plainNumber(value);
-    if (typeof key === "string" && number !== undefined) {
+    const list = lists.get(key);
+    if (number !== undefined) {
       settings.set(key, number);
-    } else if (typeof key === "string" && words.has(key) && typeof value === "string") {
+    } else if (words.has(key) && typeof value === "string") {
       settings.set(key, value);
-    } else if (
-      typeof key === "string" &&
-      lists.has(key) &&
-      Array.isArray(value) &&
-      value.length <= longestList
-    ) {
-      settings.set(key, numbersIn(value));
+    } else if (list !== undefined && Array.isArray(value) && value.length <= longestList) {
+      settings.set(
+        list,
+        value.map(plainNumber).filter((each) => each !== undefined),
+      );
     } else if (key === "milestones" && value instanceof Map && value.size <= longestList) {
       settings.set(key, milestonesOf(value));
-    } else if (key === "_milestones" && Array.isArray(value) && value.length <= longestList) {
-      settings.set("milestones", numbersIn(value));
     }
   }
   return settings;
-}
-
-function numbersIn(list: readonly Value[]): number[] {
-  return list.map(plainNumber).filter((number) => number !== undefined);
 }
 
 function milestonesOf(counter: ReadonlyMap<Value, Value>): number[] {
