@@ -1,5 +1,5 @@
-import { readFile, rename, stat, writeFile } from "node:fs/promises";
-import { join } from "node:path";
+import { randomUUID } from "node:crypto";
+import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import * as z from "zod";
 import { imageHash } from "../datasets/image-hash.ts";
 import { resolveInside } from "../paths.ts";
@@ -28,7 +28,7 @@ export async function imageHashes(
   if (wanted.length === 0) {
     return new Map();
   }
-  const path = join(root, runFolder(run.id), name);
+  const path = await resolveInside(root, `${runFolder(run.id)}/${name}`);
   const known = await readKnown(path);
   const missing = wanted.filter((image) => !known.has(image));
   const begun = Date.parse(run.created);
@@ -70,11 +70,12 @@ async function readKnown(path: string): Promise<Map<string, string>> {
 
 /** A run in a folder that cannot be written goes without: then times are compared. */
 async function writeKnown(path: string, known: ReadonlyMap<string, string>): Promise<void> {
-  const partial = `${path}.partial`;
+  const partial = `${path}.${randomUUID()}.partial`;
   try {
-    await writeFile(partial, JSON.stringify(Object.fromEntries(known)));
+    // No file that is there is written to: it could be a link, or that of another who asks at the same time.
+    await writeFile(partial, JSON.stringify(Object.fromEntries(known)), { flag: "wx" });
     await rename(partial, path);
   } catch {
-    // as above
+    await rm(partial, { force: true });
   }
 }

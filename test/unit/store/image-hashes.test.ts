@@ -1,4 +1,13 @@
-import { mkdir, mkdtemp, readFile, rm, utimes, writeFile } from "node:fs/promises";
+import {
+  mkdir,
+  mkdtemp,
+  readdir,
+  readFile,
+  rm,
+  symlink,
+  utimes,
+  writeFile,
+} from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, expect, it } from "vitest";
@@ -36,4 +45,37 @@ it("are taken again where their file is damaged, unless the image was written si
   await writeFile(file, '{"a.png": "no hash"}');
   await utimes(join(root, "a.png"), new Date(), new Date());
   expect((await imageHashes(root, run, ["a.png"])).size).toBe(0);
+});
+
+it("are written whole where several ask at the same time", async () => {
+  const folder = join(root, ".tracin", "runs", run.id);
+  const names = Array.from({ length: 8 }, (_, index) => `${"long".repeat(index * 5)}${index}.png`);
+  for (const image of names) {
+    await writeFile(join(root, image), image);
+    await utimes(join(root, image), before, before);
+  }
+  await Promise.all(names.map((image) => imageHashes(root, run, [image])));
+  expect(await readdir(folder)).toEqual(["images.json"]);
+  const [[image, hash] = []] = Object.entries(
+    JSON.parse(await readFile(join(folder, "images.json"), "utf8")),
+  );
+  expect(hash).toBe(imageHash(Buffer.from(image ?? "")));
+});
+
+it("are not written through links that leave the workspace", async () => {
+  const outside = await mkdtemp(join(tmpdir(), "tracin-outside-"));
+  try {
+    const kept = join(outside, "kept");
+    await writeFile(kept, "kept");
+    const folder = join(root, ".tracin", "runs", run.id);
+    await symlink(kept, join(folder, "images.json.partial"));
+    expect((await imageHashes(root, run, ["a.png"])).size).toBe(1);
+    expect(await readFile(kept, "utf8")).toBe("kept");
+    await rm(folder, { recursive: true });
+    await symlink(outside, folder);
+    await expect(imageHashes(root, run, ["a.png"])).rejects.toThrow("leaves the workspace");
+    expect(await readdir(outside)).toEqual(["kept"]);
+  } finally {
+    await rm(outside, { recursive: true });
+  }
 });
