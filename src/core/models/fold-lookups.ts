@@ -1,7 +1,7 @@
 import type { Attribute, Node } from "../graph/graph.ts";
 import { intAttribute } from "../graph/graph.ts";
 import { int64, sameShape, type Tensor, toNumbers } from "../graph/tensor.ts";
-import type { Rewritten } from "./fold-operators.ts";
+import { type Rewritten, withAxis } from "./fold-operators.ts";
 import type { Observation, Pair } from "./observation.ts";
 
 /** A Gather of one place along an axis. */
@@ -94,12 +94,4 @@ function lookupOf(node: Node, observation: Observation): Lookup | undefined {
   }
   const [two = 0, three] = [...toNumbers(places.atTwo), ...toNumbers(places.atThree)];
   return two === three ? { of, axis, size, place: two < 0 ? two + size : two } : undefined;
-}
-
-function withAxis({ atTwo, atThree }: Pair, axis: number): Pair {
-  const grown = (tensor: Tensor): Tensor => ({
-    ...tensor,
-    shape: tensor.shape.toSpliced(axis, 0, 1),
-  });
-  return { atTwo: grown(atTwo), atThree: grown(atThree) };
 }

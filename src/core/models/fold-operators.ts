@@ -1,6 +1,6 @@
 import type { Attribute, Node } from "../graph/graph.ts";
 import { encodeType } from "../graph/onnx-tensors.ts";
-import { int64, type Shape, type Tensor, toNumbers } from "../graph/tensor.ts";
+import { int64, type Tensor, toNumbers } from "../graph/tensor.ts";
 import type { Observation, Pair } from "./observation.ts";
 
 /** Nodes in other words, with the constants and values that are new. */
@@ -62,15 +62,9 @@ export function usePlainOperators(nodes: readonly Node[], observation: Observati
     const axis = vector === 0 ? 0 : 1;
     const fromEnd = vector === 0 ? -2 : -1;
     const matrix = unique(`${node.name}/matrix`);
-    values.set(
-      matrix,
-      withAxis(weight, () => axis),
-    );
+    values.set(matrix, withAxis(weight, axis));
     const product = unique(`${node.name}/product`);
-    values.set(
-      product,
-      withAxis(result, (rank) => rank + 1 + fromEnd),
-    );
+    values.set(product, withAxis(result, fromEnd));
     return [
       reshaped("Unsqueeze", operand, axis, matrix),
       { ...node, inputs: node.inputs.with(vector, matrix), outputs: [product] },
@@ -102,14 +96,11 @@ function repeatsOnly1(node: Node, observation: Observation): boolean {
   });
 }
 
-function withAxis({ atTwo, atThree }: Pair, axisOf: (rank: number) => number): Pair {
-  const grown = (tensor: Tensor): Tensor => ({
-    ...tensor,
-    shape: inserted(tensor.shape, axisOf(tensor.shape.length)),
-  });
+/** The same with another axis, of size 1; one below 0 counts from the end of the new shape. */
+export function withAxis({ atTwo, atThree }: Pair, axis: number): Pair {
+  const grown = (tensor: Tensor): Tensor => {
+    const place = axis < 0 ? tensor.shape.length + 1 + axis : axis;
+    return { ...tensor, shape: tensor.shape.toSpliced(place, 0, 1) };
+  };
   return { atTwo: grown(atTwo), atThree: grown(atThree) };
-}
-
-function inserted(shape: Shape, axis: number): Shape {
-  return [...shape.slice(0, axis), 1, ...shape.slice(axis)];
 }
