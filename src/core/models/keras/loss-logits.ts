@@ -22,7 +22,7 @@ export function logitsOf(
   builder: GraphBuilder,
   outputs: NetworkOutputs,
   output: string,
-  { type, settings, gamma }: CompiledLoss,
+  { type, settings, focal }: CompiledLoss,
 ): string | undefined {
   const own = activations[type];
   if (own === undefined) {
@@ -44,7 +44,7 @@ export function logitsOf(
     return name;
   };
   const isStraight = straight?.op === "Softmax" || straight?.op === "Sigmoid";
-  if (gamma !== undefined && (source?.op === own ? fromLogits : isStraight)) {
+  if (focal.gamma !== undefined && (source?.op === own ? fromLogits : isStraight)) {
     return undefined;
   }
   if (isStraight) {

@@ -44,9 +44,8 @@ const types = {
 export interface CompiledLoss {
   readonly type: (typeof types)[keyof typeof types];
   readonly settings: JsonObject;
-  /** Of focal losses. */
-  readonly gamma?: number;
-  readonly alpha?: number | readonly number[];
+  /** Of a focal loss; empty for others. */
+  readonly focal: Pick<ModelLoss, "gamma" | "alpha">;
 }
 
 /** Classes are on the last axis of every Keras output; nothing else is known of a loss that was not compiled. */
@@ -98,12 +97,12 @@ export function compiledLoss(
   const { output, value } = entry;
   const own = readLoss(value);
   if (output === undefined) {
-    return unread(`it names an output that the model does not have`);
+    return unread("it names an output that the model does not have");
   }
   if (own === undefined) {
     return unread(nameOf(value));
   }
-  const { type, settings, gamma, alpha } = own;
+  const { type, settings, focal } = own;
   const told = memberAt(settings, "reduction");
   const reduction = reductions.get(told);
   if (reduction === undefined) {
@@ -134,8 +133,7 @@ export function compiledLoss(
     ...(isSum && !whole.has(type) ? { meanOfLast: true } : {}),
     classAxis: type === "softmax-cross-entropy" ? axis : -1,
     ...(smoothing > 0 ? { labelSmoothing: smoothing } : {}),
-    ...(gamma === undefined ? {} : { gamma }),
-    ...(alpha === undefined ? {} : { alpha: typeof alpha === "number" ? alpha : [...alpha] }),
+    ...focal,
     ...(ignored === undefined ? {} : { ignoreIndex: ignored }),
     ...(type === "huber" && delta !== undefined ? { delta } : {}),
   };
@@ -186,16 +184,11 @@ function readLoss(value: Json): CompiledLoss | undefined {
     return undefined;
   }
   const settings = objectAt(isJsonObject(value) ? value : undefined, "config") ?? {};
-  return key.includes("focal")
-    ? { type, settings, ...focalSettings(settings, type) }
-    : { type, settings };
+  return { type, settings, focal: key.includes("focal") ? focalSettings(settings, type) : {} };
 }
 
 /** Keras's defaults are those of its functions too. */
-function focalSettings(
-  settings: JsonObject,
-  type: CompiledLoss["type"],
-): Pick<CompiledLoss, "gamma" | "alpha"> {
+function focalSettings(settings: JsonObject, type: CompiledLoss["type"]): CompiledLoss["focal"] {
   const gamma = numberAt(settings, "gamma") ?? 2;
   if (type === "sigmoid-cross-entropy") {
     const isBalanced = memberAt(settings, "apply_class_balancing") === true;
