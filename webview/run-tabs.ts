@@ -35,6 +35,11 @@ export function tabOf(view: RankedView, tabs: readonly TabName[]): TabName {
   return tabs.includes(view) ? view : "influence";
 }
 
+/** The lists of a run that a tab shows. */
+export function viewsIn(tab: TabName, run: RunSummary): readonly RankedView[] {
+  return tab === "influence" ? viewsOf(run).slice(0, 2) : [tab];
+}
+
 /**
  * The list to go to when a person chooses the tab with a name, undefined when it is shown already.
  * @param shown the list that is shown

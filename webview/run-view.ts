@@ -21,7 +21,7 @@ import { runCard } from "./run-card.ts";
 import "./run-header.ts";
 import "./stale-notice.ts";
 import { runStyles, tabsHeight } from "./run-styles.ts";
-import { isWide, type TabName, tabOf, tabsOf, viewOfTab, viewsOf } from "./run-tabs.ts";
+import { isWide, type TabName, tabOf, tabsOf, viewOfTab, viewsIn, viewsOf } from "./run-tabs.ts";
 import { ScrollKeeper } from "./scroll-keeper.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
@@ -180,13 +180,8 @@ export class RunView extends LitElement {
   }
 
   private renderPanel(run: RunSummary, tab: TabName): TemplateResult {
-    return tab === "influence"
-      ? html`<div class="pair">
-          ${viewsOf(run)
-            .slice(0, 2)
-            .map((view) => this.renderList(run, view))}
-        </div>`
-      : this.renderList(run, tab);
+    const lists = viewsIn(tab, run).map((view) => this.renderList(run, view));
+    return tab === "influence" ? html`<div class="pair">${lists}</div>` : html`${lists}`;
   }
 
   private renderList(run: RunSummary, view: RankedView): TemplateResult {
@@ -230,10 +225,9 @@ export class RunView extends LitElement {
 
   /** Asks for the first rows of the lists in sight under a filter that is still being checked. */
   private fetchAhead(run: RunSummary, filter: RowFilter): void {
-    const { view } = this.shown;
-    const isPair = tabOf(view, tabsOf(viewsOf(run), this.wide)) === "influence";
-    for (const seen of isPair ? viewsOf(run).slice(0, 2) : [view]) {
-      this.listIn(run, { ...this.shown, filter }, seen).cache.show(0, 0);
+    const tab = tabOf(this.shown.view, tabsOf(viewsOf(run), this.wide));
+    for (const view of viewsIn(tab, run)) {
+      this.listIn(run, { ...this.shown, filter }, view).cache.show(0, 0);
     }
   }
 
