@@ -35,6 +35,10 @@ def labels(rng):
     return rng.integers(0, 2, size=(N, 3)).astype("float64")
 
 
+def one_flag(rng):
+    return rng.integers(0, 2, size=(N, 1)).astype("float64")
+
+
 def numbers(rng):
     return rng.normal(size=(N, 3))
 
@@ -85,7 +89,7 @@ def sigmoid(K):
 
 @case(2, 3)
 def sigmoid_of_one(K):
-    return head(K, "sigmoid", 1), "binary_crossentropy", lambda rng: rng.integers(0, 2, size=(N, 1)).astype("float64")
+    return head(K, "sigmoid", 1), "binary_crossentropy", one_flag
 
 
 @case(2, 3)
@@ -182,6 +186,14 @@ def padded(rng):
     return x
 
 
+def pairs_of_numbers(rng):
+    return rng.normal(size=(N, 4, 2))
+
+
+def pairs_of_flags(rng):
+    return rng.integers(0, 2, size=(N, 4, 2)).astype("float64")
+
+
 INPUTS = {}
 
 
@@ -205,7 +217,7 @@ def masked_softmax_summed(K):
 @case(2, 3)
 @masked
 def masked_softmax_with_binary(K):
-    return tagger(K, 2, "softmax"), K.losses.BinaryCrossentropy(), lambda rng: rng.integers(0, 2, size=(N, 4, 2)).astype("float64")
+    return tagger(K, 2, "softmax"), K.losses.BinaryCrossentropy(), pairs_of_flags
 
 
 @case(3)
@@ -217,25 +229,25 @@ def masked_and_ignored(K):
 @case(2, 3)
 @masked
 def masked_sigmoid(K):
-    return tagger(K, 2, "sigmoid"), K.losses.BinaryCrossentropy(), lambda rng: rng.integers(0, 2, size=(N, 4, 2)).astype("float64")
+    return tagger(K, 2, "sigmoid"), K.losses.BinaryCrossentropy(), pairs_of_flags
 
 
 @case(2, 3)
 @masked
 def masked_squared(K):
-    return tagger(K, 2), K.losses.MeanSquaredError(), lambda rng: rng.normal(size=(N, 4, 2))
+    return tagger(K, 2), K.losses.MeanSquaredError(), pairs_of_numbers
 
 
 @case(2, 3)
 @masked
 def masked_squared_summed(K):
-    return tagger(K, 2), K.losses.MeanSquaredError(reduction="sum"), lambda rng: rng.normal(size=(N, 4, 2))
+    return tagger(K, 2), K.losses.MeanSquaredError(reduction="sum"), pairs_of_numbers
 
 
 @case(2, 3)
 @masked
 def masked_sigmoid_summed(K):
-    return tagger(K, 2, "sigmoid"), K.losses.BinaryCrossentropy(reduction="sum"), lambda rng: rng.integers(0, 2, size=(N, 4, 2)).astype("float64")
+    return tagger(K, 2, "sigmoid"), K.losses.BinaryCrossentropy(reduction="sum"), pairs_of_flags
 
 
 @case(2, 3)
@@ -251,13 +263,13 @@ def positions_softmax_without_reduction(K):
 @case(3)
 @masked
 def masked_squared_without_reduction(K):
-    return tagger(K, 2), K.losses.MeanSquaredError(reduction=None), lambda rng: rng.normal(size=(N, 4, 2))
+    return tagger(K, 2), K.losses.MeanSquaredError(reduction=None), pairs_of_numbers
 
 
 @case(3)
 @masked
 def masked_squared_weighted_mean(K):
-    return tagger(K, 2), K.losses.MeanSquaredError(reduction="mean_with_sample_weight"), lambda rng: rng.normal(size=(N, 4, 2))
+    return tagger(K, 2), K.losses.MeanSquaredError(reduction="mean_with_sample_weight"), pairs_of_numbers
 
 
 @case(3)
@@ -273,7 +285,7 @@ def hinge(K):
 
 @case(2, 3)
 def hinge_of_one_sigmoid(K):
-    return head(K, "sigmoid", 1), K.losses.Hinge(), lambda rng: rng.integers(0, 2, size=(N, 1)).astype("float64")
+    return head(K, "sigmoid", 1), K.losses.Hinge(), one_flag
 
 
 @case(2, 3)
@@ -284,7 +296,7 @@ def positions_squared_hinge_summed(K):
 @case(2, 3)
 @masked
 def masked_squared_hinge(K):
-    return tagger(K, 2), K.losses.SquaredHinge(), lambda rng: rng.integers(0, 2, size=(N, 4, 2)).astype("float64")
+    return tagger(K, 2), K.losses.SquaredHinge(), pairs_of_flags
 
 
 @case(2, 3)
@@ -367,7 +379,7 @@ def binary_focal_of_probabilities(K):
 @masked
 def masked_binary_focal_summed(K):
     loss = K.losses.BinaryFocalCrossentropy(apply_class_balancing=True, reduction="sum")
-    return tagger(K, 2, "sigmoid"), loss, lambda rng: rng.integers(0, 2, size=(N, 4, 2)).astype("float64")
+    return tagger(K, 2, "sigmoid"), loss, pairs_of_flags
 
 
 def counts(rng):
