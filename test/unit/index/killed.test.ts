@@ -81,15 +81,18 @@ it("killed at any moment, a build loses, doubles and damages nothing, and ends a
   let known: Awaited<ReturnType<typeof shards>> = new Map();
   let withProgress = 0;
   for (let kill = 0; kill < kills; ) {
-    // Any moment of a whole build: while it opens, computes, writes a shard or the manifest.
-    const wasRunning = await killAfter(Math.random() * duration);
+    // Any moment of a whole build: while it opens, computes, writes a shard or the manifest. No seed would bring a moment
+    // back, as builds differ in speed; a failure says when its build was killed, and what was finished before.
+    const moment = Math.random() * duration;
+    const wasRunning = await killAfter(moment);
     const now = await shards();
+    const when = `killed after ${moment.toFixed(1)} of ${duration.toFixed(1)} ms, ${known.size} shards finished before`;
     for (const [name, { bytes }] of now) {
-      expect(whole.get(name)?.bytes.equals(bytes), name).toBe(true);
+      expect(whole.get(name)?.bytes.equals(bytes), `${name}, ${when}`).toBe(true);
     }
     for (const [name, { written }] of known) {
       // What was finished is there, and was not written again.
-      expect(now.get(name)?.written, name).toBe(written);
+      expect(now.get(name)?.written, `${name}, ${when}`).toBe(written);
     }
     if (wasRunning) {
       kill++;
