@@ -1,5 +1,6 @@
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import type { Project } from "../../../src/core/config/project.ts";
 import { createEngine } from "../../../src/core/engines/choose.ts";
 import { referenceEngine } from "../../../src/core/engines/reference/engine.ts";
 import { chunksOf } from "../../../src/core/tracin/chunks.ts";
@@ -12,6 +13,17 @@ const golden = readSafetensors(join(import.meta.dirname, "../golden/places.safet
 const engine = createEngine("onnxruntime");
 const memoryLimit = 400 * 2 ** 20;
 
+/** The scorer of all layers, and what splits its scores. */
+async function open(project: Project) {
+  const scorer = await Scorer.open(project, { engine, memoryLimit, layers: "all" });
+  const pair = new PairScorer(project, engine, referenceEngine(), scorer.model);
+  const close = async () => {
+    await pair.dispose();
+    await scorer.close();
+  };
+  return { scorer, pair, close };
+}
+
 /** What the golden's rows stand for, as the layer's places. */
 const cases = [
   ["digits-cnn", "conv1.weight", { kind: "grid", height: 28, width: 28 }],
@@ -23,9 +35,8 @@ const cases = [
 describe.each(cases)("%s", (name, parameter, places) => {
   it("splits the part of the first layer as PyTorch does, and the parts sum to the layer's score", async () => {
     const { project, selection, train } = await openSampleGolden(`sample-${name}`);
-    const scorer = await Scorer.open(project, { engine, memoryLimit, layers: "all" });
+    const { scorer, pair, close } = await open(project);
     const layer = await Scorer.open(project, { engine, memoryLimit, layers: [parameter] });
-    const pair = new PairScorer(project, engine, referenceEngine(), scorer.model);
     const expected = golden.get(`${name}/parts`);
     const factors = golden.get(`${name}/factors`);
     const width = expected.shape[2] ?? 0;
@@ -61,8 +72,7 @@ describe.each(cases)("%s", (name, parameter, places) => {
         expect(Math.abs(sum - score)).toBeLessThan(2e-5 * absolute);
       }
     }
-    await pair.dispose();
-    await scorer.close();
+    await close();
     await layer.close();
     await project.close();
   });
@@ -77,8 +87,7 @@ const others = [
 
 it.each(others)("%s: each part is PyTorch's", async (name, parameter, places) => {
   const { project, selection, train } = await openSynthetic(name);
-  const scorer = await Scorer.open(project, { engine, memoryLimit, layers: "all" });
-  const pair = new PairScorer(project, engine, referenceEngine(), scorer.model);
+  const { scorer, pair, close } = await open(project);
   const { shape, data } = golden.get(`${name}/parts`);
   const [queries = 0, rows = 0, width = 0] = shape;
   for (let query = 0; query < queries; query++) {
@@ -96,8 +105,7 @@ it.each(others)("%s: each part is PyTorch's", async (name, parameter, places) =>
       }
     }
   }
-  await pair.dispose();
-  await scorer.close();
+  await close();
 });
 
 /** Error times input is a fact of the last layer: told where that is dense with one position, and of no other layer. */
@@ -108,13 +116,11 @@ it.each([
   ["tied-embedding", undefined],
 ])("%s: the product of error and input at the last layer is of %s", async (name, parameter) => {
   const { project, selection, train } = await openSynthetic(name);
-  const scorer = await Scorer.open(project, { engine, memoryLimit, layers: "all" });
-  const pair = new PairScorer(project, engine, referenceEngine(), scorer.model);
+  const { scorer, pair, close } = await open(project);
   const { feeds } = await scorer.resolve(selection.slice(0, 1));
   const { last } = await pair.split(feeds, train[0] ?? -1);
   expect(last?.parameter.split(", ")[0]).toBe(parameter);
-  await pair.dispose();
-  await scorer.close();
+  await close();
 });
 
 /** First layers with positions in one dimension, in groups, and whose table is the output layer too. */
@@ -129,8 +135,7 @@ it.each(positioned)(
   "%s: the parts sum to what PyTorch says of the layer",
   async (name, parameter, places) => {
     const { project, selection, train, expected } = await openSynthetic(name);
-    const scorer = await Scorer.open(project, { engine, memoryLimit, layers: "all" });
-    const pair = new PairScorer(project, engine, referenceEngine(), scorer.model);
+    const { scorer, pair, close } = await open(project);
     const { shape, data } = expected(`scores/${parameter}`);
     const [checkpoints = 0, rows = 0, queries = 0] = shape;
     const all = Array.from({ length: rows }, (_, row) =>
@@ -152,19 +157,16 @@ it.each(positioned)(
         expect(Math.abs(sum - (all[row]?.[query] ?? Number.NaN))).toBeLessThan(2e-5 * largest);
       }
     }
-    await pair.dispose();
-    await scorer.close();
+    await close();
   },
 );
 
 it("says why there is no split where no layer reads the input directly", async () => {
   const { project, selection } = await openSynthetic("weight-norm");
-  const scorer = await Scorer.open(project, { engine, memoryLimit, layers: "all" });
-  const pair = new PairScorer(project, engine, referenceEngine(), scorer.model);
+  const { scorer, pair, close } = await open(project);
   const { feeds } = await scorer.resolve(selection.slice(0, 1));
   const { first, reason } = await pair.split(feeds, 0);
   expect(first).toBeUndefined();
   expect(reason).toMatch(/No layer reads an image, a text or the columns of a row directly/);
-  await pair.dispose();
-  await scorer.close();
+  await close();
 });
