@@ -7,6 +7,7 @@ import {
   window,
 } from "vscode";
 import { TracInError } from "../core/errors.ts";
+import type { Compute } from "../project/compute.ts";
 import { counted } from "../project/counted.ts";
 import { editConfig } from "../project/edit-config.ts";
 import type { Services } from "../project/services.ts";
@@ -14,8 +15,8 @@ import type { LayerEstimate, ParameterSummary, ProjectSummary } from "../protoco
 import { formatSeconds } from "../views/format.ts";
 import { pickProject } from "./pick-project.ts";
 
-/** Milliseconds without a key after which what was typed is measured. */
-const TYPING_PAUSE = 400;
+/** Milliseconds without a change after which what was typed or checked is measured. */
+const CHANGING_PAUSE = 400;
 
 type Layers = ProjectSummary["layers"];
 
@@ -128,6 +129,41 @@ function estimateText({ parameters, seconds }: LayerEstimate): string {
   );
 }
 
+/** Measures layers while they are being chosen: once nothing has changed for a while. A change ends what is under way. */
+class Measuring {
+  private latest = new AbortController();
+
+  constructor(
+    private readonly compute: Compute,
+    private readonly root: string,
+  ) {}
+
+  /** What these layers take, or why that is not known; undefined for none, or where something else was chosen meanwhile. */
+  async measure(
+    layers: Layers,
+  ): Promise<{ readonly text: string; readonly isProblem: boolean } | undefined> {
+    this.stop();
+    const { signal } = this.latest;
+    await new Promise((resolve) => setTimeout(resolve, CHANGING_PAUSE));
+    if (signal.aborted || layers.length === 0) {
+      return undefined;
+    }
+    const found = await this.compute
+      .request("estimate", { root: this.root, layers }, { signal })
+      .then(
+        (estimate) => ({ text: estimateText(estimate), isProblem: false }),
+        (error: unknown) => ({ text: TracInError.from(error).message, isProblem: true }),
+      );
+    return signal.aborted ? undefined : found;
+  }
+
+  /** Ends what is under way. */
+  stop(): void {
+    this.latest.abort();
+    this.latest = new AbortController();
+  }
+}
+
 /** Modules of the model to be checked, each with its number of parameters; the title tells what those that are checked take. */
 async function pickNames(
   { compute }: Services,
@@ -154,19 +190,12 @@ async function pickNames(
     const labels = pick.selectedItems.map(({ label }) => label);
     return labels.length === modules.size ? "all" : labels;
   };
-  let changes = 0;
+  const measuring = new Measuring(compute, root);
   const measure = async () => {
-    const change = ++changes;
     pick.title = l10n.t("Which layers count?");
-    await new Promise((resolve) => setTimeout(resolve, TYPING_PAUSE));
-    if (change !== changes || pick.selectedItems.length === 0) {
-      return;
-    }
-    const text = await compute
-      .request("estimate", { root, layers: layersOf() })
-      .then(estimateText, (error: unknown) => TracInError.from(error).message);
-    if (change === changes) {
-      pick.title = `${l10n.t("Which layers count?")} ${text}`;
+    const found = await measuring.measure(layersOf());
+    if (found !== undefined) {
+      pick.title = `${l10n.t("Which layers count?")} ${found.text}`;
     }
   };
   pick.onDidChangeSelection(measure);
@@ -178,7 +207,7 @@ async function pickNames(
       pick.hide();
     });
     pick.onDidHide(() => {
-      changes++;
+      measuring.stop();
       resolve(undefined);
       pick.dispose();
     });
@@ -191,7 +220,7 @@ async function askPatterns(
   root: string,
   project: ProjectSummary,
 ): Promise<Layers | undefined> {
-  let typed = 0;
+  const measuring = new Measuring(compute, root);
   const text = await window.showInputBox({
     title: l10n.t("Which layers count?"),
     prompt: l10n.t("Name patterns with commas, such as {0}; * stands for any text", "encoder.*"),
@@ -202,17 +231,13 @@ async function askPatterns(
       if (layers.length === 0) {
         return l10n.t("Write at least one pattern.");
       }
-      const turn = ++typed;
-      await new Promise((resolve) => setTimeout(resolve, TYPING_PAUSE));
-      if (turn !== typed) {
-        return undefined; // more was typed meanwhile
-      }
-      return compute.request("estimate", { root, layers }).then(
-        (found) => ({ message: estimateText(found), severity: InputBoxValidationSeverity.Info }),
-        (error: unknown) => TracInError.from(error).message,
-      );
+      const found = await measuring.measure(layers);
+      return found?.isProblem === false
+        ? { message: found.text, severity: InputBoxValidationSeverity.Info }
+        : found?.text;
     },
   });
+  measuring.stop();
   return text === undefined ? undefined : patternsOf(text);
 }
 
