@@ -42,11 +42,10 @@ export async function installTensorFlow(options: InstallOptions): Promise<void> 
   release();
   try {
     if (existsSync(former)) {
-      // An installation was ended with VS Code itself.
-      await remove(folder);
-      await rename(former, folder);
+      await remove(folder); // a part that is left of an installation that was ended with VS Code itself
+    } else {
+      await rename(folder, former).catch(ignoreMissing);
     }
-    await rename(folder, former).catch(ignoreMissing);
     await mkdir(folder, { recursive: true });
     await writeFile(join(folder, "package.json"), JSON.stringify(manifest(), null, 2));
     options.onStage(l10n.t("npm installs {0}", tensorflowPackage.name));
