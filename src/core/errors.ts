@@ -88,6 +88,11 @@ export class TracInError extends Error {
   }
 }
 
+/** Whether the system gave this code as the reason, such as `ENOENT` for a file that is not there. */
+export function hasCode(error: unknown, code: string): boolean {
+  return error instanceof Error && "code" in error && error.code === code;
+}
+
 /** Ends work that was cancelled. @throws kind `cancelled` */
 export function throwIfAborted(signal: AbortSignal | undefined): void {
   if (signal?.aborted) {

@@ -4,7 +4,7 @@ import { mkdir, rename, rm, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { l10n } from "vscode";
-import { TracInError } from "../core/errors.ts";
+import { hasCode, TracInError } from "../core/errors.ts";
 
 /** The package that is installed, exactly. */
 export const tensorflowPackage = { name: "@tensorflow/tfjs-node", version: "4.22.0" } as const;
@@ -66,7 +66,7 @@ function remove(folder: string): Promise<void> {
 }
 
 function ignoreMissing(error: unknown): void {
-  if ((error as { readonly code?: unknown }).code !== "ENOENT") {
+  if (!hasCode(error, "ENOENT")) {
     throw error;
   }
 }

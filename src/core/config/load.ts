@@ -6,7 +6,7 @@ import {
   parseTree,
   printParseErrorCode,
 } from "jsonc-parser";
-import { TracInError } from "../errors.ts";
+import { hasCode, TracInError } from "../errors.ts";
 import { checkPattern, resolveInside } from "../paths.ts";
 import { type Config, configSchema } from "./config.ts";
 import { explainIssues } from "./explain.ts";
@@ -37,7 +37,9 @@ export async function loadConfig(root: string, file = configFile): Promise<Confi
     }
     throw new TracInError(
       "config",
-      isMissing(error) ? `There is no configuration in ${root}.` : `${file} cannot be read.`,
+      hasCode(error, "ENOENT")
+        ? `There is no configuration in ${root}.`
+        : `${file} cannot be read.`,
       { file },
       "Write one with the command TracIn: Set Up Workspace, or copy one from a sample.",
       { cause: error },
@@ -190,8 +192,4 @@ function readable(error: ParseError): string {
   return printParseErrorCode(error.error)
     .replace(/([a-z])([A-Z])/g, "$1 $2")
     .toLowerCase();
-}
-
-function isMissing(error: unknown): boolean {
-  return error instanceof Error && "code" in error && error.code === "ENOENT";
 }

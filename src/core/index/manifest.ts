@@ -1,7 +1,7 @@
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
-import { TracInError } from "../errors.ts";
+import { hasCode, TracInError } from "../errors.ts";
 import { resolveInside } from "../paths.ts";
 import { prepareFolder, readSmallFile } from "../store/folder.ts";
 import { inputSchema } from "../store/record.ts";
@@ -104,7 +104,7 @@ export async function readManifest(root: string): Promise<IndexManifest | undefi
   try {
     text = await readSmallFile(await resolveInside(root, file), mostBytes);
   } catch (error) {
-    if (error instanceof Error && "code" in error && error.code === "ENOENT") {
+    if (hasCode(error, "ENOENT")) {
       return undefined;
     }
     throw TracInError.from(error);

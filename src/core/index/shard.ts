@@ -1,6 +1,6 @@
 import { type FileHandle, open, readdir, rename, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { TracInError } from "../errors.ts";
+import { hasCode, TracInError } from "../errors.ts";
 import { readSafetensorsHeader, type SafetensorsEntry } from "../formats/safetensors.ts";
 import { encodeSafetensors, type NamedTensor } from "../formats/safetensors-writer.ts";
 import { FileSource } from "../formats/source.ts";
@@ -77,7 +77,7 @@ function isRunning(processId: number): boolean {
     process.kill(processId, 0);
     return true;
   } catch (error) {
-    return error instanceof Error && "code" in error && error.code === "EPERM";
+    return hasCode(error, "EPERM");
   }
 }
 

@@ -1,7 +1,7 @@
 import { randomBytes } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
-import { TracInError } from "../errors.ts";
+import { hasCode, TracInError } from "../errors.ts";
 import { resolveInside } from "../paths.ts";
 
 /** Folder of everything that TracIn writes into a workspace. */
@@ -36,7 +36,7 @@ export async function prepareFolder(root: string): Promise<string> {
   await resolveInside(root, `${tracinFolder}/runs`);
   await mkdir(join(folder, "runs"), { recursive: true });
   await writeFile(join(folder, ".gitignore"), gitignore, { flag: "wx" }).catch((error: unknown) => {
-    if (!(error instanceof Error && "code" in error && error.code === "EEXIST")) {
+    if (!hasCode(error, "EEXIST")) {
       throw error;
     }
   });
