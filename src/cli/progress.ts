@@ -1,5 +1,5 @@
 import { Presets, SingleBar } from "cli-progress";
-import type { Progress } from "../protocol/compute.ts";
+import { hasShare, type Progress } from "../protocol/compute.ts";
 
 /** Shows progress on stderr: a bar on a terminal, otherwise a line for every 10%. */
 export class ProgressDisplay {
@@ -66,9 +66,4 @@ export class ProgressDisplay {
       eta_text: "",
     });
   }
-}
-
-/** Whether a phase says how much of it is done. */
-function hasShare(phase: Progress["phase"]): boolean {
-  return phase === "scoring" || phase === "reranking";
 }

@@ -35,9 +35,8 @@ export function dataFiles(text: string): readonly DataFile[] {
 /** The glob patterns of everything that a `tracin.json` names: what is computed from them changes when they do. */
 export function inputPatterns(text: string): readonly string[] {
   const config: unknown = parse(text, [], { allowTrailingComma: true });
-  const sources = Object.values(
-    isRecord(field(config, "data")) ? Object(field(config, "data")) : {},
-  );
+  const data = field(config, "data");
+  const sources = isRecord(data) ? Object.values(data) : [];
   const files = [
     field(config, "model"),
     ...sources.flatMap((source) =>

@@ -44,6 +44,11 @@ export interface Progress {
   readonly early?: EarlyRanking;
 }
 
+/** Whether a phase takes time and says how much of it is done: scoring, and scoring the best of an index again. */
+export function hasShare(phase: Progress["phase"]): boolean {
+  return phase === "scoring" || phase === "reranking";
+}
+
 /** The requests that the compute process serves: parameters and result of each. */
 export interface ComputeApi {
   /** Opens or refreshes the project of a folder and reports what it amounts to. */

@@ -1,7 +1,7 @@
 import { commands, l10n, MarkdownString, StatusBarAlignment, window } from "vscode";
 import { Owner } from "../project/disposable.ts";
 import type { Session } from "../project/session.ts";
-import type { Progress } from "../protocol/compute.ts";
+import { hasShare, type Progress } from "../protocol/compute.ts";
 import type { PanelState } from "../protocol/panel.ts";
 import { escapeMarkdown } from "./markdown.ts";
 
@@ -39,11 +39,8 @@ export class Status extends Owner {
   }
 }
 
-/** Scoring, and scoring the best of an index again, are what takes time; the other phases have no share of it. */
 function percentage({ phase, done, total }: Progress): number | undefined {
-  return (phase === "scoring" || phase === "reranking") && total > 0
-    ? Math.floor((100 * done) / total)
-    : undefined;
+  return hasShare(phase) && total > 0 ? Math.floor((100 * done) / total) : undefined;
 }
 
 function tooltip(title: string, { message }: Progress): MarkdownString {
