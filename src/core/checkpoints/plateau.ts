@@ -26,15 +26,10 @@ export function loweredRate(
   if (!isPossible || !(factor > 0 && factor < 1)) {
     return undefined;
   }
-  const [value, least] = [
-    Math.max(...(scheduler?.current ?? [])),
-    scheduler?.settings.get("min_lrs"),
-  ];
+  const value = Math.max(...(scheduler?.current ?? []));
+  const least = scheduler?.settings.get("min_lrs");
   const isClipped = typeof least === "object" && least.some((own) => own >= value);
-  const has =
-    cooldown > 0
-      ? "lowered the rate in its last step"
-      : "may have lowered the rate in its last step";
+  const has = `${cooldown > 0 ? "" : "may have "}lowered the rate in its last step`;
   if (isClipped) {
     return {
       warning: `ReduceLROnPlateau ${has}, to the least that it sets (${value}); the update before it had a larger one, which the file does not tell. Set checkpoints.learningRate in tracin.json if the training used another rate.`,

@@ -60,6 +60,9 @@ export function resolveLearningRates(
       ? (lowered?.from ?? initialRate(first))
       : rateInForce(checkpoints[index - 1]);
     const previous = isInForce ? before : undefined;
+    const warnings = lowered
+      ? [lowered.warning]
+      : rateWarnings(value, previous, checkpoints[index - 1]?.file);
     const isOffered = previous !== undefined && previous > 0 && previous !== value;
     return {
       learningRate: value,
@@ -68,11 +71,7 @@ export function resolveLearningRates(
       ...(isOffered ? { previousRate: previous } : {}),
       weight: value * (factors[index] ?? 1),
       warnings: [
-        ...(lowered === undefined
-          ? isInForce
-            ? rateWarnings(value, previous, checkpoints[index - 1]?.file)
-            : []
-          : [lowered.warning]),
+        ...(isInForce ? warnings : []),
         ...orderWarnings(checkpoints[index], checkpoints[index - 1]),
         ...(index === 0 && config.visits === undefined ? visitWarnings(checkpoints) : []),
       ],
