@@ -61,7 +61,7 @@ export class RunReader {
     private readonly database: Database,
     private readonly table: string,
     private readonly file: string,
-    /** Names of the table's columns; older versions wrote fewer. */
+    /** Names of the table's columns: not every run has margins. */
     private readonly tableColumns: ReadonlySet<string>,
     private readonly path: string,
     private readonly root: string,
@@ -217,7 +217,7 @@ export class RunReader {
       : rowColumns("0", "self_parts", optional);
   }
 
-  /** A column, or NULL where the run was written by a version that did not have it. */
+  /** A column, or NULL where the table has none of that name. */
   private optional(name: string, type: string): string {
     return this.tableColumns.has(name) ? `${name}::${type}` : `NULL::${type}`;
   }

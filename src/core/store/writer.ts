@@ -38,6 +38,7 @@ const block = 2048;
 const partValues = 4 << 20;
 /** Rows of a part at most, and of a row group of the file. */
 const partRows = 60 * block;
+
 /**
  * Takes the chunks of a computation in any order and writes the folder of a run: the table first, `run.json` last,
  * then the folder gets its name. Until then nothing of the run is visible.
