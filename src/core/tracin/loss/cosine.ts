@@ -1,6 +1,6 @@
 import { sizeOf } from "../../graph/tensor.ts";
-import { allOf, flatInput, modelMask, outputsOf, reduceOutputs } from "./elements.ts";
-import { columns, reciprocalOf, sumOverExample } from "./examples.ts";
+import { allOf, flatInput, modelMask, outputsOf, reduceOutputs, summaryOf } from "./elements.ts";
+import { sumOverExample } from "./examples.ts";
 import { type LossSource, type LossValues, targetInput, targetMaskInput } from "./loss.ts";
 
 /** The square of a length below which Keras divides by it. */
@@ -52,22 +52,14 @@ export function cosineLoss(source: LossSource): LossValues {
     divisor: mask,
     outputs: positions,
   });
-  const summary = () => {
-    const count =
-      mask === undefined
-        ? builder.op("Expand", [builder.scalar(positions), builder.ints([batch])])
-        : sumOverExample(builder, mask, batch, positions);
-    const mean = builder.mul(total, reciprocalOf(builder, count));
-    return { value: columns(builder, [count, mean], batch), width: 2 };
-  };
-  const isShown = target.reading === "values";
   return {
     output,
     seed: builder.reshape(reduced.gradient, shape),
     loss: reduced.loss,
-    prediction: isShown
-      ? { value: builder.reshape(output, [batch, outputs]), width: outputs }
-      : summary(),
+    prediction:
+      target.reading === "values"
+        ? { value: builder.reshape(output, [batch, outputs]), width: outputs }
+        : summaryOf(source, { total, counted: mask, outputs: positions }),
     floatsPerExample: 6 * sizeOf(shape.slice(1)),
   };
 

@@ -1,8 +1,8 @@
 import { TracInError } from "../../errors.ts";
 import type { GraphBuilder } from "../../graph/builder.ts";
 import { formatShape, type Shape, sizeOf } from "../../graph/tensor.ts";
-import { reciprocalOf, scaled, sumOverExample } from "./examples.ts";
-import { type LossSource, targetMaskInput } from "./loss.ts";
+import { columns, reciprocalOf, scaled, sumOverExample } from "./examples.ts";
+import { type LossSource, type LossValues, targetMaskInput } from "./loss.ts";
 
 /** A graph input of the targets' shape, as [batch, outputs]. */
 export function flatInput(
@@ -111,6 +111,33 @@ export function reduceOutputs(
     loss: builder.mul(total, factor),
     gradient: builder.mul(gradient, builder.reshape(factor, [batch, 1])),
   };
+}
+
+/** How many of an example's outputs count, and the mean over them: [batch] each. */
+export function countAndMean(
+  { builder, batch }: Pick<LossSource, "builder" | "batch">,
+  parts: {
+    readonly total: string;
+    /** 1 at the outputs that count; undefined for all. */
+    readonly counted: string | undefined;
+    readonly outputs: number;
+  },
+): readonly [count: string, mean: string] {
+  const { total, counted, outputs } = parts;
+  const count =
+    counted === undefined
+      ? builder.op("Expand", [builder.scalar(outputs), builder.ints([batch])])
+      : sumOverExample(builder, counted, batch, outputs);
+  return [count, builder.mul(total, reciprocalOf(builder, count))];
+}
+
+/** What is told of outputs that are not shown one by one: {@link countAndMean}. */
+export function summaryOf(
+  source: LossSource,
+  parts: Parameters<typeof countAndMean>[1],
+): LossValues["prediction"] {
+  const values = countAndMean(source, parts);
+  return { value: columns(source.builder, values, source.batch), width: values.length };
 }
 
 /**

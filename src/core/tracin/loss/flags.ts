@@ -1,13 +1,15 @@
 import {
   allOf,
+  countAndMean,
   flatInput,
   modelMask,
   outputsOf,
   reduceOutputs,
   sameMask,
+  summaryOf,
   toldMask,
 } from "./elements.ts";
-import { asFloat, columns, reciprocalOf, sumOverExample } from "./examples.ts";
+import { asFloat, columns, sumOverExample } from "./examples.ts";
 import { type LossSource, type LossValues, targetInput, targetMaskInput } from "./loss.ts";
 import { sigmoidMargin } from "./margin.ts";
 
@@ -59,11 +61,11 @@ export function flagLoss(
         margin: sigmoidMargin(builder, { probability, given, mask, batch }),
       };
     }
-    const count = sum(mask);
-    const mean = builder.mul(total, reciprocalOf(builder, count));
+    const summed = { total, counted: mask, outputs };
     if (target.reading === "outputs") {
-      return { prediction: { value: columns(builder, [count, mean], batch), width: 2 } };
+      return { prediction: summaryOf(source, summed) };
     }
+    const [count, mean] = countAndMean(source, summed);
     const half = builder.scalar(0.5);
     const isOn = builder.op("Greater", [probability, half]);
     const shouldBe = builder.op("Greater", [given, half]);

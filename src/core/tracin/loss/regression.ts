@@ -8,9 +8,10 @@ import {
   outputsOf,
   reduceOutputs,
   sameMask,
+  summaryOf,
   toldMask,
 } from "./elements.ts";
-import { columns, reciprocalOf, sumOverExample } from "./examples.ts";
+import { sumOverExample } from "./examples.ts";
 import { type LossSource, type LossValues, targetInput, targetMaskInput } from "./loss.ts";
 
 /** A regression with more outputs is explained as a whole. */
@@ -44,20 +45,14 @@ export function regressionLoss(source: LossSource, distance: Distance): LossValu
     // The parts of one distribution add up to its divergence.
     together: distance === "kl-divergence" ? (shape.at(loss.classAxis ?? -1) ?? 1) : 1,
   });
-  const summary = () => {
-    const count =
-      counted === undefined
-        ? builder.op("Expand", [builder.scalar(outputs), builder.ints([batch])])
-        : sumOverExample(builder, counted, batch, outputs);
-    const mean = builder.mul(total, reciprocalOf(builder, count));
-    return { value: columns(builder, [count, mean], batch), width: 2 };
-  };
   return {
     output,
     seed: builder.reshape(reduced.gradient, shape),
     loss: reduced.loss,
     prediction:
-      target.reading === "values" ? { value: parts.predicted ?? z, width: outputs } : summary(),
+      target.reading === "values"
+        ? { value: parts.predicted ?? z, width: outputs }
+        : summaryOf(source, { total, counted, outputs }),
     floatsPerExample: 4 * outputs,
   };
 }
