@@ -1,6 +1,6 @@
 import { sizeOf } from "../../graph/tensor.ts";
 import { allOf, flatInput, modelMask, outputsOf, reduceOutputs, summaryOf } from "./elements.ts";
-import { sumOverExample } from "./examples.ts";
+import { asFloat, atLeast, sumOverExample } from "./examples.ts";
 import { type LossSource, type LossValues, targetInput, targetMaskInput } from "./loss.ts";
 
 /** The square of a length below which Keras divides by it. */
@@ -21,13 +21,13 @@ export function cosineLoss(source: LossSource): LossValues {
   const t = vectors(flatInput(source, targetInput, outputs));
   const square = (value: string) => builder.reduceSum(builder.mul(value, value), [1], true);
   const unit = (value: string, squared: string) =>
-    builder.div(value, builder.op("Sqrt", [atLeast(squared)]));
+    builder.div(value, builder.op("Sqrt", [atLeast(builder, squared, shortest)]));
   const squared = square(z);
   const u = unit(z, squared);
   const v = unit(t, square(t));
   const cosine = builder.reduceSum(builder.mul(u, v), [1], true);
   const isLong = builder.op("Greater", [squared, builder.scalar(shortest)]);
-  const turned = builder.mul(builder.op("Cast", [isLong], { to: 1 }), builder.mul(u, cosine));
+  const turned = builder.mul(asFloat(builder, isLong), builder.mul(u, cosine));
   const slope = builder.op("Neg", [unit(builder.sub(v, turned), squared)]);
 
   const told = target.masked
@@ -62,8 +62,4 @@ export function cosineLoss(source: LossSource): LossValues {
         : summaryOf(source, { total, counted: mask, outputs: positions }),
     floatsPerExample: 6 * sizeOf(shape.slice(1)),
   };
-
-  function atLeast(value: string): string {
-    return builder.op("Max", [value, builder.scalar(shortest)]);
-  }
 }

@@ -1,7 +1,7 @@
 import type { NumberLossName } from "../../config/loss-schema.ts";
 import type { LossSpec } from "../../config/project.ts";
 import type { GraphBuilder } from "../../graph/builder.ts";
-import { scaled } from "./examples.ts";
+import { asFloat, atLeast, scaled } from "./examples.ts";
 
 /** Losses of each output by itself. */
 export type Distance = Exclude<NumberLossName, "cosine-similarity">;
@@ -36,8 +36,6 @@ export function distanceOf(
   { z, target, loss }: { readonly z: string; readonly target: string; readonly loss: LossSpec },
 ): Parts {
   const error = () => builder.sub(z, target);
-  const atLeast = (value: string, least: number) =>
-    builder.op("Max", [value, builder.scalar(least)]);
   const log = (value: string) => builder.op("Log", [value]);
   const plus = (value: string, number: number) => builder.add2(value, builder.scalar(number));
   switch (distance) {
@@ -73,7 +71,7 @@ export function distanceOf(
     }
     case "mape": {
       const x = error();
-      const size = atLeast(builder.op("Abs", [target]), epsilon);
+      const size = atLeast(builder, builder.op("Abs", [target]), epsilon);
       const percent = builder.div(builder.scalar(100), size);
       return {
         each: builder.mul(builder.op("Abs", [x]), percent),
@@ -81,8 +79,8 @@ export function distanceOf(
       };
     }
     case "msle": {
-      const above = plus(atLeast(z, epsilon), 1);
-      const x = builder.sub(log(above), log(plus(atLeast(target, epsilon), 1)));
+      const above = plus(atLeast(builder, z, epsilon), 1);
+      const x = builder.sub(log(above), log(plus(atLeast(builder, target, epsilon), 1)));
       return {
         each: builder.mul(x, x),
         gradient: builder.mul(inside(builder, z), builder.div(scaled(builder, x, 2), above)),
@@ -108,7 +106,7 @@ export function distanceOf(
         builder.op("Clip", [value, builder.scalar(epsilon), builder.scalar(1)]);
       const t = loss.logInput ? target : clipped(target);
       // t log t is 0 at 0.
-      const own = builder.mul(t, log(atLeast(t, 1e-30)));
+      const own = builder.mul(t, log(atLeast(builder, t, 1e-30)));
       if (loss.logInput) {
         return {
           each: builder.sub(own, builder.mul(t, z)),
@@ -118,7 +116,7 @@ export function distanceOf(
       }
       const p = clipped(z);
       const isBelow = builder.op("LessOrEqual", [z, builder.scalar(1)]);
-      const counts = builder.mul(inside(builder, z), builder.op("Cast", [isBelow], { to: 1 }));
+      const counts = builder.mul(inside(builder, z), asFloat(builder, isBelow));
       return {
         each: builder.sub(own, builder.mul(t, log(p))),
         gradient: builder.op("Neg", [builder.mul(counts, builder.div(t, p))]),
@@ -130,5 +128,5 @@ export function distanceOf(
 /** 1 where a number is at least epsilon, else 0. */
 function inside(builder: GraphBuilder, value: string): string {
   const isInside = builder.op("GreaterOrEqual", [value, builder.scalar(epsilon)]);
-  return builder.op("Cast", [isInside], { to: 1 });
+  return asFloat(builder, isInside);
 }

@@ -29,6 +29,11 @@ export function scaled(builder: GraphBuilder, value: string, factor: number): st
   return factor === 1 ? value : builder.mul(value, builder.constant(float32([], [factor])));
 }
 
+/** The value, or a number where that is larger. */
+export function atLeast(builder: GraphBuilder, value: string, least: number): string {
+  return builder.op("Max", [value, builder.scalar(least)]);
+}
+
 /** A condition as 0 and 1. */
 export function asFloat(builder: GraphBuilder, condition: string): string {
   return builder.op("Cast", [condition], { to: 1 });

@@ -1,12 +1,12 @@
 import type { GraphBuilder } from "../../graph/builder.ts";
-import { scaled } from "./examples.ts";
+import { atLeast, scaled } from "./examples.ts";
 
 /** x^exponent of numbers that are not negative; an exponent below 0 meets a 0 only where a factor of 0 follows. */
 export function powerOf(builder: GraphBuilder, value: string, exponent: number): string {
   if (exponent === 1) {
     return value;
   }
-  const base = exponent < 0 ? builder.op("Max", [value, builder.scalar(1e-30)]) : value;
+  const base = exponent < 0 ? atLeast(builder, value, 1e-30) : value;
   return builder.op("Pow", [base, builder.scalar(exponent)]);
 }
 
