@@ -18,9 +18,8 @@ type Kind = "categorical-hinge" | "multi-margin";
 export function classMarginLoss(source: LossSource, kind: Kind): LossValues {
   const { builder, output, shape } = source;
   const labels = labelsOf(source);
-  const { scores, counts, classes, positions } = labels;
-  const weights = classWeights(source, classes);
-  const weight = weights ? builder.mul(counts, labels.atLabel(weights)) : counts;
+  const { scores, classes, positions } = labels;
+  const weight = labels.weighted(classWeights(source, classes));
   const { loss, others, own } =
     kind === "categorical-hinge"
       ? categoricalHinge(source, labels)

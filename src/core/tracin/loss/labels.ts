@@ -24,8 +24,8 @@ export interface Labels {
   perPosition(value: string): string;
   /** A number for each class. */
   perClass(values: readonly number[]): string;
-  /** The number of each position's class. */
-  atLabel(values: readonly number[]): string;
+  /** {@link counts}, times the number of each position's class where there are numbers. */
+  weighted(values: readonly number[] | undefined): string;
   /** The value at each position's class. */
   pick(value: string): string;
   /** The value with what is given, or 0, at each position's class. */
@@ -68,8 +68,13 @@ export function labelsOf(source: LossSource): Labels {
     perPosition,
     perClass: (values) =>
       builder.constant(float32(after === 1 ? [1, classes] : [1, classes, 1], values)),
-    atLabel: (values) =>
-      builder.op("Gather", [builder.constant(float32([classes], values)), index], { axis: 0 }),
+    weighted: (values) => {
+      if (values === undefined) {
+        return counts;
+      }
+      const table = builder.constant(float32([classes], values));
+      return builder.mul(counts, builder.op("Gather", [table, index], { axis: 0 }));
+    },
     pick: (value) => builder.op("GatherElements", [value, index], { axis: 1 }),
     place: (value, own) => {
       const placed = own ?? builder.op("Expand", [builder.scalar(0), builder.ints(withClasses(1))]);

@@ -70,16 +70,12 @@ function focal(
     gradient = builder.add2(builder.mul(gradient, factor), builder.mul(each, slope));
     each = builder.mul(each, factor);
   }
-  if (alpha === undefined) {
-    return { each, gradient, probability, floats: 16 };
+  if (alpha !== undefined) {
+    const balance = builder.add2(scaled(builder, on, alpha), scaled(builder, off, 1 - alpha));
+    each = builder.mul(each, balance);
+    gradient = builder.mul(gradient, balance);
   }
-  const balance = builder.add2(scaled(builder, on, alpha), scaled(builder, off, 1 - alpha));
-  return {
-    each: builder.mul(each, balance),
-    gradient: builder.mul(gradient, balance),
-    probability,
-    floats: 16,
-  };
+  return { each, gradient, probability, floats: 16 };
 }
 
 /** Weights of positive targets: one number for all, or one for each label. */

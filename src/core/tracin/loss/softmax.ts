@@ -21,21 +21,15 @@ export function softmaxCrossEntropy(source: LossSource): LossValues {
   const { classes, counts, positions } = labels;
   const weights = classWeights(source, classes);
   const { gamma = 0, labelSmoothing: smoothing = 0 } = loss;
-  const alpha =
-    loss.alpha === undefined || typeof loss.alpha === "number"
-      ? loss.alpha
-      : perClassNumbers("alpha", loss.alpha, classes);
-  const factors =
-    typeof alpha === "object"
-      ? alpha.map((own, at) => own * (weights?.[at] ?? 1))
-      : (alpha ?? 1) === 1
-        ? weights
-        : (weights ?? Array<number>(classes).fill(1)).map((own) => own * (alpha ?? 1));
+  const { alpha = 1 } = loss;
+  const alphas =
+    typeof alpha === "number"
+      ? Array<number>(classes).fill(alpha)
+      : perClassNumbers("alpha", alpha, classes);
+  const factors = alpha === 1 ? weights : alphas.map((own, at) => own * (weights?.[at] ?? 1));
   const share = smoothing / classes;
-  const withFactor = (numbers: readonly number[] | undefined) =>
-    numbers === undefined ? counts : builder.mul(counts, labels.atLabel(numbers));
-  const weight = withFactor(weights);
-  const own = factors === weights ? weight : withFactor(factors);
+  const weight = labels.weighted(weights);
+  const own = factors === weights ? weight : labels.weighted(factors);
 
   const logProbability = builder.op("LogSoftmax", [labels.scores], { axis: 1 });
   const probability = builder.op("Exp", [logProbability]);
