@@ -43,8 +43,10 @@ export interface Question {
   readonly groups: readonly CompiledGroup[];
   /** Floats that a batch needs per example, roughly: forward and backward values and the forms' own. */
   readonly floatsPerExample: number;
-  /** Floats that a checkpoint's context holds beyond its weights: the queries' parts, all queries together, and what is derived. */
+  /** Floats of the queries' parts, all queries together. */
   readonly queryFloats: number;
+  /** Floats of what `derived` makes. */
+  readonly derivedFloats: number;
   /** Floats per example that are held at the same time, roughly. */
   readonly heldFloats: number;
   /** Multiply-adds per example of the scores and self-influence (the model itself not counted). */
@@ -140,7 +142,8 @@ export async function compileScores(
       formFloats,
     queryFloats: compiled
       .flatMap(({ factors, form }, index) => queryParts(index, factors, form))
-      .reduce((total, part) => total + size.queries * sizeOf(part.shape), derivedFloats),
+      .reduce((total, part) => total + size.queries * sizeOf(part.shape), 0),
+    derivedFloats,
     heldFloats: held + Math.max(...compiled.map(({ form }) => form.memory)),
     cost: compiled.reduce((total, { form }) => total + form.cost, 0),
   };

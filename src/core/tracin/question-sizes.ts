@@ -68,7 +68,7 @@ function batchOf(sized: SizedModel, plan: Question, memoryLimit: number): number
   const cached = Math.max(bytesPerBatch, bytesPerNode * plan.graph.nodes.length);
   const held = 4 * plan.heldFloats;
   // Weights are there twice while those of the next checkpoint are read.
-  const fixed = 4 * (2 * weightFloats(sized) + plan.queryFloats);
+  const fixed = 4 * (2 * weightFloats(sized) + plan.queryFloats + plan.derivedFloats);
   const wanted = Math.max(
     Math.min(cached, memoryLimit / 4) / (4 * plan.floatsPerExample),
     fixed / (1.5 * held),
@@ -88,11 +88,11 @@ function queryBlockOf(plan: Question, queries: number, batch: number, memoryLimi
   return Math.max(1, Math.min(batch, Math.floor(memory / each)));
 }
 
-/** Floats of the weights, query gradients and scales of all checkpoints. */
+/** Floats of the weights, what is derived of them, query gradients and scales of all checkpoints. */
 function contextFloats(sized: SizedModel, plan: Question): number {
   const isEach = plan.groups.some(({ scale }) => scale?.kind === "each");
   const scaleFloats = isEach ? sized.parameterCount : 0;
-  const floats = weightFloats(sized) + plan.queryFloats + scaleFloats;
+  const floats = weightFloats(sized) + plan.derivedFloats + plan.queryFloats + scaleFloats;
   return sized.project.checkpoints.length * floats;
 }
 

@@ -115,7 +115,11 @@ test("turned weights are made once for each checkpoint, of its weights", async (
   const scorer = await Scorer.open(project, { ...options, weightsAsInputs: true });
   const range = { start: 0, end: train.length };
   await scorer.score(selection, chunksOf(range, 4096), () => undefined);
+  const { derived, derivedFloats, queryFloats } = await scorer.plan(0);
   await scorer.close();
+  const floats = (derived?.outputs ?? []).map(({ shape }) => sizeOf(shape.map(Number)));
+  expect(floats.reduce((total, each) => total + each, 0)).toBe(derivedFloats);
+  expect(queryFloats).toBe(0);
   expect(made).toBe(project.checkpoints.length);
   expect(fed.length).toBeGreaterThan(2 * project.checkpoints.length);
   const last = project.checkpoints.at(-1);
