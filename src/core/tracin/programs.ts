@@ -15,6 +15,8 @@ export interface WeightOptions {
   /** Batches that each checkpoint will see. */
   readonly perCheckpoint: number;
   readonly checkpoints: number;
+  /** Floats that each checkpoint is fed beside its weights. */
+  readonly derivedFloats: number;
   /** Bytes for the sessions of all checkpoints. */
   readonly memory: number;
 }
@@ -215,7 +217,7 @@ export class ProgramCache {
     const { nodes, initializers } = this.model.probed.graph;
     const bytes = this.model.weights.reduce(
       (total, name) => total + (initializers.get(name)?.data.byteLength ?? 0),
-      0,
+      4 * options.derivedFloats,
     );
     return (
       nodes.some((node) => node.op === "Conv") &&

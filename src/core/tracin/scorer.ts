@@ -209,6 +209,7 @@ export class Scorer {
       perCheckpoint: Math.ceil(examples / batch),
       memory: this.options.memoryLimit / 4,
       checkpoints: checkpoints.length,
+      derivedFloats: plan.derivedFloats,
     });
     const read = () => this.readChunk(chunks);
     let done = 0;

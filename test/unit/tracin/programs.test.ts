@@ -2,6 +2,7 @@ import { expect, test } from "vitest";
 import type { Engine } from "../../../src/core/engines/engine.ts";
 import { onnxruntimeEngine } from "../../../src/core/engines/onnxruntime.ts";
 import { chunksOf } from "../../../src/core/tracin/chunks.ts";
+import { outputs } from "../../../src/core/tracin/outputs.ts";
 import { Scorer } from "../../../src/core/tracin/scorer.ts";
 import { openSynthetic } from "./golden.ts";
 
@@ -59,6 +60,42 @@ test("sessions with constant weights are kept for one question only", async () =
   );
   await scorer.close();
   expect(state.alive).toBe(0);
+});
+
+test.each([
+  ["enough room", 0, true],
+  ["a byte too little", 1, false],
+])("constant weights, with %s for them and what is made of them", async (_, missing, isMade) => {
+  const { project, selection, train } = await openSynthetic("conv2d");
+  const inner = onnxruntimeEngine();
+  let fewest = Number.POSITIVE_INFINITY;
+  const engine: Engine = {
+    name: inner.name,
+    compile(graph, options) {
+      if (graph.outputs.some(({ name }) => name === outputs.self) && options?.optimise !== false) {
+        const names = new Set(graph.inputs.map(({ name }) => name));
+        fewest = Math.min(fewest, project.parameters.filter((name) => names.has(name)).length);
+      }
+      return inner.compile(graph, options);
+    },
+  };
+  const options = { engine, layers: "all", batch: 1 } as const;
+  const planned = await Scorer.open(project, { ...options, memoryLimit: 2 ** 30 });
+  const { derivedFloats } = await planned.plan(0);
+  await planned.close();
+  const { initializers } = project.model.graph;
+  const weights = [...project.parameters, ...project.buffers].reduce(
+    (total, name) => total + (initializers.get(name)?.data.byteLength ?? 0),
+    0,
+  );
+  expect(derivedFloats).toBeGreaterThan(0);
+  const needed = 3 * (weights + 4 * derivedFloats) * project.checkpoints.length;
+  const scorer = await Scorer.open(project, { ...options, memoryLimit: 4 * (needed - missing) });
+  const range = { start: 0, end: train.length };
+  await scorer.score(selection.slice(0, 0), chunksOf(range, 4096), () => undefined);
+  await scorer.close();
+  expect(train.length).toBeGreaterThanOrEqual(8);
+  expect(fewest === 0).toBe(isMade);
 });
 
 test("a program that failed to compile is compiled again", async () => {
