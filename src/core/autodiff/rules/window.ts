@@ -1,5 +1,5 @@
 import type { GraphBuilder } from "../../graph/builder.ts";
-import { intAttribute, intsAttribute, stringAttribute } from "../../graph/graph.ts";
+import { intAttribute, intsAttribute, type Node, stringAttribute } from "../../graph/graph.ts";
 import { type Shape, sizeOf } from "../../graph/tensor.ts";
 import type { RuleContext } from "../gradient.ts";
 import { inputShape, outputShape, unsupported } from "./rule.ts";
@@ -21,26 +21,43 @@ export interface WindowGeometry {
   readonly reach: readonly number[];
 }
 
+/** Steps and padding of a window, one or none where the node tells nothing. */
+function stepsOf(
+  node: Node,
+  axes: number,
+): Pick<WindowGeometry, "strides" | "dilations"> & { readonly pads: readonly number[] } {
+  const ones = Array<number>(axes).fill(1);
+  return {
+    strides: intsAttribute(node, "strides") ?? ones,
+    dilations: intsAttribute(node, "dilations") ?? ones,
+    pads: intsAttribute(node, "pads") ?? Array<number>(2 * axes).fill(0),
+  };
+}
+
+/** Elements from the first that the first window covers to the last that the last window covers. */
+function spanOf({
+  kernel,
+  strides,
+  dilations,
+  out,
+}: Pick<WindowGeometry, "kernel" | "strides" | "dilations" | "out">): readonly number[] {
+  return out.map(
+    (count, axis) =>
+      (count - 1) * (strides[axis] ?? 1) + (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1,
+  );
+}
+
 /** Reads the window of a node from its attributes and shapes; `auto_pad` is resolved to numbers. */
 export function windowOf(context: RuleContext, kernel: readonly number[]): WindowGeometry {
   const { node } = context;
   const size = inputShape(context, 0).slice(2);
   const out = outputShape(context).slice(2);
-  const ones = size.map(() => 1);
-  const strides = intsAttribute(node, "strides") ?? ones;
-  const dilations = intsAttribute(node, "dilations") ?? ones;
-  const pads = intsAttribute(node, "pads") ?? [...ones, ...ones].map(() => 0);
+  const { strides, dilations, pads } = stepsOf(node, size.length);
   const autoPad = stringAttribute(node, "auto_pad", "NOTSET");
   if (!["NOTSET", "VALID", "SAME_UPPER", "SAME_LOWER"].includes(autoPad)) {
     throw unsupported(context, `its auto_pad is "${autoPad}"`);
   }
-  /** Elements from the first that the first window covers to the last that the last window covers. */
-  const span = size.map(
-    (_, axis) =>
-      ((out[axis] ?? 1) - 1) * (strides[axis] ?? 1) +
-      (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) +
-      1,
-  );
+  const span = spanOf({ kernel, strides, dilations, out });
   const before = size.map((length, axis) => {
     if (autoPad === "NOTSET") {
       return pads[axis] ?? 0;
@@ -67,18 +84,11 @@ export function transposedWindow(context: RuleContext, kernel: readonly number[]
   const { node } = context;
   const out = inputShape(context, 0).slice(2);
   const size = outputShape(context).slice(2);
-  const ones = size.map(() => 1);
-  const strides = intsAttribute(node, "strides") ?? ones;
-  const dilations = intsAttribute(node, "dilations") ?? ones;
-  const extra = intsAttribute(node, "output_padding") ?? ones.map(() => 0);
-  const pads = intsAttribute(node, "pads") ?? [...ones, ...ones].map(() => 0);
+  const { strides, dilations, pads } = stepsOf(node, size.length);
+  const extra = intsAttribute(node, "output_padding") ?? size.map(() => 0);
   const autoPad = stringAttribute(node, "auto_pad", "NOTSET");
   const isFitted = autoPad.startsWith("SAME") || intsAttribute(node, "output_shape") !== undefined;
-  /** Elements from the first that the first window covers to the last that the last window covers. */
-  const span = out.map(
-    (count, axis) =>
-      (count - 1) * (strides[axis] ?? 1) + (dilations[axis] ?? 1) * ((kernel[axis] ?? 1) - 1) + 1,
-  );
+  const span = spanOf({ kernel, strides, dilations, out });
   const before = size.map((length, axis) => {
     if (!isFitted) {
       return autoPad === "VALID" ? 0 : (pads[axis] ?? 0);
@@ -98,24 +108,16 @@ export function transposedWindow(context: RuleContext, kernel: readonly number[]
 export function columnsWindow(context: RuleContext, kernel: readonly number[]): WindowGeometry {
   const { node } = context;
   const size = outputShape(context).slice(2);
-  const ones = size.map(() => 1);
-  const strides = intsAttribute(node, "strides") ?? ones;
-  const dilations = intsAttribute(node, "dilations") ?? ones;
-  const pads = intsAttribute(node, "pads") ?? [...ones, ...ones].map(() => 0);
+  const { strides, dilations, pads } = stepsOf(node, size.length);
   const before = pads.slice(0, size.length);
   const after = pads.slice(size.length);
-  const first = kernel.map((length, axis) => (dilations[axis] ?? 1) * (length - 1) + 1);
+  const first = spanOf({ kernel, strides, dilations, out: size.map(() => 1) });
   const out = size.map((length, axis) => {
     const whole = length + (before[axis] ?? 0) + (after[axis] ?? 0);
     return Math.floor((whole - (first[axis] ?? 1)) / (strides[axis] ?? 1)) + 1;
   });
-  const reach = size.map(
-    (length, axis) =>
-      ((out[axis] ?? 1) - 1) * (strides[axis] ?? 1) +
-      (first[axis] ?? 1) -
-      length -
-      (before[axis] ?? 0),
-  );
+  const span = spanOf({ kernel, strides, dilations, out });
+  const reach = size.map((length, axis) => (span[axis] ?? 0) - length - (before[axis] ?? 0));
   return { kernel, strides, dilations, before, after, size, out, reach };
 }
 
