@@ -1,6 +1,7 @@
-import type { Graph, Node } from "../graph/graph.ts";
+import type { Graph } from "../graph/graph.ts";
 import { pruneGraph } from "../graph/prune.ts";
 import { type Shape, sizeOf } from "../graph/tensor.ts";
+import { identity } from "./outputs.ts";
 
 /** A value that may be worth keeping. */
 export interface Keepable {
@@ -67,15 +68,7 @@ export function splitInvariant(
     dtype: "float32" as const,
     shape,
   }));
-  const copies = [...names].map(
-    ([value, name]): Node => ({
-      op: "Identity",
-      name,
-      inputs: [value],
-      outputs: [name],
-      attributes: {},
-    }),
-  );
+  const copies = [...names].map(([value, name]) => identity(value, name));
   const once = pruneGraph({ ...graph, nodes: [...graph.nodes, ...copies], outputs: infos });
   const used = new Set(once.nodes.flatMap((node) => node.inputs));
   return {

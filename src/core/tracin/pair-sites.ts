@@ -1,9 +1,9 @@
 import type { Graph } from "../graph/graph.ts";
 import { sizeOf } from "../graph/tensor.ts";
-import type { CompiledGroup } from "./compile.ts";
 import { type Outer, positionsFirst, type Rows, type SiteFactors, type Tied } from "./factors.ts";
 import type { Forward } from "./forward.ts";
 import { invariantValues } from "./invariant.ts";
+import type { DifferentiatedGroup } from "./joined-biases.ts";
 import type { ModelOptions } from "./programs.ts";
 import type { Site } from "./sites.ts";
 
@@ -57,25 +57,21 @@ export interface PairSites {
   readonly last: { readonly parameter: string; readonly factors: Outer } | undefined;
 }
 
-type Group = Omit<CompiledGroup, "form">;
-
 /** Finds the layer that reads the model's input, and the last layer where that is dense, with one position. */
 export function pairSites(
   forward: Forward,
-  groups: readonly Group[],
+  groups: readonly DifferentiatedGroup[],
   model: ModelOptions,
 ): PairSites {
   // Biases and norms are no layers of their own.
   const last = groups.findLast(({ factors }) => factors.kind !== "vector");
-  const isProduct =
-    last?.group.kind === "single" &&
-    last.group.site.kind === "dense" &&
-    last.factors.kind === "outer" &&
-    last.factors.u.positions === 1;
   return {
     ...firstSite(forward, groups, model),
     last:
-      isProduct && last.factors.kind === "outer"
+      last?.group.kind === "single" &&
+      last.group.site.kind === "dense" &&
+      last.factors.kind === "outer" &&
+      last.factors.u.positions === 1
         ? { parameter: parameterOf(last), factors: last.factors }
         : undefined,
   };
@@ -83,7 +79,7 @@ export function pairSites(
 
 function firstSite(
   forward: Forward,
-  groups: readonly Group[],
+  groups: readonly DifferentiatedGroup[],
   model: ModelOptions,
 ): Pick<PairSites, "first" | "reason"> {
   if (model.scaling !== undefined) {
@@ -206,7 +202,7 @@ function sourceOf(value: string, graph: Graph, inputs: ReadonlySet<string>): str
   return from === undefined ? undefined : sourceOf(from, graph, inputs);
 }
 
-function parameterOf({ group }: Group): string {
+function parameterOf({ group }: DifferentiatedGroup): string {
   return group.parameters.join(", ");
 }
 
