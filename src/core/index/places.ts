@@ -15,6 +15,7 @@ export async function placesOf(dataset: Dataset, start: number, end: number): Pr
   const hashes = await dataset.rowHashes?.(start, end);
   const locators = Array.from({ length: end - start }, (_, row) => dataset.locator(start + row));
   const files = [...new Set(locators.map(({ file }) => file))];
+  const places = new Map(files.map((file, place) => [file, place]));
   const images = locators.flatMap(({ image }) => image ?? []);
   const metadata = {
     files: JSON.stringify(files),
@@ -23,7 +24,7 @@ export async function placesOf(dataset: Dataset, start: number, end: number): Pr
   const numbers = (pick: (locator: (typeof locators)[number]) => number): Tensor =>
     int64([locators.length], locators.map(pick));
   const tensors: readonly NamedTensor[] = [
-    ["file", numbers(({ file }) => files.indexOf(file))],
+    ["file", numbers(({ file }) => places.get(file) ?? -1)],
     ["line", numbers(({ line }) => line)],
     ["lineCount", numbers(({ lineCount }) => lineCount)],
     ["start", numbers((locator) => locator.start)],
