@@ -6,6 +6,7 @@ import { encode as encodePng } from "fast-png";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import type { Config } from "../../../src/core/config/config.ts";
 import { sizeOf, type Tensor } from "../../../src/core/graph/tensor.ts";
+import { npy } from "../support/files.ts";
 import { buildPrograms, type Programs } from "../support/programs.ts";
 import { readSafetensors } from "../tracin/golden.ts";
 
@@ -43,15 +44,6 @@ interface Case {
 const jsonl = (rows: readonly object[]) => `${rows.map((row) => JSON.stringify(row)).join("\n")}\n`;
 const each = <T>(count: number, make: (index: number) => T) =>
   Array.from({ length: count }, (_, index) => make(index));
-
-/** A float32 or int64 .npy file. */
-function npy(shape: readonly number[], data: Float32Array | BigInt64Array): Uint8Array {
-  const type = data instanceof Float32Array ? "<f4" : "<i8";
-  const text = `{'descr': '${type}', 'fortran_order': False, 'shape': (${shape.join(", ")},), }`;
-  const header = Buffer.from(`${text.padEnd(128 - 10 - 1)}\n`);
-  const start = Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, header.length, 0]);
-  return Buffer.concat([start, header, Buffer.from(data.buffer, data.byteOffset, data.byteLength)]);
-}
 
 const words = ["O", "PER", "LOC", "ORG", "MISC"];
 

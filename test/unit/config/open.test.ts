@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { openProject } from "../../../src/core/config/open.ts";
 import { decodeModel, encodeGraph } from "../../../src/core/graph/onnx.ts";
 import { copySample } from "../sample.ts";
+import { safetensors } from "../support/files.ts";
 
 describe("openProject", () => {
   it("opens the digits sample: model, checkpoints with rates, data, encoder", async () => {
@@ -131,10 +132,7 @@ describe("tensors that the model file does not hold", () => {
       }
       header["ids"] = { dtype: "I32", shape: [2], data_offsets: [end, end + 8] };
       end += 8;
-      const json = Buffer.from(JSON.stringify(header));
-      const length = Buffer.alloc(8);
-      length.writeBigUInt64LE(BigInt(json.length));
-      const file = Buffer.concat([length, json, Buffer.alloc(end)]);
+      const file = safetensors(header, Buffer.alloc(end));
       await writeFile(join(folder, "checkpoints/extra.safetensors"), file);
       const config = JSON.parse(await readFile(join(folder, "tracin.json"), "utf8"));
       config.checkpoints = { files: "checkpoints/extra.safetensors", learningRate: 0.1 };

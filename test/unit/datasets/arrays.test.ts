@@ -11,6 +11,7 @@ import { fitEncoder } from "../../../src/core/datasets/fit.ts";
 import { decodePng } from "../../../src/core/datasets/images/png.ts";
 import { openDataset } from "../../../src/core/datasets/open.ts";
 import { previewExample } from "../../../src/core/datasets/preview.ts";
+import { npy } from "../support/files.ts";
 import { expected, goldens, open } from "./goldens.ts";
 import { errorOf, workspace } from "./workspace.ts";
 
@@ -270,11 +271,7 @@ describe("MNIST's files in a workspace", () => {
 describe("numbers of an array", () => {
   /** Two examples of seven numbers, as the feature reads them. */
   const encoded = async (values: readonly number[]) => {
-    const text = "{'descr': '<f4', 'fortran_order': False, 'shape': (2, 7), }".padEnd(117);
-    const start = Buffer.from([0x93, 0x4e, 0x55, 0x4d, 0x50, 0x59, 1, 0, 118, 0]);
-    const data = new Uint8Array(Float32Array.from(values).buffer);
-    const root = await workspace({});
-    await writeFile(join(root, "x.npy"), Buffer.concat([start, Buffer.from(`${text}\n`), data]));
+    const root = await workspace({ "x.npy": npy([2, 7], Float32Array.from(values)) });
     const dataset = await open({ npy: { x: "x.npy" }, target: "x" }, root);
     const feature = arrayFeature({ kind: "array", field: "x", shape: [7], scale: 1 });
     return feature.encode(Batch.range(dataset, 0, 2));

@@ -7,6 +7,7 @@ import { detectWorkspace } from "../../../src/core/config/detect.ts";
 import { GraphBuilder } from "../../../src/core/graph/builder.ts";
 import { encodeGraph } from "../../../src/core/graph/onnx.ts";
 import { type DataType, float32 } from "../../../src/core/graph/tensor.ts";
+import { npy, safetensors } from "../support/files.ts";
 
 const scratch = mkdtempSync(join(tmpdir(), "tracin-workspaces-"));
 afterAll(() => rmSync(scratch, { recursive: true, force: true }));
@@ -45,7 +46,7 @@ function model(shape: readonly number[], outputs: number, dtype: DataType = "flo
   return encodeGraph(builder.build());
 }
 
-function safetensors(
+function checkpoint(
   tensors: Readonly<Record<string, readonly number[]>>,
   rate?: number,
 ): Uint8Array {
@@ -57,28 +58,24 @@ function safetensors(
     end += 4 * shape.reduce((product, size) => product * size, 1);
     header[name] = { dtype: "F32", shape, data_offsets: [start, end] };
   }
-  const json = Buffer.from(JSON.stringify(header));
-  const length = Buffer.alloc(8);
-  length.writeUInt32LE(json.length);
-  return Buffer.concat([length, json, Buffer.alloc(end)]);
+  return safetensors(header, Buffer.alloc(end));
 }
 
 function checkpoints(width: number, outputs: number, extra = {}): Files {
   const tensors = { "fc.weight": [outputs, width], "fc.bias": [outputs], ...extra };
   return {
-    "run/epoch-1.safetensors": safetensors(tensors, 0.1),
-    "run/epoch-10.safetensors": safetensors(tensors, 0.1),
-    "other/net-1.safetensors": safetensors({ "conv.weight": [3, 3] }),
+    "run/epoch-1.safetensors": checkpoint(tensors, 0.1),
+    "run/epoch-10.safetensors": checkpoint(tensors, 0.1),
+    "other/net-1.safetensors": checkpoint({ "conv.weight": [3, 3] }),
   };
 }
 
-function npy(shape: readonly number[]): Uint8Array {
-  const header = `{'descr': '<f4', 'fortran_order': False, 'shape': (${shape.join(", ")},), }`;
-  const padded = header.padEnd(Math.ceil((header.length + 11) / 64) * 64 - 11, " ");
-  const start = Buffer.from([0x93, ...Buffer.from("NUMPY"), 1, 0, padded.length + 1, 0]);
+function numbers(...shape: readonly number[]): Uint8Array {
   const size = shape.reduce((product, each) => product * each, 1);
-  const data = Float32Array.from({ length: size }, (_, index) => index / 7);
-  return Buffer.concat([start, Buffer.from(`${padded}\n`), Buffer.from(data.buffer)]);
+  return npy(
+    shape,
+    Float32Array.from({ length: size }, (_, index) => index / 7),
+  );
 }
 
 const table = (header: string, row: (index: number) => string) =>
@@ -181,10 +178,10 @@ describe("workspaces of other kinds", () => {
     const root = workspace("arrays", {
       "model.onnx": model([3], 1),
       ...checkpoints(3, 1),
-      "x_train.npy": npy([8, 3]),
-      "y_train.npy": npy([8]),
-      "x_test.npy": npy([4, 3]),
-      "y_test.npy": npy([4]),
+      "x_train.npy": numbers(8, 3),
+      "y_train.npy": numbers(8),
+      "x_test.npy": numbers(4, 3),
+      "y_test.npy": numbers(4),
     });
     const { proposal, questions } = await detectWorkspace(root);
     expect(questions).toEqual([]);

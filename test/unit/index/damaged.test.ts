@@ -16,6 +16,7 @@ import { type IndexManifest, shardsFolder } from "../../../src/core/index/manife
 import { defaultSettings } from "../../../src/core/index/settings.ts";
 import { indexState } from "../../../src/core/index/state.ts";
 import { copySample } from "../sample.ts";
+import { safetensors } from "../support/files.ts";
 import { build, emptyFolder, fingerprints, indexScores, questions, withScorer } from "./support.ts";
 
 const workspace = emptyFolder();
@@ -90,10 +91,7 @@ describe("a damaged index", () => {
       const header = JSON.parse(bytes.subarray(8, end).toString());
       const data = Uint8Array.from(bytes.subarray(end));
       change(header, new DataView(data.buffer));
-      const json = Buffer.from(JSON.stringify(header));
-      const length = Buffer.alloc(8);
-      length.writeBigUInt64LE(BigInt(json.length));
-      await writeFile(shard(manifest), Buffer.concat([length, json, data]));
+      await writeFile(shard(manifest), safetensors(header, data));
     };
   };
   const put = (tensor: string, value: number) =>
