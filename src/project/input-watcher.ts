@@ -26,7 +26,12 @@ export class InputWatcher extends Owner {
         const watcher = workspace.createFileSystemWatcher(
           new RelativePattern(Uri.file(root), pattern),
         );
-        const tell = () => this.tell(root);
+        const tell = ({ path }: Uri) => {
+          // A run keeps its query's image: what is written there is no input, whatever it is called.
+          if (!path.includes("/.tracin/")) {
+            this.tell(root);
+          }
+        };
         return [
           watcher,
           watcher.onDidCreate(tell),
