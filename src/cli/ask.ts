@@ -147,13 +147,17 @@ export function explainCommand(program: Command, context: CommandContext): void 
 
 /** Queries, or a test set with what narrows it; not both. */
 function checkUsage(command: Command, texts: readonly QueryText[], options: ExplainOptions): void {
-  const { set, errors, class: target, predicted, where, label, text, image, row } = options;
+  const { set, errors, class: target, predicted, where, label } = options;
+  const { text, image, mask, row } = options;
   const narrowing = [errors, target, predicted, where].some((option) => option !== undefined);
   const isGiven = [text, image, row].some((option) => option !== undefined);
   if (set === undefined && texts.length === 0 && !isGiven) {
     command.error(
       "error: name an example, such as test:0, give one with --text, --image or --row, or name a test set with --set",
     );
+  }
+  if (mask !== undefined && image === undefined) {
+    command.error("error: --mask is the mask of --image");
   }
   if (set !== undefined && (texts.length > 0 || isGiven)) {
     command.error("error: examples and --set exclude each other");

@@ -209,6 +209,7 @@ describe("tracin explain --set", () => {
     const cases: readonly (readonly [readonly string[], number, RegExp])[] = [
       [[], 2, /name an example, such as test:0[\s\S]*--set/],
       [["test:0", "--set", "test"], 2, /exclude each other/],
+      [["test:0", "--mask", "mask.png"], 2, /--mask is the mask of --image/],
       [["test:0", "--errors"], 2, /narrow --set/],
       [["--set", "test", "--label", "setosa"], 2, /--label is for single examples/],
       [["--set", "tests"], 1, /no dataset "tests"[\s\S]*train, test/],
