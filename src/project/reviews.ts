@@ -37,7 +37,7 @@ export class Reviews extends Owner {
 
   constructor(
     private readonly compute: Compute,
-    private readonly projects: Projects,
+    projects: Projects,
   ) {
     super();
     const watcher = this.own(workspace.createFileSystemWatcher("**/.tracin/reviews.jsonl"));
@@ -45,17 +45,6 @@ export class Reviews extends Owner {
       this.own(event((uri) => void this.refresh(Uri.joinPath(uri, "..", "..").fsPath)));
     }
     this.own(projects.onDidChangeInputs((root) => void this.refresh(root)));
-    this.own(workspace.onDidRenameFiles(({ files }) => void this.onMoved(files)));
-  }
-
-  /** Images that move between the folders of labels, or back when that is undone. */
-  private async onMoved(files: readonly { readonly oldUri: Uri; readonly newUri: Uri }[]) {
-    const uris = files.flatMap(({ oldUri, newUri }) => [oldUri, newUri]);
-    for (const root of new Set(uris.map((uri) => this.projects.nearest(uri)?.root))) {
-      if (root !== undefined) {
-        await this.refresh(root);
-      }
-    }
   }
 
   /** All decisions of a project that stand, as last read; empty until {@link load}. */

@@ -244,8 +244,6 @@ export function createStub(given: Readonly<Record<string, unknown>> = {}): Stub 
       onDidCloseTextDocument: event,
       onDidOpenTextDocument: event,
       textDocuments: [],
-      onDidSaveTextDocument: event,
-      onDidRenameFiles: event,
     },
   });
   return stub;
