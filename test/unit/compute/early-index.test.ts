@@ -5,15 +5,9 @@ import { defaultSettings } from "../../../src/core/index/settings.ts";
 import { RunReader } from "../../../src/core/store/reader.ts";
 import type { RunRecord } from "../../../src/core/store/record.ts";
 import type { EarlyRanking } from "../../../src/protocol/early.ts";
-import {
-  build,
-  emptyFolder,
-  fingerprints,
-  questions,
-  signal,
-  withScorer,
-} from "../index/support.ts";
+import { build, fingerprints, questions, signal, withScorer } from "../index/support.ts";
 import { copySample } from "../sample.ts";
+import { emptyFolder } from "../support/folder.ts";
 
 const workspace = emptyFolder();
 

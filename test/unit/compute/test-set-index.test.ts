@@ -4,8 +4,9 @@ import { runTestSet } from "../../../src/compute/test-set.ts";
 import type { TestSlice } from "../../../src/core/evaluation/slice.ts";
 import { defaultSettings } from "../../../src/core/index/settings.ts";
 import { RunReader } from "../../../src/core/store/reader.ts";
-import { build, emptyFolder, fingerprints, signal, withScorer, worst } from "../index/support.ts";
+import { build, fingerprints, signal, withScorer, worst } from "../index/support.ts";
 import { copySample } from "../sample.ts";
+import { emptyFolder } from "../support/folder.ts";
 
 const workspace = emptyFolder();
 

@@ -2,10 +2,10 @@ import { describe, expect, it } from "vitest";
 import { attachScorer, closeScorer } from "../../../src/compute/scoring.ts";
 import { defaultSettings } from "../../../src/core/index/settings.ts";
 import { copySample } from "../sample.ts";
+import { emptyFolder } from "../support/folder.ts";
 import {
   build,
   column,
-  emptyFolder,
   exactScores,
   indexScores,
   questions,

@@ -12,11 +12,11 @@ import { mixedRates } from "../../../src/core/index/queries.ts";
 import { defaultSettings } from "../../../src/core/index/settings.ts";
 import { indexState } from "../../../src/core/index/state.ts";
 import { copySample } from "../sample.ts";
+import { emptyFolder } from "../support/folder.ts";
 import { buildPrograms } from "../support/programs.ts";
 import {
   build,
   column,
-  emptyFolder,
   exactScores,
   fingerprints,
   indexScores,

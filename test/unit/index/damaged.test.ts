@@ -17,7 +17,8 @@ import { defaultSettings } from "../../../src/core/index/settings.ts";
 import { indexState } from "../../../src/core/index/state.ts";
 import { copySample } from "../sample.ts";
 import { safetensors } from "../support/files.ts";
-import { build, emptyFolder, fingerprints, indexScores, questions, withScorer } from "./support.ts";
+import { emptyFolder } from "../support/folder.ts";
+import { build, fingerprints, indexScores, questions, withScorer } from "./support.ts";
 
 const workspace = emptyFolder();
 

@@ -1,7 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, expect } from "vitest";
+import { expect } from "vitest";
 import { scoreFromIndex } from "../../../src/compute/index-answer.ts";
 import { buildIndex } from "../../../src/compute/index-build.ts";
 import {
@@ -15,16 +12,6 @@ import type { IndexSettings } from "../../../src/core/index/settings.ts";
 import { indexState } from "../../../src/core/index/state.ts";
 import { Fingerprints } from "../../../src/core/store/inputs.ts";
 import type { QuerySelection, ScoreChunk } from "../../../src/core/tracin/scores.ts";
-
-/** An empty folder for each test of a file. */
-export function emptyFolder(): { readonly root: string } {
-  const folder = { root: "" };
-  beforeEach(async () => {
-    folder.root = await mkdtemp(join(tmpdir(), "tracin-index-"));
-  });
-  afterEach(() => rm(folder.root, { recursive: true, force: true }));
-  return folder;
-}
 
 export const signal = new AbortController().signal;
 export const fingerprints = () => new Fingerprints();
