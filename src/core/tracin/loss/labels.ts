@@ -14,12 +14,8 @@ export interface Labels {
   readonly positions: number;
   /** The output as [rows, classes], or [rows, classes, after] where there are axes after the classes: "by class" below. */
   readonly scores: string;
-  /** Class of each position, 0 where none counts: by class, with one class. */
-  readonly index: string;
   /** 1 where a position counts: by class, with one class. */
   readonly counts: string;
-  /** Shape of a value by class. */
-  withClasses(count: number): Shape;
   /** A value as by class, with one class. */
   perPosition(value: string): string;
   /** A number for each class. */
@@ -57,14 +53,13 @@ export function labelsOf(source: LossSource): Labels {
   const labelled = asFloat(builder, builder.op("GreaterOrEqual", [labels, zero]));
   const unmasked = modelMask(source, shape.toSpliced(axis, 1));
   const counts = unmasked === undefined ? labelled : builder.mul(labelled, perPosition(unmasked));
+  // Class of each position, 0 where none counts.
   const index = builder.op("Max", [labels, zero]);
   return {
     classes,
     positions,
     scores: builder.reshape(output, withClasses(classes)),
-    index,
     counts,
-    withClasses,
     perPosition,
     perClass: (values) =>
       builder.constant(float32(after === 1 ? [1, classes] : [1, classes, 1], values)),
@@ -118,7 +113,7 @@ export function reduceLabels(
  * @param ranking by class: the class with the largest is predicted
  */
 export function labelReadings(
-  { builder, batch, target }: LossSource,
+  source: LossSource,
   labels: Labels,
   parts: {
     readonly each: string;
@@ -127,12 +122,13 @@ export function labelReadings(
     readonly ranking: string;
   },
 ): Pick<LossValues, "prediction" | "positions" | "margin"> {
-  const { index, counts, sum, classes, positions: width } = labels;
+  const { builder, batch, target } = source;
+  const { counts, sum, classes, positions: width } = labels;
   const { each, probability, ranking } = parts;
   if (target.reading !== "positions") {
     const prediction = { value: builder.reshape(probability, [batch, classes]), width: classes };
     return target.reading === "probabilities"
-      ? { prediction, margin: softmaxMargin(builder, { probability, index, counts, batch }) }
+      ? { prediction, margin: softmaxMargin(source, labels, probability) }
       : { prediction };
   }
   const most = builder.op("ReduceMax", [ranking, builder.ints([1])], { keepdims: 1 });

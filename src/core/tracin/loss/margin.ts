@@ -1,5 +1,7 @@
 import type { GraphBuilder } from "../../graph/builder.ts";
 import { float32 } from "../../graph/tensor.ts";
+import type { Labels } from "./labels.ts";
+import type { LossSource } from "./loss.ts";
 
 /**
  * The margin of the label of one example: its probability less that of the best other label, from -1 (the model is
@@ -7,30 +9,18 @@ import { float32 } from "../../graph/tensor.ts";
  * mislabeled data using the area under the margin ranking" (NeurIPS 2020), with probabilities in the place of logits,
  * which find planted wrong labels better on the whole (docs/performance.md).
  *
+ * @param labels one for each example
  * @param probability [B, C]
- * @param index [B, 1] the label
- * @param counts [B, 1] 1, or 0 where there is no label
  * @returns [B], NaN where there is no label
  */
 export function softmaxMargin(
-  builder: GraphBuilder,
-  {
-    probability,
-    index,
-    counts,
-    batch,
-  }: {
-    readonly probability: string;
-    readonly index: string;
-    readonly counts: string;
-    readonly batch: number;
-  },
+  { builder, batch }: Pick<LossSource, "builder" | "batch">,
+  labels: Pick<Labels, "pick" | "place" | "counts">,
+  probability: string,
 ): string {
-  const own = builder.op("GatherElements", [probability, index], { axis: 1 });
-  const nothing = builder.op("Expand", [builder.scalar(0), builder.ints([batch, 1])]);
-  const others = builder.op("ScatterElements", [probability, index, nothing], { axis: 1 });
+  const others = labels.place(probability);
   const best = builder.op("ReduceMax", [others, builder.ints([1])], { keepdims: 1 });
-  return counted(builder, counts, builder.sub(own, best), batch);
+  return counted(builder, labels.counts, builder.sub(labels.pick(probability), best), batch);
 }
 
 /**
