@@ -1,3 +1,4 @@
+import { stepsOf } from "../autodiff/rules/window.ts";
 import type { GraphBuilder } from "../graph/builder.ts";
 import {
   type Graph,
@@ -90,11 +91,8 @@ function isFasterTurned(channels: number, outputs: number, taps: number): boolea
 /** Padding of the convolution that does the same as a transposed one, if there is one and it is faster. */
 function turnedPads(node: Node, { dtype, shape }: ValueType): readonly number[] | undefined {
   const [channels = 1, outputs = 1, ...kernel] = shape;
-  const ones = kernel.map(() => 1);
-  const zeros = kernel.map(() => 0);
-  const dilations = intsAttribute(node, "dilations") ?? ones;
-  const given = intsAttribute(node, "pads") ?? [...zeros, ...zeros];
-  const behind = intsAttribute(node, "output_padding") ?? zeros;
+  const { strides, dilations, pads: given } = stepsOf(node, kernel.length);
+  const behind = intsAttribute(node, "output_padding") ?? [];
   const reach = kernel.map((size, axis) => (dilations[axis] ?? 1) * (size - 1));
   const pads = [...reach, ...reach].map((most, place) => {
     const axis = place - kernel.length;
@@ -103,7 +101,7 @@ function turnedPads(node: Node, { dtype, shape }: ValueType): readonly number[] 
   const isPlain =
     dtype === "float32" &&
     isFasterTurned(channels / intAttribute(node, "group", 1), outputs, sizeOf(kernel)) &&
-    (intsAttribute(node, "strides") ?? ones).every((stride) => stride === 1) &&
+    strides.every((stride) => stride === 1) &&
     stringAttribute(node, "auto_pad", "NOTSET") === "NOTSET" &&
     intsAttribute(node, "output_shape") === undefined &&
     pads.every((pad) => pad >= 0);

@@ -22,7 +22,7 @@ export interface WindowGeometry {
 }
 
 /** Steps and padding of a window, one or none where the node tells nothing. */
-function stepsOf(
+export function stepsOf(
   node: Node,
   axes: number,
 ): Pick<WindowGeometry, "strides" | "dilations"> & { readonly pads: readonly number[] } {
