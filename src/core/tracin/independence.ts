@@ -10,19 +10,24 @@ import { concatRows, floats, sliceRows } from "./rows.ts";
 /** Largest difference, relative to the largest number of the batch: float32 rounding of sums in another order. */
 const tolerance = 1e-3;
 
+/** Some training examples. */
+export interface ExampleSample {
+  /** Their numbers. */
+  readonly examples: readonly number[];
+  readonly feeds: Feeds;
+}
+
 /**
  * Checks that loss and gradient norm of a small batch equal those of its examples one by one, in both orders of the batch. They differ when the
  * model mixes examples (statistics over the batch, an operator across it, a batch axis laid out in another order, examples that are sorted: then one of the two
  * orders is not the sorted one).
  *
- * @param sample feeds of the training examples with the numbers `examples`
  * @throws kind `model`
  */
 export async function checkIndependence(
   project: Project,
   programs: ProgramCache,
-  sample: Feeds,
-  examples: readonly number[],
+  { examples, feeds: sample }: ExampleSample,
 ): Promise<void> {
   const size = examples.length;
   const checkpoint = project.checkpoints[0];

@@ -14,7 +14,7 @@ import { chooseForms, type FormChooser, type QuestionSize } from "./cost.ts";
 import { evaluateDataset } from "./dataset-evaluation.ts";
 import type { EvaluatedChunk } from "./evaluation.ts";
 import { lossGraph } from "./forward.ts";
-import { checkIndependence, sampleOf } from "./independence.ts";
+import { checkIndependence, type ExampleSample, sampleOf } from "./independence.ts";
 import { chooseParameters, type LayerChoice } from "./layers.ts";
 import { scaleFeeds, scalingOf } from "./parameter-weights.ts";
 import { type Profile, profiled } from "./profile.ts";
@@ -23,7 +23,6 @@ import type { QueryBlockSource } from "./query-blocks.ts";
 import { type QuestionSizes, sizesOf, smallestChunk } from "./question-sizes.ts";
 import { feedsOf, targetForm } from "./questions.ts";
 import { repeatRows } from "./rows.ts";
-import type { Scaling } from "./scaling.ts";
 import type { QueryResult, QuerySelection, ScoreChunk, ScoreOptions } from "./scores.ts";
 
 export interface ScorerOptions {
@@ -64,10 +63,10 @@ export class Scorer {
     /** Names of the parameters whose gradients count. */
     readonly parameters: readonly string[],
     private readonly programs: ProgramCache,
-    scaling: Scaling | undefined,
+    private readonly sample: ExampleSample,
   ) {
     this.querySide = new QuerySide(project, programs, (checkpoint) =>
-      scaleFeeds(project, scaling, parameters, checkpoint),
+      scaleFeeds(project, model.scaling, parameters, checkpoint),
     );
   }
 
@@ -84,12 +83,12 @@ export class Scorer {
    * @throws kind `model` when an operator is not supported
    */
   static async probe(project: Project, options: ScorerOptions): Promise<Scorer> {
-    const { encoded } = await sampleOf(project);
-    const sample = feedsOf(encoded, project.loss);
+    const { examples, encoded } = await sampleOf(project);
+    const sample = { examples, feeds: feedsOf(encoded, project.loss) };
     const target = targetForm(project, encoded);
     const inputs = project.model.graph.inputs.map((input) => input.name);
     const probed = await probeModel(project.model, options.engine, (batch) => {
-      const feeds = [...sample].filter(([name]) => inputs.includes(name));
+      const feeds = [...sample.feeds].filter(([name]) => inputs.includes(name));
       return new Map(feeds.map(([name, rows]) => [name, repeatRows(rows, batch)]));
     });
     const parameters = chooseParameters(
@@ -97,10 +96,9 @@ export class Scorer {
       project.parameters,
       options.layers,
     );
-    const scaling = scalingOf(project, parameters);
     const model = {
       probed,
-      scaling,
+      scaling: scalingOf(project, parameters),
       counted: new Set(parameters),
       weights: [...project.parameters, ...project.buffers],
       loss: project.loss,
@@ -115,7 +113,7 @@ export class Scorer {
       choose,
       options.threads,
     );
-    return new Scorer(project, options, probed, model, parameters, programs, scaling);
+    return new Scorer(project, options, probed, model, parameters, programs, sample);
   }
 
   /**
@@ -124,9 +122,7 @@ export class Scorer {
    * @throws kind `model` when they are not
    */
   async checkExamples(): Promise<void> {
-    const { project, programs } = this;
-    const { examples, encoded } = await sampleOf(project);
-    await checkIndependence(project, programs, feedsOf(encoded, project.loss), examples);
+    await checkIndependence(this.project, this.programs, this.sample);
   }
 
   /** Number of parameter elements that count. */
