@@ -1,26 +1,13 @@
 import { spawnSync } from "node:child_process";
-import { appendFile, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { appendFile, readFile } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { copySample } from "../sample.ts";
-import { buildPrograms, type Programs } from "../support/programs.ts";
+import { describe, expect, it } from "vitest";
+import { useCli } from "../support/programs.ts";
 
-let programs: Programs;
-let root: string;
-
-beforeAll(async () => {
-  programs = await buildPrograms();
-  root = await mkdtemp(join(tmpdir(), "tracin-cli-index-"));
-  await copySample("spam", root);
-});
-afterAll(async () => {
-  await programs.dispose();
-  await rm(root, { recursive: true, force: true });
-});
+const cli = useCli("spam");
 
 function tracin(...args: readonly string[]) {
-  const command = [programs.cli, ...args, "--root", root];
+  const command = [cli.program, ...args, "--root", cli.root("spam")];
   const { stdout, stderr, status } = spawnSync(process.execPath, command, { encoding: "utf8" });
   return { stdout, stderr, status };
 }
@@ -42,7 +29,7 @@ describe("tracin index", () => {
       /from the index \(sketches, 2048 x float32\): the 200 best .* exact/,
     );
 
-    const train = join(root, "train.jsonl");
+    const train = join(cli.root("spam"), "train.jsonl");
     const [first = ""] = (await readFile(train, "utf8")).split("\n");
     await appendFile(train, `${first}\n`);
     expect(tracin("index", "--status").stdout).toContain("train.jsonl changed");

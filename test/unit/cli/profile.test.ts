@@ -1,10 +1,7 @@
 import { spawnSync } from "node:child_process";
-import { mkdtemp, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
-import { copySample } from "../sample.ts";
-import { buildPrograms, type Programs } from "../support/programs.ts";
+import { describe, expect, it } from "vitest";
+import { useCli } from "../support/programs.ts";
 
 interface Told {
   readonly profile?: {
@@ -22,28 +19,11 @@ interface Told {
   };
 }
 
-let programs: Programs;
-let folder: string;
-let iris: string;
-let digits: string;
+const cli = useCli("iris", "digits");
 
-beforeAll(async () => {
-  programs = await buildPrograms();
-  folder = await mkdtemp(join(tmpdir(), "tracin-cli-profile-"));
-  iris = join(folder, "iris");
-  digits = join(folder, "digits");
-  await copySample("iris", iris);
-  await copySample("digits", digits);
-});
-afterAll(async () => {
-  await programs.dispose();
-  await rm(folder, { recursive: true, force: true });
-});
-
-function tracin(root: string, ...args: readonly string[]): string {
-  const done = spawnSync(process.execPath, [programs.cli, ...args, "--quiet", "--root", root], {
-    encoding: "utf8",
-  });
+function tracin(sample: "iris" | "digits", ...args: readonly string[]): string {
+  const command = [cli.program, ...args, "--quiet", "--root", cli.root(sample)];
+  const done = spawnSync(process.execPath, command, { encoding: "utf8" });
   expect(done.stderr).toBe("");
   expect(done.status).toBe(0);
   return done.stdout;
@@ -54,7 +34,7 @@ const seconds = (told: Told, stage: string) =>
 
 describe("--profile", () => {
   it("says for explain where the time of every stage and operator went", () => {
-    const told = JSON.parse(tracin(iris, "explain", "test:3", "--profile", "--json")) as Told;
+    const told = JSON.parse(tracin("iris", "explain", "test:3", "--profile", "--json")) as Told;
     const [own, ...helpers] = told.profile?.processes ?? [];
     expect(helpers).toEqual([]);
     for (const stage of ["opening", "queries", "scoring", "decoding", "engine", "ranking"]) {
@@ -84,13 +64,13 @@ describe("--profile", () => {
   });
 
   it("is no part of the answer unless it is asked for", () => {
-    const told = JSON.parse(tracin(iris, "suspects", "--json")) as Told;
+    const told = JSON.parse(tracin("iris", "suspects", "--json")) as Told;
     expect(told.profile).toBeUndefined();
-    expect(tracin(iris, "suspects")).not.toContain("operator");
+    expect(tracin("iris", "suspects")).not.toContain("operator");
   });
 
   it("is printed for suspects", () => {
-    const out = tracin(iris, "suspects", "--profile");
+    const out = tracin("iris", "suspects", "--profile");
     expect(out).toMatch(/Where [\d.]+ s went/);
     expect(out).toMatch(/ {2}decoding examples .* \d+\.\d{3}/);
     expect(out).toMatch(/operator, all processes +seconds +share +runs/);
@@ -99,8 +79,8 @@ describe("--profile", () => {
 
   it("has the helpers' time too, and leaves the scores as they are", () => {
     const queries = ["scores", "--queries", "test:0-1", "--processes", "2", "--json"];
-    const out = join(folder, "scores.npy");
-    const told = JSON.parse(tracin(digits, ...queries, "--out", out, "--profile")) as Told & {
+    const out = join(cli.root("digits"), "scores.npy");
+    const told = JSON.parse(tracin("digits", ...queries, "--out", out, "--profile")) as Told & {
       processes: number;
     };
     const processes = told.profile?.processes ?? [];
@@ -114,14 +94,14 @@ describe("--profile", () => {
   });
 
   it("says what building an index and asking it take, by stage and operator", () => {
-    const built = JSON.parse(tracin(digits, "index", "--profile", "--json")) as Told;
+    const built = JSON.parse(tracin("digits", "index", "--profile", "--json")) as Told;
     for (const stage of ["building", "hashing", "decoding", "checkpoints", "engine", "writing"]) {
       expect(seconds(built, stage), stage).toBeGreaterThan(0);
     }
     expect(seconds(built, "engine")).toBeLessThanOrEqual(seconds(built, "building"));
     expect(built.profile?.operators.some(({ operator }) => operator === "Conv")).toBe(true);
     const question = ["explain", "test:3", "--processes", "1", "--profile", "--json"];
-    const told = JSON.parse(tracin(digits, ...question)) as Told;
+    const told = JSON.parse(tracin("digits", ...question)) as Told;
     for (const stage of ["queries", "passing", "reading", "scoring", "decoding", "writing"]) {
       expect(seconds(told, stage), stage).toBeGreaterThan(0);
     }
@@ -134,9 +114,9 @@ describe("--profile", () => {
   });
 
   it("tells of operators with the other engines", () => {
-    const out = join(folder, "reference.npy");
+    const out = join(cli.root("iris"), "reference.npy");
     const args = ["self-influence", "--engine", "reference", "--out", out, "--profile", "--json"];
-    const told = JSON.parse(tracin(iris, ...args)) as Told;
+    const told = JSON.parse(tracin("iris", ...args)) as Told;
     expect(told.profile?.operators.length).toBeGreaterThan(3);
   });
 });

@@ -1,30 +1,19 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, stat } from "node:fs/promises";
-import { tmpdir } from "node:os";
+import { readdir, readFile, rm, stat } from "node:fs/promises";
 import { join } from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { expect, it } from "vitest";
 import { shardsFolder } from "../../../src/core/index/manifest.ts";
-import { copySample } from "../sample.ts";
-import { buildPrograms, type Programs } from "../support/programs.ts";
+import { useCli } from "../support/programs.ts";
 
 const kills = 50;
 
-let programs: Programs;
-let root: string;
-beforeAll(async () => {
-  programs = await buildPrograms();
-  root = await mkdtemp(join(tmpdir(), "tracin-killed-"));
-  await copySample("spam", root);
-});
-afterAll(async () => {
-  await programs.dispose();
-  await rm(root, { recursive: true, force: true });
-});
+const cli = useCli("spam");
+const root = () => cli.root("spam");
 
 function startBuild(): ChildProcess {
-  const options = ["--quiet", "--shard-rows", "16", "--sketch", "64", "--root", root];
-  return spawn(process.execPath, [programs.cli, "index", ...options], { stdio: "ignore" });
+  const options = ["--quiet", "--shard-rows", "16", "--sketch", "64", "--root", root()];
+  return spawn(process.execPath, [cli.program, "index", ...options], { stdio: "ignore" });
 }
 
 async function finishBuild(): Promise<void> {
@@ -33,7 +22,7 @@ async function finishBuild(): Promise<void> {
 }
 
 async function fileNames(): Promise<string[]> {
-  return readdir(shardsFolder(root)).catch(() => []);
+  return readdir(shardsFolder(root())).catch(() => []);
 }
 
 const finished = (names: readonly string[]) =>
@@ -41,7 +30,7 @@ const finished = (names: readonly string[]) =>
 
 /** The bytes of finished shards, and what changes when one is written again. */
 async function shards(): Promise<Map<string, { bytes: Buffer; written: string }>> {
-  const folder = shardsFolder(root);
+  const folder = shardsFolder(root());
   const entries = await Promise.all(
     finished(await fileNames()).map(async (name) => {
       const { mtimeMs, ino } = await stat(join(folder, name));
@@ -71,11 +60,11 @@ it("killed at any moment, a build loses, doubles and damages nothing, and ends a
   const duration = performance.now() - started;
   const whole = await shards();
   const manifest = async () => {
-    const text = await readFile(join(root, ".tracin/index/index.json"), "utf8");
+    const text = await readFile(join(root(), ".tracin/index/index.json"), "utf8");
     return { ...(JSON.parse(text) as object), created: "" };
   };
   const expected = await manifest();
-  const restart = () => rm(join(root, ".tracin"), { recursive: true });
+  const restart = () => rm(join(root(), ".tracin"), { recursive: true });
   await restart();
 
   let known: Awaited<ReturnType<typeof shards>> = new Map();
