@@ -7,18 +7,8 @@ import type { EarlyList, EarlyRanking } from "../../src/protocol/early.ts";
 import type { PanelReview, PanelState } from "../../src/protocol/panel.ts";
 import type { Decision, GivenDecision } from "../../src/protocol/reviews.ts";
 import type { TestSlice } from "../../src/protocol/test-set.ts";
-import {
-  formOf,
-  labelsOf,
-  makeCheck,
-  makeHistogram,
-  makeNeighbours,
-  makePair,
-  makeRows,
-  makeRun,
-  type Sample,
-  scalesOf,
-} from "./data.ts";
+import { formOf, labelsOf, makePair, makeRun, type Sample, scalesOf } from "./data.ts";
+import { makeCheck, makeHistogram, makeNeighbours, makeRows } from "./list-data.ts";
 import { makeTestHistogram, makeTestRows, makeTestSet, type TestKind } from "./test-set-data.ts";
 import { fontVariables, type ThemeName, themes } from "./themes.ts";
 
