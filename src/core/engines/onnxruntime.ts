@@ -1,22 +1,13 @@
 import type { InferenceSession, Tensor as OrtTensor } from "onnxruntime-node";
-import { type ErrorPlace, TracInError } from "../errors.ts";
+import { TracInError } from "../errors.ts";
 import type { Graph } from "../graph/graph.ts";
-import { encodeGraph } from "../graph/onnx.ts";
 import { type Tensor, tensorOf } from "../graph/tensor.ts";
 import type { CompileOptions, Engine, OperatorTimer, Program, Values } from "./engine.ts";
 import { SessionProfile } from "./onnxruntime-profile.ts";
-
-/** What both packages have. */
-type OnnxRuntime = Pick<typeof import("onnxruntime-node"), "Tensor" | "InferenceSession" | "env">;
+import { createSession, engineError, messageOf, type OnnxRuntime } from "./onnxruntime-session.ts";
 
 /** Protobuf messages end at 2 GiB; some room is left for everything that is not weights. */
 const maximalBytes = 2 ** 31 - 2 ** 24;
-
-/**
- * Nodes of a graph that the library still optimises, which takes time with the square of their number: an LSTM over 100 steps
- * with its gradient (4,100 nodes) took 15 s instead of 0.7 s, and ran no faster.
- */
-const mostOptimised = 2000;
 
 /**
  * The engine of onnxruntime-node on the processor. The native library is loaded by the first `compile`.
@@ -127,48 +118,6 @@ function checkSize(graph: Graph): void {
   }
 }
 
-/**
- * The library's optimiser breaks some graphs that are right (in 1.30, a Gemm with a turned weight behind a Reshape that is
- * an output too); these run as they are.
- */
-async function createSession(
-  runtime: OnnxRuntime,
-  provider: string,
-  graph: Graph,
-  options: CompileOptions,
-  profile: Partial<SessionProfile["options"]> = {},
-): Promise<InferenceSession> {
-  const { threads = 1 } = options;
-  const bytes = encodeGraph(graph, { outputTypes: false });
-  const create = (graphOptimizationLevel: "all" | "disabled"): Promise<InferenceSession> =>
-    runtime.InferenceSession.create(bytes, {
-      executionProviders: [provider],
-      intraOpNumThreads: threads,
-      // Threads that wait by counting take the cores from every other program, and from each other.
-      ...(threads > 1 && provider === "cpu"
-        ? { extra: { session: { intra_op: { allow_spinning: "0" } } } }
-        : {}),
-      interOpNumThreads: 1,
-      executionMode: "sequential",
-      graphOptimizationLevel,
-      // Measured on three 3x3 convolutions (256 x 28 x 28, 32 channels): 192 MB at the peak, the fastest of the four;
-      // with patterns 271 MB, with neither 426 MB, with patterns alone 176 MB and 1.5 times slower.
-      enableCpuMemArena: options.keepsMemory ?? true,
-      enableMemPattern: false,
-      // What fails is thrown as well; nothing is printed.
-      logSeverityLevel: 4,
-      ...profile,
-    });
-  const optimises = options.optimise !== false && graph.nodes.length <= mostOptimised;
-  try {
-    return optimises
-      ? await create("all").catch(async () => await create("disabled"))
-      : await create("disabled");
-  } catch (cause) {
-    throw engineError(graph, cause, "onnxruntime does not take the graph");
-  }
-}
-
 function program(runtime: OnnxRuntime, session: InferenceSession, graph: Graph): Program {
   const wrapped = new WeakMap<Tensor, OrtTensor>();
   const wrap = (name: string, tensor: Tensor): OrtTensor => {
@@ -225,28 +174,4 @@ function fromRuntime(name: string, tensor: OrtTensor | undefined): Tensor {
     return tensorOf(type, dims, new Uint16Array(data.buffer, data.byteOffset, data.length));
   }
   return tensorOf(type, dims, data);
-}
-
-/** The ways in which onnxruntime names a node in its messages. */
-const nodeNames = [
-  /Name:'([^']+)'/,
-  /Node, \("([^"]+)"/,
-  /[Nn]ode ?\(([^)]+)\)/,
-  /node with name '([^']+)'/,
-] as const;
-
-/** onnxruntime's message as our error, with the node that it names. */
-function engineError(graph: Graph, cause: unknown, what: string): TracInError {
-  const message = messageOf(cause).trim();
-  const names = nodeNames.map((pattern) => pattern.exec(message)?.[1]);
-  const input = /Node input '([^']+)'/.exec(message)?.[1];
-  const node = graph.nodes.find(
-    ({ name, inputs }) => names.includes(name) || (input !== undefined && inputs.includes(input)),
-  );
-  const place: ErrorPlace = node ? { node: `${node.name} (${node.op})` } : {};
-  return new TracInError("engine", `${what}: ${message}`, place, undefined, { cause });
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error);
 }
