@@ -64,11 +64,14 @@ export async function buildIndex(
         "Build it again: what is finished and has not changed is used.",
       );
     }
+    const inputs = await profiled(profile, "hashing", () =>
+      fingerprints.withContents(project.root, after, signal),
+    );
     const manifest = await finishBuild(build, blocks, {
       tracin: version,
       layers: typeof opened.layers === "string" ? opened.layers : opened.layers.join(", "),
       parameters: scorer.parameters,
-      inputs: after,
+      inputs,
     });
     return {
       manifest,

@@ -103,7 +103,10 @@ export async function saveRun(
     const found = await plan.work({ writer, task });
     report({ phase: "writing", done: 0, total: 1 });
     const files = project.config.checkpoints.files;
-    const fingerprints = await inputs;
+    // Images are hashed when the engine has done its work, so that the first rows do not wait for it.
+    const fingerprints = await profiled(profile, "hashing", async () =>
+      options.fingerprints.withContents(project.root, await inputs, signal),
+    );
     throwIfAborted(signal);
     const record = (): RunRecord => ({
       version: 1,

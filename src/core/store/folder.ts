@@ -1,4 +1,4 @@
-import { randomBytes } from "node:crypto";
+import { randomBytes, randomUUID } from "node:crypto";
 import { mkdir, open, readdir, readFile, rename, rm, stat, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { hasCode, TracInError } from "../errors.ts";
@@ -79,6 +79,19 @@ export async function readSmallFile(path: string, limit: number): Promise<string
     throw new TracInError("store", `The file is too large (${size} bytes).`, { file: path });
   }
   return readFile(path, "utf8");
+}
+
+/** Writes a small file that can be made again, whole or not at all. */
+export async function publishFile(path: string, text: string): Promise<void> {
+  const aside = `${path}.${randomUUID()}${partial}`;
+  try {
+    // No file that is there is written to: it could be a link, or that of another who writes at the same time.
+    await writeFile(aside, text, { flag: "wx" });
+    await rename(aside, path);
+  } catch (error) {
+    await rm(aside, { force: true });
+    throw error;
+  }
 }
 
 async function syncFile(path: string): Promise<void> {

@@ -1,17 +1,15 @@
-import { randomUUID } from "node:crypto";
-import { readFile, rename, rm, stat, writeFile } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import * as z from "zod";
-import { imageHash } from "../datasets/image-hash.ts";
+import { shortHash } from "../datasets/image-hash.ts";
 import { resolveInside } from "../paths.ts";
-import { readSmallFile, runFolder } from "./folder.ts";
+import { publishFile, readSmallFile, runFolder } from "./folder.ts";
+import { hashFiles, type ListedFile } from "./hash-files.ts";
 
 /** File in the folder of a run, and what is read of it at most. */
 const name = "images.json";
 const largestFile = 1 << 24;
 /** An image above that is compared by its time alone. */
 const largestImage = 64 << 20;
-/** Images that are read at the same time. */
-const block = 64;
 
 const schema = z.record(z.string(), z.string().regex(/^[0-9a-f]{16}$/));
 
@@ -32,15 +30,15 @@ export async function imageHashes(
   const known = await readKnown(path);
   const missing = wanted.filter((image) => !known.has(image));
   const begun = Date.parse(run.created);
-  for (let start = 0; start < missing.length; start += block) {
-    await Promise.all(
-      missing.slice(start, start + block).map(async (image) => {
-        const hash = await hashOfOlder(root, image, begun).catch(() => undefined);
-        if (hash !== undefined) {
-          known.set(image, hash);
-        }
-      }),
-    );
+  const listed = await Promise.all(
+    missing.map((image) => listOlder(root, image, begun).catch(() => undefined)),
+  );
+  const older = listed.filter((file) => file !== undefined);
+  for (const [index, hash] of (await hashFiles(older)).entries()) {
+    const image = older[index]?.image;
+    if (image !== undefined && hash !== undefined) {
+      known.set(image, shortHash(hash));
+    }
   }
   if (missing.some((image) => known.has(image))) {
     await writeKnown(path, known);
@@ -49,14 +47,16 @@ export async function imageHashes(
 }
 
 /** Undefined for an image that was written after the run was begun, or is too large. */
-async function hashOfOlder(
+async function listOlder(
   root: string,
   image: string,
   begun: number,
-): Promise<string | undefined> {
-  const absolute = await resolveInside(root, image);
-  const { size, mtimeMs } = await stat(absolute);
-  return mtimeMs > begun || size > largestImage ? undefined : imageHash(await readFile(absolute));
+): Promise<(ListedFile & { readonly image: string }) | undefined> {
+  const path = await resolveInside(root, image);
+  const { size, mtimeMs } = await stat(path);
+  return mtimeMs > begun || size > largestImage
+    ? undefined
+    : { image, path, size, modified: Math.floor(mtimeMs) };
 }
 
 async function readKnown(path: string): Promise<Map<string, string>> {
@@ -70,12 +70,5 @@ async function readKnown(path: string): Promise<Map<string, string>> {
 
 /** A run in a folder that cannot be written goes without: then times are compared. */
 async function writeKnown(path: string, known: ReadonlyMap<string, string>): Promise<void> {
-  const partial = `${path}.${randomUUID()}.partial`;
-  try {
-    // No file that is there is written to: it could be a link, or that of another who asks at the same time.
-    await writeFile(partial, JSON.stringify(Object.fromEntries(known)), { flag: "wx" });
-    await rename(partial, path);
-  } catch {
-    await rm(partial, { force: true });
-  }
+  await publishFile(path, JSON.stringify(Object.fromEntries(known))).catch(() => undefined);
 }

@@ -1,11 +1,12 @@
 import { createHash } from "node:crypto";
 import { createReadStream } from "node:fs";
-import { readdir, stat } from "node:fs/promises";
+import { stat } from "node:fs/promises";
 import { join, posix } from "node:path";
 import { sourceFiles } from "../config/load.ts";
 import { maskTarget } from "../config/mask-target.ts";
 import type { Project } from "../config/project.ts";
 import { TracInError } from "../errors.ts";
+import { ImageContents, type ImageListing, listImages } from "./image-contents.ts";
 import type { RunInput, RunRecord } from "./record.ts";
 
 /** Inputs to fingerprint: workspace paths of files, and of folders that hold images. */
@@ -14,13 +15,8 @@ export interface InputList {
   readonly imageFolders: readonly string[];
 }
 
-interface FolderDigest {
-  readonly count: number;
-  readonly sha256: string;
-}
-
-/** Milliseconds for which the digest of an image folder is taken as current. */
-const folderLifetime = 2000;
+/** Milliseconds for which a listing is used again: fewer than pass between a change and the look that it causes. */
+const listingLifetime = 250;
 
 /** What a run over `datasets` depends on: configuration, model, checkpoints, data files, images, tokenizers. */
 export async function projectInputs(
@@ -65,7 +61,8 @@ export async function projectInputs(
 export class Fingerprints {
   private readonly known = new Map<string, { size: number; modified: number; sha256: string }>();
   /** Folders seen a moment ago: many runs over the same images are looked at one after the other. */
-  private readonly folders = new Map<string, { time: number; digest: Promise<FolderDigest> }>();
+  private readonly folders = new Map<string, { time: number; listing: Promise<ImageListing> }>();
+  private readonly contents = new ImageContents();
 
   /** Fingerprints of all inputs. Throws kind `store` when one cannot be read. */
   async take(root: string, inputs: InputList, signal?: AbortSignal): Promise<RunInput[]> {
@@ -74,14 +71,39 @@ export class Fingerprints {
       taken.push({ kind: "file", path, ...(await this.file(join(root, path), path, signal)) });
     }
     for (const path of inputs.imageFolders) {
-      taken.push({ kind: "images", path, ...(await this.folder(join(root, path))) });
+      const { images, sha256 } = await this.folder(join(root, path));
+      taken.push({ kind: "images", path, count: images.length, sha256 });
     }
     return taken;
   }
 
   /**
-   * What changed since a run, as sentences (`train/labels.csv changed`). Files with the same size and time are
-   * taken as unchanged; others are read and compared by content.
+   * Adds what images hold to fingerprints that were just taken, so that they are known again when only their times change.
+   * Each image is read, unless it was before. Folders that changed meanwhile are left as they are.
+   */
+  async withContents(
+    root: string,
+    inputs: readonly RunInput[],
+    signal?: AbortSignal,
+  ): Promise<RunInput[]> {
+    const added: RunInput[] = [];
+    for (const input of inputs) {
+      signal?.throwIfAborted();
+      if (input.kind === "images") {
+        const listing = await listImages(join(root, input.path));
+        const isSame = listing.sha256 === input.sha256;
+        const contents = isSame ? await this.contents.digest(root, input.path, listing) : undefined;
+        added.push(contents === undefined ? input : { ...input, contents });
+      } else {
+        added.push(input);
+      }
+    }
+    return added;
+  }
+
+  /**
+   * What changed since a run, as sentences (`train/labels.csv changed`). Files and images with the same size and time are
+   * taken as unchanged; others are read, once, and compared by content.
    * @param checkpoints files that the configuration finds now, to notice new ones
    */
   async changes(
@@ -112,8 +134,8 @@ export class Fingerprints {
       if (!now?.isDirectory()) {
         return `the folder ${input.path} was removed`;
       }
-      const { sha256 } = await this.folder(path);
-      return sha256 === input.sha256 ? undefined : `images in ${input.path} changed`;
+      const isSame = await this.hasImages(root, input);
+      return isSame ? undefined : `images in ${input.path} changed`;
     }
     if (!now?.isFile()) {
       return `${input.path} was removed`;
@@ -125,14 +147,30 @@ export class Fingerprints {
     return sha256 === input.sha256 ? undefined : `${input.path} changed`;
   }
 
-  private folder(path: string): Promise<FolderDigest> {
-    const known = this.folders.get(path);
-    if (known !== undefined && performance.now() - known.time < folderLifetime) {
-      return known.digest;
+  /** Whether a folder holds the images of a run. */
+  private async hasImages(
+    root: string,
+    { path, count, sha256, contents }: Extract<RunInput, { readonly kind: "images" }>,
+  ): Promise<boolean> {
+    const listing = await this.folder(join(root, path));
+    if (listing.sha256 === sha256) {
+      return true;
     }
-    const digest = imageFolder(path);
-    this.folders.set(path, { time: performance.now(), digest });
-    return digest;
+    return (
+      contents !== undefined &&
+      listing.images.length === count &&
+      (await this.contents.digest(root, path, listing)) === contents
+    );
+  }
+
+  private folder(path: string): Promise<ImageListing> {
+    const known = this.folders.get(path);
+    if (known !== undefined && performance.now() - known.time < listingLifetime) {
+      return known.listing;
+    }
+    const listing = listImages(path);
+    this.folders.set(path, { time: performance.now(), listing });
+    return listing;
   }
 
   private async file(
@@ -165,20 +203,4 @@ export class Fingerprints {
       });
     }
   }
-}
-
-async function imageFolder(path: string): Promise<FolderDigest> {
-  const names = (await readdir(path)).filter((name) => /\.(png|jpe?g)$/i.test(name)).sort();
-  const hash = createHash("sha256");
-  // Batches keep the number of open requests small in folders with very many images.
-  for (let start = 0; start < names.length; start += 512) {
-    const lines = await Promise.all(
-      names.slice(start, start + 512).map(async (name) => {
-        const { size, mtimeMs } = await stat(join(path, name));
-        return `${name}\0${size}\0${Math.floor(mtimeMs)}\n`;
-      }),
-    );
-    hash.update(lines.join(""));
-  }
-  return { count: names.length, sha256: hash.digest("hex") };
 }

@@ -51,8 +51,10 @@ export const inputSchema = z.discriminatedUnion("kind", [
     /** Folder with the images, not its subfolders. */
     path,
     count: z.number(),
-    /** SHA-256 over name, size and last change of each PNG and JPEG file in the folder, not over their contents. */
+    /** SHA-256 over name, size and last change of each PNG and JPEG file in the folder. */
     sha256: z.string(),
+    /** SHA-256 over name and content of each; absent where they changed while they were read. */
+    contents: z.string().optional(),
   }),
 ]);
 

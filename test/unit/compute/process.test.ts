@@ -1,8 +1,9 @@
 import { type ChildProcess, fork } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout } from "node:timers/promises";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { rowHash } from "../../../src/core/datasets/row-hash.ts";
 import type { Progress } from "../../../src/protocol/compute.ts";
@@ -192,6 +193,21 @@ describe("the compute process", () => {
       kind: "config",
       place: { file: "tracin.json", line: 1 },
     });
+  });
+
+  it("knows images again whose times changed, as a checkout does", async () => {
+    const root = await sample("digits");
+    await client.request("suspects", { root });
+    const images = join(root, "train");
+    const names = (await readdir(images)).filter((name) => name.endsWith(".png"));
+    const now = new Date();
+    await Promise.all(names.map((name) => utimes(join(images, name), now, now)));
+    const changes = async () => (await client.request("listRuns", { root }))[0]?.changes;
+    expect(await changes()).toEqual([]);
+    const other = await readFile(join(images, names[1] ?? ""));
+    await writeFile(join(images, names[0] ?? ""), other);
+    await setTimeout(300); // a listing is used again for 250 ms
+    expect(await changes()).toEqual(["images in train changed"]);
   });
 
   it("sets a workspace up by its own findings", async () => {

@@ -1,12 +1,26 @@
 import { createHash } from "node:crypto";
-import { mkdir, mkdtemp, rm, utimes, writeFile } from "node:fs/promises";
+import { mkdir, mkdtemp, readdir, rename, rm, utimes, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { afterEach, beforeEach, expect, it } from "vitest";
+import { basename, join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import type * as hashFilesModule from "../../../src/core/store/hash-files.ts";
 import { Fingerprints } from "../../../src/core/store/inputs.ts";
+
+/** Images that were read, by name. */
+const read: string[] = [];
+vi.mock("../../../src/core/store/hash-files.ts", async (original) => {
+  const { hashFiles } = await original<typeof hashFilesModule>();
+  return {
+    hashFiles: (files: readonly hashFilesModule.ListedFile[]) => {
+      read.push(...files.map(({ path }) => basename(path)));
+      return hashFiles(files);
+    },
+  };
+});
 
 let root: string;
 beforeEach(async () => {
+  read.length = 0;
   root = await mkdtemp(join(tmpdir(), "tracin-inputs-"));
   await mkdir(join(root, "images"));
   await writeFile(join(root, "data.csv"), "a,b\n1,2\n");
@@ -66,4 +80,66 @@ it("names the file that cannot be read", async () => {
   await expect(
     new Fingerprints().take(root, { files: ["missing.pt"], imageFolders: [] }),
   ).rejects.toMatchObject({ kind: "store", place: { file: "missing.pt" } });
+});
+
+describe("images whose times changed", () => {
+  const other = new Date(1_700_000_000_000);
+  const image = (name: string) => join(root, "images", name);
+
+  async function takeWithContents() {
+    await writeFile(image("2.jpg"), "two");
+    const { inputs, checkpoints } = await take();
+    return { inputs: await new Fingerprints().withContents(root, inputs), checkpoints };
+  }
+
+  it("are the same where they hold the same, and are read once", async () => {
+    const record = await takeWithContents();
+    expect(read.splice(0)).toEqual(["1.png", "2.jpg"]);
+    expect(await new Fingerprints().changes(root, record)).toEqual([]);
+    expect(read).toEqual([]);
+    await utimes(image("1.png"), other, other);
+    const looking = new Fingerprints();
+    expect(await looking.changes(root, record)).toEqual([]);
+    expect(read.splice(0)).toEqual(["1.png"]);
+    expect(await looking.changes(root, record)).toEqual([]);
+    expect(await new Fingerprints().changes(root, record)).toEqual([]);
+    expect(read).toEqual([]);
+  });
+
+  it("are others where one holds something else of the same size", async () => {
+    const record = await takeWithContents();
+    await writeFile(image("1.png"), "eno");
+    await utimes(image("1.png"), other, other);
+    expect(await new Fingerprints().changes(root, record)).toEqual(["images in images changed"]);
+  });
+
+  it("are others where one was renamed, or came, of which the latter is seen without reading", async () => {
+    const record = await takeWithContents();
+    await rename(image("1.png"), image("0.png"));
+    expect(await new Fingerprints().changes(root, record)).toEqual(["images in images changed"]);
+    read.length = 0;
+    await writeFile(image("1.png"), "one");
+    expect(await new Fingerprints().changes(root, record)).toEqual(["images in images changed"]);
+    expect(read).toEqual([]);
+  });
+
+  it("are read anew where what is kept of them is damaged", async () => {
+    const record = await takeWithContents();
+    const [kept = ""] = await readdir(join(root, ".tracin", "images"));
+    await writeFile(join(root, ".tracin", "images", kept), '{"images":[["1.png",3');
+    await utimes(image("1.png"), other, other);
+    read.length = 0;
+    expect(await new Fingerprints().changes(root, record)).toEqual([]);
+    expect(read).toEqual(["1.png", "2.jpg"]);
+  });
+
+  it("are compared by time where they changed before they were read", async () => {
+    const { inputs, checkpoints } = await take();
+    await utimes(image("1.png"), other, other);
+    const kept = await new Fingerprints().withContents(root, inputs);
+    expect(kept).toEqual(inputs);
+    expect(await new Fingerprints().changes(root, { inputs: kept, checkpoints })).toEqual([
+      "images in images changed",
+    ]);
+  });
 });
