@@ -1,3 +1,5 @@
+import { probabilityText } from "../src/protocol/probability-text.ts";
+
 /**
  * Numbers as a person reads them. `locale` is a BCP 47 tag; undefined takes the environment's.
  */
@@ -42,16 +44,13 @@ export function formatPlace(value: number, locale?: string): string {
   return numberFormat("place", locale, { maximumFractionDigits: 1 }).format(value);
 }
 
-/** A probability with two digits after the point, never rounded to 0 or 1: `0.61`, `>0.99`. */
+/** A probability as in the marks on data files, with the digits of the locale: `0.61`, `>0.99`. */
 export function formatProbability(value: number, locale?: string): string {
-  const format = numberFormat("probability", locale, {
+  const { format } = numberFormat("probability", locale, {
     minimumFractionDigits: 2,
     maximumFractionDigits: 2,
   });
-  if (value > 0 && value < 0.005) {
-    return `<${format.format(0.01)}`;
-  }
-  return value < 1 && value >= 0.995 ? `>${format.format(0.99)}` : format.format(value);
+  return probabilityText(value, format);
 }
 
 /** A share of a whole: `92.5%`; all and nothing are never rounded to. */

@@ -1,5 +1,6 @@
 import { l10n, MarkdownString, type Uri } from "vscode";
 import type { Mark } from "../protocol/lists.ts";
+import { probabilityText } from "../protocol/probability-text.ts";
 import type { Review } from "../protocol/reviews.ts";
 import { formatNumber, formatScore, ordinal } from "../views/format.ts";
 import { escapeMarkdown } from "../views/markdown.ts";
@@ -160,7 +161,7 @@ function facts(mark: Mark): readonly string[] {
           l10n.t(
             "Label that fits better: {0} ({1})",
             mark.suggested.label,
-            mark.suggested.value.toFixed(2),
+            probabilityText(mark.suggested.value),
           ),
         ]),
     ...own,

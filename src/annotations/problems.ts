@@ -12,6 +12,7 @@ import { Owner } from "../project/disposable.ts";
 import type { Projects } from "../project/projects.ts";
 import { annotationSettings } from "../project/settings.ts";
 import type { Mark } from "../protocol/lists.ts";
+import { probabilityText } from "../protocol/probability-text.ts";
 import { ordinal } from "../views/format.ts";
 import { labelRange } from "./label-range.ts";
 import type { MarkedDocuments } from "./marked-documents.ts";
@@ -142,6 +143,6 @@ function problemText({ rank, target, suggested }: Mark): string {
         ordinal(rank),
         target,
         suggested.label,
-        suggested.value.toFixed(2),
+        probabilityText(suggested.value),
       );
 }

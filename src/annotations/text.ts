@@ -1,5 +1,6 @@
 import { l10n } from "vscode";
 import type { Mark } from "../protocol/lists.ts";
+import { probabilityText } from "../protocol/probability-text.ts";
 import type { Review } from "../protocol/reviews.ts";
 import { formatScore, ordinal } from "../views/format.ts";
 
@@ -30,7 +31,7 @@ export function rowText(mark: Mark): string {
     case "suspect":
       return mark.suggested === undefined
         ? `⚠ ${l10n.t("{0} suspect", ordinal(mark.rank))}`
-        : `⚠ ${mark.suggested.label}? (${mark.suggested.value.toFixed(2)})`;
+        : `⚠ ${mark.suggested.label}? (${probabilityText(mark.suggested.value)})`;
     case "query":
       return `◆ ${l10n.t("query")}`;
   }
@@ -59,7 +60,7 @@ export function tooltipText(mark: Mark): string {
             rank,
             mark.target,
             mark.suggested.label,
-            mark.suggested.value.toFixed(2),
+            probabilityText(mark.suggested.value),
           );
     case "query":
       return l10n.t("The query: its prediction is explained");

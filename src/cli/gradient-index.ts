@@ -78,7 +78,7 @@ export function indexCommand(program: Command, context: CommandContext): void {
         printJson(context, { ...built, ...profileJson(context, profile) });
       } else {
         context.out.write(
-          `${describe(manifest)}\n${computed} of ${shards} shards computed · ${seconds.toFixed(1)} s\n`,
+          `${describe(manifest)}\n${computed} of ${counted(shards, "shard")} computed · ${seconds.toFixed(1)} s\n`,
         );
         printProfile(context, profile);
       }

@@ -3,6 +3,7 @@ import { estimate } from "../compute/estimate.ts";
 import type { OpenScorer } from "../compute/scoring.ts";
 import { checkpointFacts } from "../core/config/checkpoint-summary.ts";
 import { lossText } from "../core/config/loss.ts";
+import { counted } from "../core/counted.ts";
 import { formatShape, sizeOf } from "../core/graph/tensor.ts";
 import type { CompiledGroup } from "../core/tracin/compile.ts";
 import { sitesOf } from "../core/tracin/layout.ts";
@@ -98,13 +99,13 @@ function print(context: CommandContext, report: Report): void {
   const { model } = report;
   const seconds = significant(model.estimatedSeconds);
   heading(
-    `Model ${model.file}: ${model.parameterCount} parameters count, about ${seconds} s a query`,
+    `Model ${model.file}: ${counted(model.parameterCount, "parameter")} counted, about ${seconds} s a query`,
   );
-  const rows = model.parameters.map(({ name, shape, counted }) => [
+  const rows = model.parameters.map(({ name, shape, counted: isCounted }) => [
     name,
     formatShape(shape),
     String(sizeOf(shape)),
-    counted ? "" : "not counted",
+    isCounted ? "" : "not counted",
   ]);
   out.write(`${table(out, ["parameter", "shape", "size", ""], rows, [2])}\n`);
   if (model.buffers.length > 0) {

@@ -1,6 +1,5 @@
 import type { Command } from "commander";
-import { closeIndex } from "../compute/open-index.ts";
-import type { ScorerInUse } from "../compute/scoring.ts";
+import { closeScorer, type ScorerInUse } from "../compute/scoring.ts";
 import {
   type Profile,
   type ProfileSnapshot,
@@ -55,7 +54,7 @@ export interface QuestionProfile {
 }
 
 /**
- * Collects what was measured; ends the sessions, this process's too, because only then the engine tells of its operators.
+ * Collects what was measured; ends the sessions and the helpers, because only then the engine tells of its operators.
  * Without `--profile` nothing is done.
  */
 export async function collectProfile(opened: ScorerInUse): Promise<QuestionProfile | undefined> {
@@ -65,8 +64,7 @@ export async function collectProfile(opened: ScorerInUse): Promise<QuestionProfi
   }
   const started = performance.now();
   const found = await opened.helpers.profiles();
-  await closeIndex(opened.scorer);
-  await opened.scorer.close();
+  await closeScorer(opened);
   const helpers = found.filter(({ stages: spent }) => spent.scoring ?? spent.building);
   return { own, helpers, overhead: (performance.now() - started) / 1000 };
 }

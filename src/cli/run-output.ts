@@ -6,15 +6,8 @@ import type { RunReader, RunRow } from "../core/store/reader.ts";
 import { outputsText, positionsText } from "../core/store/readings.ts";
 import type { RunQuery, RunRecord } from "../core/store/record.ts";
 import type { SuspectOrder } from "../core/store/suspect-order.ts";
-import {
-  paint,
-  printable,
-  probability,
-  signed,
-  significant,
-  type Terminal,
-  table,
-} from "./terminal.ts";
+import { probabilityText } from "../protocol/probability-text.ts";
+import { paint, printable, signed, significant, type Terminal, table } from "./terminal.ts";
 
 type Rows = readonly (RunRow & { readonly rank: number })[];
 
@@ -137,7 +130,7 @@ export function printSuspects(
         ? ""
         : row.predicted
       : {
-          text: `${row.suggested.label} (${probability(row.suggested.value)})`,
+          text: `${row.suggested.label} (${probabilityText(row.suggested.value)})`,
           style: "yellow" as const,
         },
     String(row.index),

@@ -81,8 +81,3 @@ export function signed(value: number): string {
 export function significant(value: number): string {
   return value === 0 ? "0" : value.toPrecision(3);
 }
-
-/** A probability as `0.87`. */
-export function probability(value: number): string {
-  return value.toFixed(2);
-}

@@ -2,6 +2,7 @@ import { testRanking } from "../compute/test-lists.ts";
 import { runTestSet } from "../compute/test-set.ts";
 import { lossFamily } from "../core/config/loss-schema.ts";
 import { datasetOf, type Project } from "../core/config/project.ts";
+import { counted } from "../core/counted.ts";
 import { searchTexts } from "../core/datasets/search-text.ts";
 import { TracInError } from "../core/errors.ts";
 import type { TestSlice } from "../core/evaluation/slice.ts";
@@ -70,7 +71,8 @@ export async function explainTestSet(
       printTestSet(context, testSet);
       printTestRows(context, rows, testSet);
       const { reading } = record;
-      const these = testSet.chosen === 1 ? "this example" : `these ${testSet.chosen} examples`;
+      const these =
+        testSet.chosen === 1 ? "this example" : `these ${counted(testSet.chosen, "example")}`;
       const hurt = `Opponents (training examples that raise the mean loss of ${these})`;
       printScored(context.out, hurt, "red", opponents, reading);
       const help = `Proponents (training examples that lower the mean loss of ${these})`;

@@ -7,7 +7,7 @@ import { pickProject } from "./pick-project.ts";
 
 /** **TracIn: Apply Review Decisions**: edits the data as decided; what cannot be edited is told, with the cleaned copy offered. */
 export async function applyReviews(services: Services): Promise<void> {
-  const { compute, reviews, log } = services;
+  const { compute, projects, log } = services;
   const root = services.session.run?.root ?? (await pickProject(services))?.root;
   if (root === undefined) {
     return;
@@ -21,7 +21,7 @@ export async function applyReviews(services: Services): Promise<void> {
   if (excluded.length > 0) {
     await compute.request("noteExcluded", { root, decisions: excluded });
   }
-  await reviews.refresh(root);
+  projects.noteInputs(root);
   const told = l10n.t(
     "{0} changed, {1} of them excluded.",
     counted.examples(changed),
@@ -32,6 +32,7 @@ export async function applyReviews(services: Services): Promise<void> {
     const actions = moved.length > 0 ? [undo] : [];
     if ((await window.showInformationMessage(told, ...actions)) === undo) {
       await moveBack(root, moved);
+      projects.noteInputs(root);
     }
     return;
   }

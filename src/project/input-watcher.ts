@@ -42,6 +42,13 @@ export class InputWatcher extends Owner {
     );
   }
 
+  /** Tells at once: of what TracIn itself has changed. */
+  tellNow(root: string): void {
+    clearTimeout(this.timers.get(root));
+    this.timers.delete(root);
+    this.changed.fire(root);
+  }
+
   override dispose(): void {
     this.stop();
     for (const timer of this.timers.values()) {
@@ -61,10 +68,7 @@ export class InputWatcher extends Owner {
     clearTimeout(this.timers.get(root));
     this.timers.set(
       root,
-      setTimeout(() => {
-        this.timers.delete(root);
-        this.changed.fire(root);
-      }, QUIET_MS),
+      setTimeout(() => this.tellNow(root), QUIET_MS),
     );
   }
 }

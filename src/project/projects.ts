@@ -62,6 +62,11 @@ export class Projects extends Owner {
     return this.folders.find((folder) => folder.root === root);
   }
 
+  /** Tells at once that TracIn has changed the data of a project; of other changes the files themselves tell, later. */
+  noteInputs(root: string): void {
+    this.inputs.tellNow(root);
+  }
+
   /** Remembers the project that a person worked with last. */
   use(root: string): void {
     this.last = root;

@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { TracInError } from "../errors.ts";
 import { formatShape, sameShape, sizeOf } from "../graph/tensor.ts";
 import type { Model, ModelWeight } from "../models/model.ts";
@@ -237,7 +238,7 @@ function missingError(
   if (checkpoint.isAdapter) {
     return new TracInError(
       "checkpoint",
-      `This is an adapter (PEFT): it holds only ${checkpoint.tensors.size} tensors that were added to another model, and the model ${model.file} needs the weight "${first?.name}"${absent.length > 1 ? ` and ${absent.length - 1} more` : ""}.`,
+      `This is an adapter (PEFT): it holds only ${counted(checkpoint.tensors.size, "tensor")} added to another model, and the model ${model.file} needs the weight "${first?.name}"${absent.length > 1 ? ` and ${absent.length - 1} more` : ""}.`,
       place,
       'Export the model with the adapter in it (TracIn: Export PyTorch Model records what is frozen; else name it under "frozen"), or save whole models: model.merge_and_unload().save_pretrained(...) for each checkpoint.',
     );

@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { TracInError } from "../errors.ts";
 import type { Model } from "../models/model.ts";
 import { matches } from "../tracin/layers.ts";
@@ -42,7 +43,7 @@ export class OptimizerEntries {
     const { groups } = series;
     if (groups !== undefined && groups.length !== checkpoint.learningRates.length) {
       throw this.error(
-        `"checkpoints.groups" lists ${groups.length} groups, but the optimizer has ${checkpoint.learningRates.length}.`,
+        `"checkpoints.groups" lists ${counted(groups.length, "group")}, but the optimizer has ${checkpoint.learningRates.length}.`,
         "List the patterns of each group, in the order of the optimizer.",
       );
     }
@@ -57,7 +58,7 @@ export class OptimizerEntries {
     }
     if (found === undefined) {
       throw this.error(
-        `The optimizer's state (${optimizer.parameters.length} tensors) does not fit the parameters of the checkpoint: shapes or numbers differ.`,
+        `The optimizer's state (${counted(optimizer.parameters.length, "tensor")}) does not fit the parameters of the checkpoint: shapes or numbers differ.`,
         'Use an optimizer that was saved with these weights, or set "checkpoints.learningRate" in tracin.json.',
       );
     }

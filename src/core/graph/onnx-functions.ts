@@ -1,4 +1,5 @@
 import onnxProto, { type onnx } from "onnx-proto";
+import { counted } from "../counted.ts";
 import { type ErrorPlace, TracInError } from "../errors.ts";
 import { inlineBranches } from "./onnx-branches.ts";
 import { toSafeNumber } from "./onnx-tensors.ts";
@@ -148,7 +149,7 @@ function bodyOf(
     values.set(name, node.input?.[index] ?? "");
   });
   if ((node.input ?? []).length > (proto.input ?? []).length) {
-    throw refusal(`The function takes ${(proto.input ?? []).length} inputs.`, place);
+    throw refusal(`The function takes ${counted((proto.input ?? []).length, "input")}.`, place);
   }
   const copies: onnx.INodeProto[] = [];
   (proto.output ?? []).forEach((name, index) => {

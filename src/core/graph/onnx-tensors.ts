@@ -1,4 +1,5 @@
 import onnxProto, { type onnx } from "onnx-proto";
+import { counted } from "../counted.ts";
 import { type ErrorPlace, TracInError } from "../errors.ts";
 import type { ReadExternal } from "./onnx-external.ts";
 import {
@@ -125,7 +126,7 @@ export function decodeTensor(
   const listed = listedElements(proto, dtype);
   if (listed.length !== count) {
     fail(
-      `The tensor says ${formatShape(shape)}, which is ${count} elements, but has ${listed.length}.`,
+      `The tensor says ${formatShape(shape)}, which is ${counted(count, "element")}, but has ${listed.length}.`,
       "The file is damaged.",
     );
   }

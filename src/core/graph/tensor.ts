@@ -1,3 +1,4 @@
+import { counted } from "../counted.ts";
 import { TracInError } from "../errors.ts";
 
 /** Sizes of a tensor's axes, outermost first. `[]` is a scalar. */
@@ -131,7 +132,7 @@ function checkSize(shape: Shape, length: number): void {
   if (sizeOf(shape) !== length) {
     throw new TracInError(
       "internal",
-      `A tensor of shape ${formatShape(shape)} cannot hold ${length} elements.`,
+      `A tensor of shape ${formatShape(shape)} cannot hold ${counted(length, "element")}.`,
     );
   }
 }

@@ -1,6 +1,7 @@
 import { mkdir, open, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { counted } from "../counted.ts";
 import { hasCode, TracInError } from "../errors.ts";
 import { resolveInside } from "../paths.ts";
 import { prepareFolder, readSmallFile } from "../store/folder.ts";
@@ -150,7 +151,7 @@ function checkBlocks({ blocks, examples, checkpoints, blockRows }: IndexManifest
     end = start + size;
   }
   if (end !== examples) {
-    throw new Error(`its blocks hold ${end} of ${examples} examples`);
+    throw new Error(`its blocks hold ${end} of ${counted(examples, "example")}`);
   }
 }
 

@@ -1,4 +1,5 @@
 import { type Project, trainingData } from "../config/project.ts";
+import { counted } from "../counted.ts";
 import { type Fingerprints, type InputList, projectInputs } from "../store/inputs.ts";
 import { namesKey, questionKey } from "./keys.ts";
 import { type IndexManifest, readManifest } from "./manifest.ts";
@@ -53,7 +54,9 @@ async function differences(
   const reasons: string[] = [];
   const { length } = trainingData(project);
   if (length !== manifest.examples) {
-    reasons.push(`it holds ${manifest.examples} examples, and the training data has ${length}`);
+    reasons.push(
+      `it holds ${counted(manifest.examples, "example")}, and the training data has ${counted(length, "example")}`,
+    );
   }
   if (questionKey(project, parameters) !== manifest.question) {
     reasons.push("the parameters that count, the loss or the features changed");

@@ -1,6 +1,7 @@
 import { open, stat } from "node:fs/promises";
 import { join } from "node:path";
 import * as z from "zod";
+import { counted } from "../counted.ts";
 import { TracInError } from "../errors.ts";
 import { resolveInside } from "../paths.ts";
 import { prepareFolder, readSmallFile, tracinFolder } from "./folder.ts";
@@ -79,7 +80,7 @@ export function parseReviews(text: string): ReviewLog {
   const warnings = damaged.slice(0, mostNamed);
   return {
     lines,
-    warnings: more > 0 ? [...warnings, `${more} more lines cannot be read`] : warnings,
+    warnings: more > 0 ? [...warnings, `${counted(more, "more line")} cannot be read`] : warnings,
   };
 }
 

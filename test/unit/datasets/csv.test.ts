@@ -162,7 +162,7 @@ describe("damaged CSV files", () => {
   ]);
   it.each<[string, string | Uint8Array, number | undefined, RegExp]>([
     ["too many fields", "a,b\n1,2\n1,2,3\n", 3, /3 fields.*header has 2/],
-    ["too few fields after quoted lines", 'a,b\n"1\n2",2\n5\n', 4, /1 fields/],
+    ["too few fields after quoted lines", 'a,b\n"1\n2",2\n5\n', 4, /1 field, /],
     ["an open quote", 'a,b\n1,2\n3,"x\n5,6\n', 3, /never closed/],
     ["text after a quote", 'a,b\n1,"x"y\n', 2, /follows a closing quote/],
     ["a NUL byte", "a,b\n1,2\n3,\0\n", 3, /NUL/],

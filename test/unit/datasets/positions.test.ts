@@ -102,7 +102,7 @@ describe("lists of labels along tokens", () => {
   });
 
   it.each<[string, object, Partial<Case>, RegExp]>([
-    ["a list of another length", { ids: [1, 2], tags: ["O"] }, {}, /1 entries for the 2 tokens/],
+    ["a list of another length", { ids: [1, 2], tags: ["O"] }, {}, /1 entry for the 2 tokens/],
     ["no list", { ids: [1], tags: "O" }, {}, /"O" is no list/],
     [
       "an unknown label",
@@ -129,7 +129,7 @@ describe("lists of labels along tokens", () => {
     [
       "labels that are not as many as the classes",
       { output: ["batch", 4, 5], labels: ["O", "B"] },
-      /model has 5 outputs, but there are 2 labels/,
+      /model has 5 outputs for 2 labels/,
     ],
     [
       "logits of one label",

@@ -134,12 +134,12 @@ describe("softmax targets", () => {
     [
       "labels that are not the outputs",
       { data: csv("a", "b"), outputs: 3 },
-      /3 outputs, but there are 2 labels \("a", "b"\)/,
+      /3 outputs for 2 labels \("a", "b"\)/,
     ],
     [
       "more integers than outputs",
       { data: csv("0", "1", "2"), outputs: 2 },
-      /2 outputs, but there are 3 labels/,
+      /2 outputs for 3 labels/,
     ],
     [
       "configured labels that are not the outputs",
@@ -288,6 +288,6 @@ describe("mse targets", () => {
 
   it("refuses a width that is not the model's", async () => {
     const error = await errorOf(fitted({ loss, data: csv("1"), outputs: 2 }));
-    expect(error.message).toBe("The model has 2 outputs, but there are 1 target numbers.");
+    expect(error.message).toBe("The model has 2 outputs for 1 target number.");
   });
 });

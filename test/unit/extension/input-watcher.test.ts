@@ -73,3 +73,16 @@ it("does not tell of the images that runs keep", () => {
   expect(told).toEqual(["/w/a"]);
   watcher.dispose();
 });
+
+it("tells at once of what TracIn itself has changed, and not again for what was waited for", () => {
+  const watcher = new InputWatcher();
+  const told: string[] = [];
+  watcher.onDidChange((root) => told.push(root));
+  watcher.watch([{ root: "/w/a", inputs: ["train.csv"] }]);
+  watchers.get("train.csv")?.change.fire({ path: "/w/a/train.csv" });
+  watcher.tellNow("/w/a");
+  expect(told).toEqual(["/w/a"]);
+  vi.advanceTimersByTime(400);
+  expect(told).toEqual(["/w/a"]);
+  watcher.dispose();
+});

@@ -77,6 +77,11 @@ describe("marks in words", () => {
     [mark({ rank: 3 }), "▲ 3rd proponent +0.182", "P3"],
     [mark({ kind: "opponent", value: -0.5 }), "▼ 1st opponent −0.500", "O1"],
     [mark({ kind: "suspect", suggested: setosa }), "⚠ setosa? (0.94)", "!1"],
+    [
+      mark({ kind: "suspect", suggested: { label: "setosa", value: 0.9996 } }),
+      "⚠ setosa? (>0.99)",
+      "!1",
+    ],
     [mark({ kind: "suspect", rank: 2 }), "⚠ 2nd suspect", "!2"],
     [mark({ kind: "query" }), "◆ query", "Q"],
     [mark({ rank: 10 }), "▲ 10th proponent +0.182", "P"],

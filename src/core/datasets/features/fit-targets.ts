@@ -218,7 +218,7 @@ async function fitNumbers(train: Dataset, options: TargetOptions): Promise<Fit<T
   return {
     finish: () => {
       if (width === 0 || (outputs ?? width) !== width) {
-        throw outputsError(train, `${width} target numbers`, outputs);
+        throw outputsError(train, counted(width, "target number"), outputs);
       }
       return { kind: "numbers", shape: shape.length === 0 ? [1] : [...shape] };
     },

@@ -104,7 +104,7 @@ export function outputsError(
 ): TracInError {
   return new TracInError(
     "config",
-    `The model has ${outputs === undefined ? "outputs" : counted(outputs, "output")}, but there are ${found}.`,
+    `The model has ${outputs === undefined ? "outputs" : counted(outputs, "output")} for ${found}.`,
     { file: train.file, ...(train.target[0] === undefined ? {} : { column: train.target[0] }) },
     "Set labels in tracin.json in the order of the model's outputs, or correct the target.",
   );

@@ -163,7 +163,7 @@ export async function alongTokens(
       throw batch.error(
         position,
         column,
-        `The target has ${list.length} entries for the ${expected} tokens of "${of}".`,
+        `The target has ${counted(list.length, "entry", "entries")} for the ${counted(expected, "token")} of "${of}".`,
         "Give every token its own entry, special tokens too; those that do not count take the ignoreIndex of the loss (-100 unless told).",
       );
     }

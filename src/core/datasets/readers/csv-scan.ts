@@ -1,3 +1,4 @@
+import { counted } from "../../counted.ts";
 import { TracInError } from "../../errors.ts";
 import type { RecordIndex } from "./record-index.ts";
 
@@ -138,7 +139,7 @@ export class CsvScanner {
     }
     if (this.#fields !== this.#width) {
       throw this.#error(
-        `The row has ${this.#fields} fields, but the header has ${this.#width}.`,
+        `The row has ${counted(this.#fields, "field")}, but the header has ${this.#width}.`,
         this.#startLine,
         "Quote fields that hold the delimiter or line ends, and give every row all its fields.",
       );

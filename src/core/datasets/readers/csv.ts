@@ -1,4 +1,5 @@
 import { parse } from "csv-parse/sync";
+import { counted } from "../../counted.ts";
 import { TracInError } from "../../errors.ts";
 import type { InsidePath } from "../../paths.ts";
 import type { Example } from "../dataset.ts";
@@ -79,7 +80,7 @@ export class CsvDataset extends RecordDataset {
       if (parsed.length !== last - first + 1) {
         throw new TracInError(
           "internal",
-          `${last - first + 1} rows were expected, ${parsed.length} read.`,
+          `${counted(last - first + 1, "row")} expected, ${parsed.length} read.`,
           { file: this.file, line: this.records.line(first) + 1 },
         );
       }

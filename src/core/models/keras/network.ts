@@ -1,3 +1,4 @@
+import { counted } from "../../counted.ts";
 import { TracInError } from "../../errors.ts";
 import { isJsonObject, type Json } from "../../formats/json.ts";
 import { Context, type Translation } from "./context.ts";
@@ -242,7 +243,7 @@ function enter(
   if (given !== undefined && given.length !== inputs.length) {
     throw new TracInError(
       "model",
-      `The model takes ${inputs.length} inputs, but is called with ${given.length}.`,
+      `The model takes ${counted(inputs.length, "input")}, but is called with ${given.length}.`,
       network.place,
       "Save the model again with Keras.",
     );

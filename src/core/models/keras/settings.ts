@@ -1,3 +1,4 @@
+import { counted } from "../../counted.ts";
 import { type ErrorPlace, TracInError } from "../../errors.ts";
 import { isJsonObject, type Json, type JsonObject, textAt } from "../../formats/json.ts";
 
@@ -97,7 +98,7 @@ export class LayerConfig {
       (length === undefined || list.length === length) &&
       list.every((item) => typeof item === "number" && Number.isSafeInteger(item))
       ? list
-      : this.refuse(key, length === undefined ? "whole numbers" : `${length} whole numbers`);
+      : this.refuse(key, length === undefined ? "whole numbers" : counted(length, "whole number"));
   }
 
   string(key: string, fallback?: string): string {

@@ -1,4 +1,5 @@
 import type { DuckDBType, DuckDBValue } from "@duckdb/node-api";
+import { counted } from "../../../counted.ts";
 import { TracInError } from "../../../errors.ts";
 import type { InsidePath } from "../../../paths.ts";
 import { Database, type DuckDb, quote } from "../../../store/duckdb.ts";
@@ -112,7 +113,7 @@ export class ParquetFile {
     if (rows.length !== end - start || rows.some(([row], at) => Number(row) !== start + at)) {
       throw damaged(
         this.file,
-        new Error(`it gives ${rows.length} of the ${end - start} rows that it promises`),
+        new Error(`it gives ${rows.length} of the ${counted(end - start, "row")} that it promises`),
         this.memory,
         start,
       );

@@ -1,3 +1,4 @@
+import { counted } from "../../../../counted.ts";
 import type { KerasTensor, LayerContext } from "../../layer.ts";
 import { snakeCase } from "../../names.ts";
 import { isTensor, tensorsIn } from "../../references.ts";
@@ -92,7 +93,7 @@ export function recur(
   const count = cells.reduce((total, cell) => total + cell.states, 0);
   if (initial.length > 0 && initial.length !== count) {
     throw context.error(
-      `The layer has ${count} states, but is called with ${initial.length}.`,
+      `The layer has ${counted(count, "state")}, but is called with ${initial.length}.`,
       "Give it all of its states, or none, and save the model again.",
     );
   }
