@@ -122,9 +122,9 @@ export class RunHeader extends LitElement {
 }
 
 /** Which scores are exact, in a few words. */
-function exactnessOf({ index }: RunSummary): readonly string[] {
+function exactnessOf({ index, examples }: RunSummary): readonly string[] {
   const words = strings.run;
-  if (index === undefined) {
+  if (index === undefined || index.computed === examples) {
     return [words.exact];
   }
   const agreement = index.exact ? undefined : index.agreement;
@@ -134,12 +134,15 @@ function exactnessOf({ index }: RunSummary): readonly string[] {
 }
 
 /** How the scores were found in an index, and how good its estimates are. */
-function exactnessTitle({ index }: RunSummary): string {
+function exactnessTitle({ index, examples: all }: RunSummary): string {
   const words = strings.run;
   if (index === undefined) {
     return words.details;
   }
   const { kept, reranked, agreement } = index;
+  if (index.computed === all) {
+    return words.computedTitle(kept);
+  }
   if (index.exact || agreement === undefined) {
     return words.indexTitle(kept);
   }

@@ -2,7 +2,7 @@ import { type Command, Option } from "commander";
 import { keptText } from "../compute/index-answer.ts";
 import { buildIndex, buildProgress } from "../compute/index-build.ts";
 import { counted } from "../core/counted.ts";
-import type { IndexManifest } from "../core/index/manifest.ts";
+import { type IndexManifest, presentIndex } from "../core/index/manifest.ts";
 import { type NumberType, numberTypes } from "../core/index/number-type.ts";
 import { defaultSettings, type IndexSettings } from "../core/index/settings.ts";
 import { type IndexState, indexState } from "../core/index/state.ts";
@@ -17,9 +17,9 @@ import {
 import { collectProfile, printProfile, profileJson, withProfile } from "./profile.ts";
 
 interface IndexOptions extends CommonOptions {
-  readonly sketch: number;
-  readonly type: NumberType;
-  readonly seed: number;
+  readonly sketch?: number;
+  readonly type?: NumberType;
+  readonly seed?: number;
   readonly exact?: boolean;
   readonly shardRows?: number;
   readonly status?: boolean;
@@ -27,30 +27,37 @@ interface IndexOptions extends CommonOptions {
 
 /** `tracin index`: keeps the training examples' gradients, so that later questions are one pass over a file. */
 export function indexCommand(program: Command, context: CommandContext): void {
-  const standard = defaultSettings.type === "sketch" ? defaultSettings : undefined;
   withProfile(
     program
       .command("index")
       .description("build the gradient index, or what is missing of it")
       .option(
         "--sketch <numbers>",
-        "numbers kept of each example and checkpoint",
+        `numbers kept of each example and checkpoint (${unlessTold(defaultSettings.size)})`,
         positive,
-        standard?.size,
       )
       .addOption(
-        new Option("--type <type>", "type of the numbers")
-          .choices(numberTypes)
-          .default(standard?.numbers),
+        new Option(
+          "--type <type>",
+          `type of the numbers (${unlessTold(defaultSettings.numbers)})`,
+        ).choices(numberTypes),
       )
-      .option("--seed <n>", "of the random projections", positive, standard?.seed)
+      .option(
+        "--seed <n>",
+        `of the random projections (${unlessTold(defaultSettings.seed)})`,
+        positive,
+      )
       .addOption(
         new Option(
           "--exact",
           "keep activations and output gradients instead of sketches",
         ).conflicts(["sketch", "type", "seed"]),
       )
-      .option("--shard-rows <n>", "examples in a shard (default: by what a row takes)", positive)
+      .option(
+        "--shard-rows <n>",
+        `examples in a shard (${unlessTold("by what a row takes")})`,
+        positive,
+      )
       .option("--status", "only tell whether the index answers questions as they are now"),
   ).action(async (options: IndexOptions) => {
     const { opened, progress } = await openWorkspace(context, options);
@@ -64,7 +71,7 @@ export function indexCommand(program: Command, context: CommandContext): void {
         return;
       }
       const { manifest, shards, computed } = await buildIndex(opened, {
-        settings: settingsOf(options),
+        settings: settingsOf(options, (await presentIndex(opened.project.root))?.settings),
         blockRows: options.shardRows,
         fingerprints,
         onProgress: (step) => progress.update(buildProgress(step)),
@@ -89,8 +96,23 @@ export function indexCommand(program: Command, context: CommandContext): void {
   });
 }
 
-function settingsOf({ sketch, type, seed, exact }: IndexOptions): IndexSettings {
-  return exact ? { type: "factors" } : { type: "sketch", size: sketch, numbers: type, seed };
+function unlessTold(standard: string | number): string {
+  return `default: as in the present index, else ${standard}`;
+}
+
+/** What options ask for; what they leave open is as in the present index, so that it is brought up to date. */
+function settingsOf(
+  { sketch, type, seed, exact }: IndexOptions,
+  present: IndexSettings | undefined,
+): IndexSettings {
+  if (exact) {
+    return { type: "factors" };
+  }
+  if (present !== undefined && (sketch ?? type ?? seed) === undefined) {
+    return present;
+  }
+  const { size, numbers, seed: drawn } = present?.type === "sketch" ? present : defaultSettings;
+  return { type: "sketch", size: sketch ?? size, numbers: type ?? numbers, seed: seed ?? drawn };
 }
 
 function printState(context: CommandContext, state: IndexState, json: boolean): void {

@@ -165,7 +165,7 @@ export function printRun({ out }: Terminal, record: RunRecord, root: string): vo
     counted(record.checkpoints.length, "checkpoint"),
     `${record.layers === "all" ? "all layers" : `layers: ${record.layers}`}`,
     ...(record.preconditioner === undefined ? [] : ["preconditioned"]),
-    ...(record.index === undefined ? [] : [indexText(record.index)]),
+    ...(record.index === undefined ? [] : [indexText(record.index, record.examples)]),
     record.engine,
     counted(record.processes, "process", "processes"),
     `${record.seconds.toFixed(1)} s`,
@@ -180,13 +180,20 @@ export function printRun({ out }: Terminal, record: RunRecord, root: string): vo
 }
 
 /** How the scores were found, where an index was asked. */
-function indexText({ kept, exact, reranked, agreement }: NonNullable<RunRecord["index"]>): string {
+function indexText(
+  { kept, exact, exactRows, reranked, agreement }: NonNullable<RunRecord["index"]>,
+  examples: number,
+): string {
   if (exact || agreement === undefined) {
     return `from the index (${kept}), exact`;
   }
   const least = (values: readonly number[]) => Math.min(...values).toFixed(2);
+  const found =
+    exactRows.length === examples
+      ? "all scores of these few examples computed exactly"
+      : `the ${reranked} best of each list exact, others estimated`;
   return (
-    `from the index (${kept}): the ${reranked} best of each list exact, others estimated ` +
+    `from the index (${kept}): ${found} ` +
     `(on ${agreement.examples} random examples: Spearman ${least(agreement.spearman)}, ` +
     `${least(agreement.recall)} of the first ${agreement.top} found)`
   );

@@ -4,8 +4,7 @@ import { BlockBuilder, type FinishedBlock } from "../core/index/blocks.ts";
 import { finishBuild, type IndexBuild, startBuild } from "../core/index/build.ts";
 import type { IndexManifest } from "../core/index/manifest.ts";
 import type { IndexSettings } from "../core/index/settings.ts";
-import { indexInputs } from "../core/index/state.ts";
-import type { Fingerprints } from "../core/store/inputs.ts";
+import { type Fingerprints, projectInputs } from "../core/store/inputs.ts";
 import { profiled } from "../core/tracin/profile.ts";
 import type { ScoreProgress } from "../core/tracin/scores.ts";
 import type { Progress } from "../protocol/compute.ts";
@@ -39,7 +38,7 @@ export async function buildIndex(
   const { project, scorer, choice } = opened;
   const { profile } = opened.settings;
   const { signal, fingerprints } = options;
-  const list = await indexInputs(project, opened.config);
+  const list = await projectInputs(project, ["train"]);
   const take = () =>
     profiled(profile, "hashing", () => fingerprints.take(project.root, list, signal));
   const before = await take();

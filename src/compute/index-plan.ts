@@ -17,9 +17,7 @@ export async function planIndex(
   const programs = new IndexPrograms(choice.engine, referenceEngine(), scorer.model);
   const visits = trainingData(project).length * project.checkpoints.length;
   const ways: readonly IndexSettings[] = [
-    ...(defaultSettings.type === "sketch"
-      ? numberTypes.map((numbers) => ({ ...defaultSettings, numbers }))
-      : []),
+    ...numberTypes.map((numbers) => ({ ...defaultSettings, numbers })),
     { type: "factors" },
   ];
   const choices = await Promise.all(

@@ -71,9 +71,10 @@ export async function saveRun(
   const report = (progress: ScoreProgress) => options.onProgress?.(withMessage(progress));
   const id = newRunId(created, plan.name);
   const datasets = new Set(["train", ...plan.datasets]);
-  const inputs = projectInputs(project, opened.config, [...datasets]).then((list) =>
-    options.fingerprints.take(project.root, list, signal),
-  );
+  const inputs = projectInputs(project, [...datasets]).then(({ files, imageFolders }) => {
+    const list = { files: [opened.config, ...files], imageFolders };
+    return options.fingerprints.take(project.root, list, signal);
+  });
   inputs.catch(() => undefined);
   const examples = trainingData(project).length;
   const margins = readingOf(project) === "probabilities";

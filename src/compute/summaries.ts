@@ -93,10 +93,10 @@ export async function summarizeRun(
 
 /** What is said of an index that a run asked; its examples with exact scores stand with their rows. */
 function indexOf({
-  exactRows: _,
+  exactRows,
   ...index
 }: NonNullable<RunRecord["index"]>): NonNullable<RunSummary["index"]> {
-  return index;
+  return { ...index, computed: exactRows.length };
 }
 
 /** A run that cannot be read, in the list all the same: its one change is what is wrong with it. */

@@ -47,6 +47,8 @@ export interface RunIndex {
   readonly exact: boolean;
   /** Of each list, how many of the best estimates got exact scores. */
   readonly reranked: number;
+  /** Training examples whose estimates gave way to exact scores: these, and the random sample. */
+  readonly computed: number;
   /** Estimates against exact scores over a random sample of the training examples; an entry for each query. */
   readonly agreement?:
     | {

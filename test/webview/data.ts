@@ -280,7 +280,15 @@ export function makeRun(
   return {
     id: `${sample}/${rows}${indexed ? "/indexed" : ""}`,
     ...(indexed
-      ? { index: { kept: "sketches, 2048 x float32", exact: false, reranked: 200, agreement } }
+      ? {
+          index: {
+            kept: "sketches, 2048 x float32",
+            exact: false,
+            reranked: 200,
+            computed: 1300,
+            agreement,
+          },
+        }
       : {}),
     kind,
     created: "2026-01-02T03:04:05.000Z",

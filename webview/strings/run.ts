@@ -23,6 +23,8 @@ export const runStrings = {
       `On ${counted.trainingExamples(examples)} drawn at random, estimates and exact scores have a rank correlation (Spearman) of ${spearman}, ` +
       `and ${recall} of the ${formatCount(top)} highest scores are among the ${formatCount(top)} highest estimates. ` +
       "Estimates are marked ≈. Self-influence and losses are exact.",
+    computedTitle: (kept: string) =>
+      `The gradient index (${kept}) estimated every score. There are so few training examples that all of them were then computed exactly.`,
     indexTitle: (kept: string) =>
       `Read from the gradient index (${kept}), which keeps exact numbers: scores differ from computed ones by the rounding of float32 alone.`,
     preconditioned: "with the optimizer's step sizes",

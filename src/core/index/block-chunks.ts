@@ -33,7 +33,9 @@ export class BlockChunks {
         selfParts[place * size + row] = checkpoint.weight * sum;
       }
       losses.set(readings.losses, place * size);
-      margins.set(readings.margins, place * size);
+      if (index.manifest.margins) {
+        margins.set(readings.margins, place * size);
+      }
       predictions = readings.predictions;
     }
     return { start, size, scoreParts, selfParts, losses, margins, predictions };

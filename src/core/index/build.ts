@@ -12,10 +12,16 @@ import type { Scorer } from "../tracin/scorer.ts";
 import type { BlockJob, FinishedBlock } from "./blocks.ts";
 import { filesOf } from "./blocks.ts";
 import { namesKey, questionKey, settingsKey, tensorsKey } from "./keys.ts";
-import { type IndexManifest, prepareIndexFolder, shardsFolder, writeManifest } from "./manifest.ts";
+import {
+  type IndexManifest,
+  prepareIndexFolder,
+  presentIndex,
+  shardsFolder,
+  writeManifest,
+} from "./manifest.ts";
 import { type IndexLayout, IndexPrograms } from "./programs.ts";
 import { checkSettings, type IndexSettings, kindOf } from "./settings.ts";
-import { clearPartials, listShards } from "./shard.ts";
+import { clearPartials, indexPath, listShards } from "./shard.ts";
 
 /** A build that can begin. */
 export interface IndexBuild {
@@ -73,7 +79,10 @@ export async function startBuild(options: BuildOptions): Promise<IndexBuild> {
   const folder = await prepareIndexFolder(project.root);
   await clearPartials(folder);
   const finished = await listShards(folder);
-  const blockRows = options.blockRows ?? rowsOfBlock(project, scorer, layout);
+  const blockRows =
+    options.blockRows ??
+    (await rowsOfPresent(project, settings, layout)) ??
+    rowsOfBlock(project, scorer, layout);
   const key = settingsKey(settings, scorer.model, engine.name);
   const job = { settings, key, checkpoints, blockRows, folder };
   await checkRoom(project, layout, job);
@@ -90,11 +99,15 @@ export interface BuildFacts {
   readonly tracin: string;
   readonly layers: string;
   readonly parameters: readonly string[];
-  /** Taken before the build; see {@link indexInputs}. */
+  /** Of model, checkpoints and training data; the configuration is not among them, as its rates may change. */
   readonly inputs: readonly RunInput[];
 }
 
-/** Writes the manifest of a build whose blocks are finished, then removes shards that nothing refers to any more. */
+/**
+ * Writes the manifest of a build whose blocks are finished, then removes shards that nothing refers to any more.
+ *
+ * @throws kind `store` when another build has removed some of them meanwhile
+ */
 export async function finishBuild(
   { project, programs, layout, job }: IndexBuild,
   blocks: readonly FinishedBlock[],
@@ -115,7 +128,7 @@ export async function finishBuild(
     parameters: [...facts.parameters],
     groups: layout.groups.map((names) => [...names]),
     exact: isExact(layout, job.settings),
-    width: layout.tensors.reduce((total, { shape }) => total + sizeOf(shape), 0),
+    width: widthOf(layout),
     readings: layout.readings,
     margins: layout.margins,
     blockRows: job.blockRows,
@@ -129,9 +142,23 @@ export async function finishBuild(
     inputs: [...facts.inputs],
     bytes: length * project.checkpoints.length * bytesPerRow(layout, job.settings),
   };
+  await checkComplete(job.folder, manifest);
   await writeManifest(project.root, manifest);
   await removeOthers(project.root, manifest);
   return manifest;
+}
+
+/** Builds of other settings that end while this one runs remove what they do not know. */
+async function checkComplete(folder: string, { blocks }: IndexManifest): Promise<void> {
+  const there = await listShards(folder);
+  if (blocks.some(({ rows, shards }) => [rows, ...shards].some((key) => !there.has(key)))) {
+    throw new TracInError(
+      "store",
+      "Files of the index were removed while it was built, as another build of this workspace does.",
+      { file: indexPath },
+      "Build one index at a time: what is left of this one is used.",
+    );
+  }
 }
 
 /** Removes shards of other settings, checkpoints and examples. */
@@ -145,6 +172,24 @@ async function removeOthers(root: string, manifest: IndexManifest): Promise<void
       await rm(join(folder, name), { force: true });
     }
   }
+}
+
+/** Rows of a block of the present index, where it keeps the same: its shards are found again. */
+async function rowsOfPresent(
+  { root }: Project,
+  settings: IndexSettings,
+  layout: IndexLayout,
+): Promise<number | undefined> {
+  const present = await presentIndex(root);
+  const isSame =
+    present?.width === widthOf(layout) &&
+    JSON.stringify(present.settings) === JSON.stringify(settings);
+  return isSame ? present.blockRows : undefined;
+}
+
+/** Numbers that are kept of each example and checkpoint. */
+function widthOf({ tensors }: IndexLayout): number {
+  return tensors.reduce((total, { shape }) => total + sizeOf(shape), 0);
 }
 
 /** Rows of a block, by what a row takes in memory: the same for every build of a model. */
@@ -191,11 +236,11 @@ async function checkRoom(project: Project, layout: IndexLayout, job: BlockJob): 
   const wanted = visits * bytesPerRow(layout, settings) - there;
   const { bavail, bsize } = await statfs(folder);
   if (wanted > bavail * bsize) {
-    const gigabytes = (bytes: number) => (bytes / 1e9).toFixed(1);
+    const megabytes = (bytes: number) => Math.ceil(bytes / 1e6);
     throw new TracInError(
       "store",
-      `The index takes ${gigabytes(wanted)} GB more; the disk has room for ${gigabytes(bavail * bsize)} GB.`,
-      { file: folder },
+      `The index takes ${megabytes(wanted)} MB more; the disk has room for ${megabytes(bavail * bsize)} MB.`,
+      { file: indexPath },
       "Make room, choose a smaller sketch, or store its numbers as int8.",
     );
   }

@@ -43,10 +43,13 @@ export function textKey(value: unknown): string {
   return digest(createHash("sha256").update(JSON.stringify(value)));
 }
 
-/** Key of what a question must have in common with the index beside its files: parameters, loss and features. */
+/**
+ * Key of what a question must have in common with the index beside its files: parameters, loss, features, and how the training
+ * data is read.
+ */
 export function questionKey(project: Project, parameters: readonly string[]): string {
-  const { loss, encoder, buffers } = project;
-  return textKey({ parameters, buffers, loss, encoder: encoder.state });
+  const { loss, encoder, buffers, config } = project;
+  return textKey({ parameters, buffers, loss, encoder: encoder.state, data: config.data["train"] });
 }
 
 /** Key of how the tensors of a checkpoint are called. */

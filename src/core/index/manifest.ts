@@ -4,7 +4,7 @@ import * as z from "zod";
 import { counted } from "../counted.ts";
 import { hasCode, TracInError } from "../errors.ts";
 import { resolveInside } from "../paths.ts";
-import { prepareFolder, readSmallFile } from "../store/folder.ts";
+import { notWritable, prepareFolder, readSmallFile } from "../store/folder.ts";
 import { inputSchema } from "../store/record.ts";
 import { checkSettings } from "./settings.ts";
 import { indexPath } from "./shard.ts";
@@ -31,7 +31,7 @@ const manifestSchema = z.object({
   /** ISO 8601. */
   created: z.iso.datetime(),
   settings,
-  /** Key of the parameters, loss and features; see {@link questionKey}. */
+  /** Key of the parameters, loss, features and data; see {@link questionKey}. */
   question: key,
   engine: z.string(),
   layers: z.string(),
@@ -81,12 +81,16 @@ const manifestFile = "index.json";
 /** A million examples in blocks of 16 with ten checkpoints have 30 MB. */
 const mostBytes = 256 * 2 ** 20;
 
-/** Creates the folder of the index and returns that of its shards. */
+/** Creates the folder of the index and returns that of its shards. Throws kind `store` when it cannot be written. */
 export async function prepareIndexFolder(root: string): Promise<string> {
-  await prepareFolder(root);
-  const folder = await resolveInside(root, indexPath);
-  await mkdir(folder, { recursive: true });
-  return folder;
+  try {
+    await prepareFolder(root);
+    const folder = await resolveInside(root, indexPath);
+    await mkdir(folder, { recursive: true });
+    return folder;
+  } catch (error) {
+    throw notWritable(error);
+  }
 }
 
 /** Absolute path of the shards. */
@@ -131,6 +135,11 @@ export async function readManifest(root: string): Promise<IndexManifest | undefi
   }
 }
 
+/** The index of a workspace, for a build: one that is damaged counts as none. */
+export async function presentIndex(root: string): Promise<IndexManifest | undefined> {
+  return readManifest(root).catch(() => undefined);
+}
+
 /** Another version may hold anything. */
 function checkVersion(json: unknown): void {
   const version = typeof json === "object" && json !== null && "version" in json && json.version;
@@ -170,7 +179,7 @@ export async function writeManifest(root: string, manifest: IndexManifest): Prom
     }
     await rename(aside, path);
   } catch (error) {
-    await rm(aside, { force: true });
-    throw error;
+    await rm(aside, { force: true }).catch(() => undefined);
+    throw notWritable(error);
   }
 }

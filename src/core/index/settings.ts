@@ -3,18 +3,18 @@ import type { NumberType } from "./number-type.ts";
 import type { IndexKind } from "./programs.ts";
 
 /** What an index keeps, and how. */
-export type IndexSettings =
-  | {
-      readonly type: "sketch";
-      /** Numbers per example and checkpoint. */
-      readonly size: number;
-      readonly numbers: NumberType;
-      /** Of the random projections. */
-      readonly seed: number;
-    }
-  | { readonly type: "factors" };
+export type IndexSettings = SketchSettings | { readonly type: "factors" };
 
-export const defaultSettings: IndexSettings = {
+export interface SketchSettings {
+  readonly type: "sketch";
+  /** Numbers per example and checkpoint. */
+  readonly size: number;
+  readonly numbers: NumberType;
+  /** Of the random projections. */
+  readonly seed: number;
+}
+
+export const defaultSettings: SketchSettings = {
   type: "sketch",
   size: 2048,
   numbers: "float32",

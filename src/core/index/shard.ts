@@ -38,11 +38,11 @@ export async function writeShard(
     await rename(aside, path);
   } catch (error) {
     await handle?.close().catch(() => undefined);
-    await rm(aside, { force: true });
+    await rm(aside, { force: true }).catch(() => undefined);
     throw new TracInError(
       "store",
       `A part of the index cannot be written: ${error instanceof Error ? error.message : error}`,
-      { file: path },
+      { file: `${indexPath}/${shardFile(key)}` },
       "Check that the workspace is writable and the disk is not full; what is finished is kept.",
       { cause: error },
     );

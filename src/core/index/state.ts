@@ -1,6 +1,6 @@
 import { type Project, trainingData } from "../config/project.ts";
 import { counted } from "../counted.ts";
-import { type Fingerprints, type InputList, projectInputs } from "../store/inputs.ts";
+import { type Fingerprints, projectInputs } from "../store/inputs.ts";
 import { namesKey, questionKey } from "./keys.ts";
 import { type IndexManifest, readManifest } from "./manifest.ts";
 import { mixedRates } from "./queries.ts";
@@ -15,12 +15,6 @@ export type IndexState =
       /** Why, as sentences. */
       readonly reasons: readonly string[];
     };
-
-/** What an index depends on: the inputs of a run, without the configuration, whose rates may change. */
-export async function indexInputs(project: Project, config: string): Promise<InputList> {
-  const { files, imageFolders } = await projectInputs(project, config, ["train"]);
-  return { files: files.filter((file) => file !== config), imageFolders };
-}
 
 /**
  * Compares the index of a workspace with its project. Files with the same size and time are taken as unchanged; others are
@@ -58,8 +52,11 @@ async function differences(
       `it holds ${counted(manifest.examples, "example")}, and the training data has ${counted(length, "example")}`,
     );
   }
-  if (questionKey(project, parameters) !== manifest.question) {
-    reasons.push("the parameters that count, the loss or the features changed");
+  if (JSON.stringify(parameters) !== JSON.stringify(manifest.parameters)) {
+    const kept = manifest.layers === "all" ? "all layers" : `the layers "${manifest.layers}"`;
+    reasons.push(`it was built for ${kept}, and other parameters count now`);
+  } else if (questionKey(project, parameters) !== manifest.question) {
+    reasons.push("the loss, the features or the settings of the training data changed");
   }
   const known = new Map(manifest.checkpoints.map(({ file, names }) => [file, names]));
   for (const checkpoint of project.checkpoints) {
@@ -76,14 +73,25 @@ async function differences(
       );
     }
   }
-  // A checkpoint that is not used any more may change.
-  const unused = new Set(
-    manifest.checkpoints
-      .map(({ file }) => file)
-      .filter((file) => project.checkpoints.every((checkpoint) => checkpoint.file !== file)),
+  return [...reasons, ...(await changedInputs(project, fingerprints, manifest))];
+}
+
+/** What the project reads and the index was not built from, or what has changed since. What is not read any more may change. */
+async function changedInputs(
+  project: Project,
+  fingerprints: Fingerprints,
+  manifest: IndexManifest,
+): Promise<readonly string[]> {
+  const { files, imageFolders } = await projectInputs(project, ["train"]);
+  const built = new Set(manifest.inputs.map(({ path }) => path));
+  const checkpoints = new Set(project.checkpoints.flatMap(({ file, files = [file] }) => files));
+  const others = [...files, ...imageFolders].filter(
+    (path) => !built.has(path) && !checkpoints.has(path),
   );
-  const inputs = manifest.inputs.filter(({ path }) => !unused.has(path));
-  const record = { inputs, checkpoints: [] };
-  reasons.push(...(await fingerprints.changes(project.root, record)));
-  return reasons;
+  const read = new Set([...files, ...imageFolders]);
+  const inputs = manifest.inputs.filter(({ path }) => read.has(path));
+  return [
+    ...others.map((path) => `it was built without ${path}`),
+    ...(await fingerprints.changes(project.root, { inputs, checkpoints: [] })),
+  ];
 }

@@ -43,6 +43,17 @@ export async function prepareFolder(root: string): Promise<string> {
   return folder;
 }
 
+/** What a folder of TracIn that cannot be made or written is, as an error. */
+export function notWritable(error: unknown): TracInError {
+  return new TracInError(
+    "store",
+    `The folder ${tracinFolder} cannot be written: ${error instanceof Error ? error.message : error}`,
+    {},
+    "Check that the workspace is writable and the disk is not full.",
+    { cause: error },
+  );
+}
+
 /** Makes the folder in which a run is written before it gets its name; clears away abandoned ones. */
 export async function startRunFolder(root: string, id: string): Promise<string> {
   const runs = join(await prepareFolder(root), "runs");

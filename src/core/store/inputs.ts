@@ -18,13 +18,12 @@ export interface InputList {
 /** Milliseconds for which a listing is used again: fewer than pass between a change and the look that it causes. */
 const listingLifetime = 250;
 
-/** What a run over `datasets` depends on: configuration, model, checkpoints, data files, images, tokenizers. */
+/** What numbers over `datasets` depend on beside the configuration: model, checkpoints, data files, images, tokenizers. */
 export async function projectInputs(
   project: Project,
-  configFile: string,
   datasets: readonly string[],
 ): Promise<InputList> {
-  const files = new Set([configFile, project.model.file]);
+  const files = new Set([project.model.file]);
   const imageFolders = new Set<string>();
   for (const { file, files: parts = [file] } of project.checkpoints) {
     for (const part of parts) {

@@ -6,7 +6,7 @@ import { TracInError, throwIfAborted } from "../errors.ts";
 import type { ScoreChunk } from "../tracin/scores.ts";
 import { type ChunkRange, ChunkRanges } from "./chunk-ranges.ts";
 import { Database, quote, storeError } from "./duckdb.ts";
-import { publishRunFolder, startRunFolder } from "./folder.ts";
+import { notWritable, publishRunFolder, startRunFolder } from "./folder.ts";
 import type { PredictionForm } from "./readings.ts";
 import type { RunRecord } from "./record.ts";
 import { exportQuery, placesQuery, stagingColumns, type TableShape } from "./table.ts";
@@ -75,13 +75,7 @@ export class RunWriter {
     try {
       folder = await startRunFolder(options.root, options.id);
     } catch (error) {
-      throw new TracInError(
-        "store",
-        `The folder .tracin cannot be written: ${error instanceof Error ? error.message : error}`,
-        {},
-        "Check that the workspace is writable and the disk is not full.",
-        { cause: error },
-      );
+      throw notWritable(error);
     }
     try {
       const database = await Database.open({

@@ -1,10 +1,10 @@
 import { spawnSync } from "node:child_process";
-import { appendFile, readFile } from "node:fs/promises";
+import { appendFile, readFile, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { useCli } from "../support/programs.ts";
 
-const cli = useCli("spam");
+const cli = useCli("spam", "iris");
 
 function tracin(...args: readonly string[]) {
   const command = [cli.program, ...args, "--root", cli.root("spam")];
@@ -25,8 +25,9 @@ describe("tracin index", () => {
 
     const asked = tracin("explain", "test:3");
     expect(asked.stderr).toContain("Computing the best scores exactly: 100%");
+    // All of them are in the random sample.
     expect(asked.stdout).toMatch(
-      /from the index \(sketches, 2048 x float32\): the 200 best .* exact/,
+      /from the index \(sketches, 2048 x float32\): all scores .* computed exactly \(on 600 random/,
     );
 
     const train = join(cli.root("spam"), "train.jsonl");
@@ -37,9 +38,40 @@ describe("tracin index", () => {
     expect(unasked.stderr + unasked.stdout).toMatch(
       /The gradient index was not asked: .*train\.jsonl changed\. To bring it up to date: tracin index/,
     );
-    // The last block has another row.
-    expect(tracin("index", "--shard-rows", "128").stdout).toContain("6 of 30 shards computed");
+    // The last block has another row. What the options leave open is as in the present index.
+    expect(tracin("index").stdout).toContain("6 of 30 shards computed");
     expect(tracin("index", "--status").stdout).toContain("It answers questions as they are now.");
+  });
+
+  it("keeps what the present index keeps, unless options say something else", () => {
+    const kept = (...options: readonly string[]) =>
+      JSON.parse(tracin("index", "--json", "--quiet", ...options).stdout) as {
+        readonly settings: object;
+        readonly computed: number;
+      };
+    const small = { type: "sketch", size: 64, numbers: "int8", seed: 3 };
+    const built = kept("--sketch", "64", "--type", "int8", "--seed", "3", "--shard-rows", "100");
+    expect(built).toMatchObject({ settings: small, computed: 42 });
+    expect(kept()).toMatchObject({ settings: small, computed: 0 });
+    expect(kept("--type", "float16")).toMatchObject({ settings: { ...small, numbers: "float16" } });
+    expect(kept("--exact")).toMatchObject({ settings: { type: "factors" } });
+    expect(kept()).toMatchObject({ settings: { type: "factors" }, computed: 0 });
+    expect(kept("--type", "int8")).toMatchObject({
+      settings: { type: "sketch", size: 2048, numbers: "int8", seed: 1 },
+    });
+  });
+
+  it("says what stands in the way of its folder", async () => {
+    const root = cli.root("iris");
+    await writeFile(join(root, ".tracin"), "");
+    const { stderr, status } = spawnSync(
+      process.execPath,
+      [cli.program, "index", "--root", root, "--quiet"],
+      { encoding: "utf8" },
+    );
+    expect(status).toBe(1);
+    expect(stderr).toMatch(/The folder \.tracin cannot be written: EEXIST|ENOTDIR/);
+    expect(stderr).not.toContain("fault of tracin");
   });
 
   it("refuses options that say two things", () => {

@@ -1,30 +1,19 @@
 import { createHash } from "node:crypto";
-import { readdir, readFile, rename, rm, stat, utimes, writeFile } from "node:fs/promises";
+import { readdirSync, rmSync } from "node:fs";
+import { readdir, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { usableIndex } from "../../../src/compute/index-answer.ts";
 import { buildIndex } from "../../../src/compute/index-build.ts";
 import { openScorer } from "../../../src/compute/scoring.ts";
 import { computeSettings } from "../../../src/compute/settings.ts";
-import type { ProjectCheckpoint } from "../../../src/core/config/project.ts";
 import { shardsFolder } from "../../../src/core/index/manifest.ts";
-import { mixedRates } from "../../../src/core/index/queries.ts";
 import { defaultSettings } from "../../../src/core/index/settings.ts";
 import { indexState } from "../../../src/core/index/state.ts";
 import { copySample } from "../sample.ts";
 import { emptyFolder } from "../support/folder.ts";
 import { buildPrograms } from "../support/programs.ts";
-import {
-  build,
-  column,
-  exactScores,
-  fingerprints,
-  indexScores,
-  questions,
-  signal,
-  withScorer,
-  worst,
-} from "./support.ts";
+import { build, fingerprints, indexScores, questions, signal, withScorer } from "./support.ts";
 
 const workspace = emptyFolder();
 
@@ -129,56 +118,28 @@ describe("a second build", () => {
     expect(second.computed).toBe(first.manifest.checkpoints.length);
   });
 
-  it("needs no other index for other rates, but one for other layers", async () => {
+  it("is not finished where another build has removed some of its shards", async () => {
     await copySample("iris", workspace.root);
-    await withScorer(workspace.root, (opened) => build(opened, settings, 32));
-    const file = join(workspace.root, "tracin.json");
-    const config = JSON.parse(await readFile(file, "utf8")) as {
-      checkpoints: Record<string, unknown>;
-    };
-    config.checkpoints["learningRate"] = 0.5;
-    await writeFile(file, JSON.stringify(config));
+    const folder = shardsFolder(workspace.root);
     await withScorer(workspace.root, async (opened) => {
-      const exact = await exactScores(opened, questions(1));
-      const found = await indexScores(opened, questions(1));
-      expect(worst(column(found.scores, 0), column(exact.scores, 0))).toBeLessThan(2e-5);
-      expect(worst(found.self, exact.self)).toBeLessThan(2e-5);
-    });
-    await writeFile(file, JSON.stringify({ ...config, layers: "last" }));
-    await withScorer(workspace.root, async (opened) => {
-      const state = await indexState(opened.project, opened.scorer.parameters, fingerprints());
-      expect(state.kind).toBe("stale");
-    });
-  });
-
-  it("knows parameters whose gradients it has added up and whose rates differ", async () => {
-    await copySample("iris", workspace.root);
-    await withScorer(workspace.root, async ({ project }) => {
-      const [checkpoint] = project.checkpoints;
-      const rates = (one: number, other: number) => ({
-        ...(checkpoint as ProjectCheckpoint),
-        learningRate: 0.5,
-        parameterRates: new Map([
-          ["weight", one],
-          ["tied", other],
-        ]),
+      const before = await build(opened, { ...settings, numbers: "int8" }, 32);
+      const onProgress = ({ done, total }: { done: number; total: number }) => {
+        if (done === total) {
+          const [first = ""] = readdirSync(folder).filter((name) => !ofInt8.has(name));
+          rmSync(join(folder, first));
+        }
+      };
+      const ofInt8 = new Set(readdirSync(folder));
+      const options = { settings, blockRows: 32, fingerprints: fingerprints(), signal };
+      await expect(buildIndex(opened, { ...options, onProgress })).rejects.toMatchObject({
+        kind: "store",
+        message: expect.stringContaining("removed while it was built"),
       });
-      const groups = [["bias"], ["weight", "tied"]];
-      expect(mixedRates(groups, rates(0.1, 0.1))).toBeUndefined();
-      expect(mixedRates(groups, rates(0.1, 0.5))).toEqual(["weight", "tied"]);
-      expect(mixedRates([["weight"], ["tied"]], rates(0.1, 0.5))).toBeUndefined();
-    });
-  });
-
-  it("takes a file with another time and the same bytes as unchanged", async () => {
-    await copySample("iris", workspace.root);
-    await withScorer(workspace.root, (opened) => build(opened, settings, 32));
-    const train = join(workspace.root, "train.csv");
-    const { mtime } = await stat(train);
-    await utimes(train, mtime, new Date(mtime.getTime() + 5000));
-    await withScorer(workspace.root, async (opened) => {
+      // The index of the other build answers.
       const state = await indexState(opened.project, opened.scorer.parameters, fingerprints());
-      expect(state.kind).toBe("valid");
+      expect(state).toMatchObject({ kind: "valid", manifest: before.manifest });
+      expect((await indexScores(opened, questions(1))).facts.exact).toBe(false);
+      expect((await buildIndex(opened, options)).computed).toBe(1);
     });
   });
 });

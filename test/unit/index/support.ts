@@ -110,14 +110,14 @@ export async function indexScores(
   return { ...found, facts };
 }
 
-/** Largest difference, relative to the largest expected number. */
+/** Largest difference, relative to the largest expected number; 0 where nothing is expected. */
 export function worst(actual: readonly number[], expected: readonly number[]): number {
-  const scale = Math.max(...expected.map(Math.abs));
   expect(actual.length).toBe(expected.length);
-  return (
-    Math.max(...expected.map((value, index) => Math.abs(value - (actual[index] ?? Number.NaN)))) /
-    scale
+  const scale = Math.max(...expected.map(Math.abs));
+  const differences = expected.map((value, index) =>
+    Math.abs(value - (actual[index] ?? Number.NaN)),
   );
+  return expected.length === 0 ? 0 : Math.max(...differences) / scale;
 }
 
 export const column = (scores: readonly (readonly number[])[], query: number) =>
