@@ -1,7 +1,7 @@
 import { css, html, LitElement } from "lit";
 import { customElement, property } from "lit/decorators.js";
 import { errorIcon } from "./icons.ts";
-import { runCommand } from "./messages.ts";
+import { goBack, runCommand } from "./messages.ts";
 import { strings } from "./strings.ts";
 import { baseStyles } from "./styles.ts";
 
@@ -10,6 +10,8 @@ import { baseStyles } from "./styles.ts";
 export class ErrorView extends LitElement {
   @property() message = "";
   @property({ attribute: false }) remedy: string | undefined;
+  /** Title of the run that was shown before. */
+  @property({ attribute: false }) former: string | undefined;
 
   protected override render() {
     return html`
@@ -20,10 +22,17 @@ export class ErrorView extends LitElement {
           ${this.remedy === undefined ? null : html`<p class="remedy">${this.remedy}</p>`}
         </div>
       </div>
-      <slot></slot>
-      <vscode-button appearance="secondary" @click=${() => runCommand("tracin.showLog")}
-        >${strings.error.showLog}</vscode-button
-      >
+      <div class="actions">
+        <slot></slot>
+        ${
+          this.former === undefined
+            ? null
+            : html`<vscode-button title=${this.former} @click=${goBack}>${strings.error.back}</vscode-button>`
+        }
+        <vscode-button appearance="secondary" @click=${() => runCommand("tracin.showLog")}
+          >${strings.error.showLog}</vscode-button
+        >
+      </div>
     `;
   }
 
@@ -45,6 +54,11 @@ export class ErrorView extends LitElement {
         min-width: 0;
         max-width: 100%;
         overflow-wrap: anywhere;
+      }
+      .actions {
+        display: flex;
+        flex-wrap: wrap;
+        gap: 8px;
       }
       .icon {
         margin-top: 2px;

@@ -206,6 +206,11 @@ export function cancel(): void {
   messenger.sendNotification(panel.cancel, HOST_EXTENSION);
 }
 
+/** Shows the run again that was shown before an error. */
+export function goBack(): void {
+  messenger.sendNotification(panel.goBack, HOST_EXTENSION);
+}
+
 /** What the panel looked like when it was last seen. */
 export function loadViewState(): ViewState {
   return parseViewState(vscode.getState());

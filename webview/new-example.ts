@@ -14,8 +14,9 @@ export class NewExampleElement extends LitElement {
   @property({ attribute: false }) query: QueryCard | undefined;
   @property({ attribute: false }) form: ExampleForm | undefined;
   @property({ type: Boolean }) open = false;
+  /** What was typed; a copy of the query where undefined. */
+  @property({ attribute: false }) draft: string | undefined;
 
-  @state() private draft = "";
   @state() private busy = false;
   @state() private problem: { readonly message: string; readonly remedy?: string } | undefined;
 
@@ -27,10 +28,14 @@ export class NewExampleElement extends LitElement {
   }
 
   protected override willUpdate(changed: PropertyValues<this>): void {
-    if ((changed.has("query") || changed.has("form")) && this.query && this.form) {
-      this.draft = draftOf(this.query, this.form);
+    if (changed.has("query") || changed.has("form")) {
       this.problem = undefined;
     }
+  }
+
+  private get text(): string {
+    const { query, form, draft = query && form && draftOf(query, form) } = this;
+    return draft ?? "";
   }
 
   protected override render() {
@@ -61,13 +66,13 @@ export class NewExampleElement extends LitElement {
                 aria-label=${words.label[kind]}
                 aria-invalid=${problem !== undefined}
                 placeholder=${words.placeholder[kind](form.columns)}
-                .value=${this.draft}
+                .value=${this.text}
                 @input=${this.onInput}
                 @keydown=${this.onKey}
               ></textarea>
               ${this.renderProblem()}
               <div class="actions">
-                <vscode-button ?disabled=${this.busy || this.draft.trim() === ""} title=${words.submitTitle} @click=${this.submit}>
+                <vscode-button ?disabled=${this.busy || this.text.trim() === ""} title=${words.submitTitle} @click=${this.submit}>
                   ${form.image ? words.submitWithImage : words.submit}
                 </vscode-button>
                 <span class="muted small">${words.hint}</span>
@@ -87,7 +92,7 @@ export class NewExampleElement extends LitElement {
 
   private onInput(event: Event): void {
     if (event.target instanceof HTMLTextAreaElement) {
-      this.draft = event.target.value;
+      this.dispatchEvent(new CustomEvent("draft-changed", { detail: event.target.value }));
       this.problem = undefined;
     }
   }
@@ -104,13 +109,13 @@ export class NewExampleElement extends LitElement {
   }
 
   private async submit(): Promise<void> {
-    const { form, draft } = this;
+    const { form, text } = this;
     if (!form || this.busy) {
       return;
     }
     const kind = kindOf(form);
     this.busy = true;
-    const given = kind === "image" ? {} : kind === "text" ? { text: draft } : { row: draft };
+    const given = kind === "image" ? {} : kind === "text" ? { text } : { row: text };
     const reply = await explainGiven(given, form.image);
     this.busy = false;
     const remedy = reply.ok || reply.remedy === undefined ? {} : { remedy: reply.remedy };

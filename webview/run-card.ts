@@ -35,6 +35,8 @@ export function runCard(
         .query=${query}
         .form=${form}
         .open=${shown.composing}
+        .draft=${shown.draft}
+        @draft-changed=${(event: CustomEvent<string>) => change({ draft: event.detail })}
         @toggle-composing=${() => change({ composing: !shown.composing })}
       ></tracin-new-example>`;
   }

@@ -129,7 +129,7 @@ export class RunView extends LitElement {
     return html`
       <div class="above" @toggle-details=${() => this.change({ details: !this.shown.details })}>
         ${run.changes.length > 0 ? html`<tracin-stale-notice .run=${run} .labels=${this.labels}></tracin-stale-notice>` : null}
-        ${queryStepper(this.shown.query, run.queries.length, (chosen) => this.change({ query: chosen, scroll: {} }))}
+        ${queryStepper(this.shown.query, run.queries.length, (chosen) => this.change({ query: chosen, draft: undefined, scroll: {} }))}
         ${runCard(run, this.shown, {
           labels: this.labels,
           form: this.form,

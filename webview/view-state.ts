@@ -38,6 +38,8 @@ export interface ViewState {
   readonly details: boolean;
   /** Whether the card has the form for another example open. */
   readonly composing: boolean;
+  /** What was typed into it, which stays until it is answered; a copy of the query where undefined. */
+  readonly draft: string | undefined;
   /** Scroll position in pixels, by list. */
   readonly scroll: Readonly<Partial<Record<RankedView, number>>>;
   /** Expanded rows (counted from 0 in the list), by {@link listKey}. */
@@ -60,6 +62,7 @@ export const initialViewState: ViewState = {
   allLabels: false,
   details: false,
   composing: false,
+  draft: undefined,
   scroll: {},
   expanded: {},
 };
@@ -107,7 +110,7 @@ export function parseViewState(saved: unknown): ViewState {
   }
   const { runId, view, order, query, filter, sort, histogram } = saved;
   const { usual, slice, losses } = saved;
-  const { allLabels, details, composing, scroll, expanded } = saved;
+  const { allLabels, details, composing, draft, scroll, expanded } = saved;
   return {
     runId: typeof runId === "string" ? runId : undefined,
     view: parseView(view),
@@ -122,6 +125,7 @@ export function parseViewState(saved: unknown): ViewState {
     allLabels: allLabels === true,
     details: details === true,
     composing: composing === true,
+    draft: typeof draft === "string" ? draft : undefined,
     scroll: parseScroll(scroll),
     expanded: parseExpanded(expanded),
   };
@@ -143,6 +147,7 @@ export function stateForRun(
           filter: {},
           sort: undefined,
           slice: undefined,
+          draft: undefined,
           scroll: {},
           expanded: {},
         };

@@ -1,4 +1,4 @@
-import { CancellationTokenSource, EventEmitter, type Memento, workspace } from "vscode";
+import { CancellationTokenSource, EventEmitter, type Memento } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { Progress } from "../protocol/compute.ts";
 import type { EarlyRanking } from "../protocol/early.ts";
@@ -8,7 +8,7 @@ import type { RunSummary } from "../protocol/runs.ts";
 import type { Compute, RequestOptions } from "./compute.ts";
 import { Owner } from "./disposable.ts";
 import type { Projects } from "./projects.ts";
-import { annotationSettings } from "./settings.ts";
+import { RunMarks } from "./run-marks.ts";
 
 /** Which run is shown, and of which project. */
 export interface RunRef {
@@ -23,11 +23,11 @@ const REMEMBERED = "tracin.shownRun";
 export class Session extends Owner {
   private panel: PanelState = { kind: "empty", hasConfig: false };
   private ref: RunRef | undefined;
-  /** The run that the panel showed last; it comes back when a computation is cancelled. */
+  /** The run that the panel showed last; it comes back when a computation is cancelled, or after its error. */
   private last: Extract<PanelState, { readonly kind: "run" }> | undefined;
   private job: { readonly root: string; readonly source: CancellationTokenSource } | undefined;
   private ranking: EarlyRanking | undefined;
-  private marked: { readonly runId: string; readonly marks: Promise<readonly Mark[]> } | undefined;
+  private readonly ofRun: RunMarks;
   private readonly panelChanged = this.own(new EventEmitter<PanelState>());
   private readonly earlyChanged = this.own(new EventEmitter<void>());
   private readonly runChanged = this.own(new EventEmitter<RunRef | undefined>());
@@ -48,13 +48,7 @@ export class Session extends Owner {
   ) {
     super();
     this.ref = memento.get<RunRef>(REMEMBERED);
-    this.own(
-      workspace.onDidChangeConfiguration((event) => {
-        if (event.affectsConfiguration("tracin.annotations.limit")) {
-          this.marked = undefined;
-        }
-      }),
-    );
+    this.ofRun = this.own(new RunMarks(compute));
     this.own(
       projects.onDidChange(() => {
         if (this.panel.kind === "empty") {
@@ -150,7 +144,11 @@ export class Session extends Owner {
       const problem = TracInError.from(error);
       const cancelled = problem.kind === "cancelled" || source.token.isCancellationRequested;
       if (this.job === job) {
-        this.show(cancelled ? this.idle() : errorState(problem));
+        if (cancelled) {
+          this.showIdle();
+        } else {
+          this.show(errorState(problem, this.before?.run.title));
+        }
       }
       if (cancelled) {
         return undefined;
@@ -168,6 +166,13 @@ export class Session extends Owner {
   /** Cancels what is being computed. */
   cancel(): void {
     this.job?.source.cancel();
+  }
+
+  /** Shows the run again that was shown before an error, if there is one. */
+  goBack(): void {
+    if (this.panel.kind === "error") {
+      this.showIdle();
+    }
   }
 
   /** Shows a saved run. */
@@ -198,7 +203,7 @@ export class Session extends Owner {
   /** Shows no run any more. */
   async close(): Promise<void> {
     this.ref = undefined;
-    this.marked = undefined;
+    this.ofRun.forget();
     this.last = undefined;
     this.show(this.empty());
     this.runChanged.fire(undefined);
@@ -214,28 +219,14 @@ export class Session extends Owner {
     this.runsChanged.fire();
   }
 
-  /** The marks of the shown run; asked for once per run. */
+  /** The marks of the shown run. */
   async marks(): Promise<readonly Mark[]> {
-    const ref = this.ref;
-    if (ref === undefined) {
-      return [];
-    }
-    if (this.marked?.runId !== ref.runId) {
-      const marks = this.compute.request("marks", { ...ref, limit: annotationSettings().limit });
-      this.marked = { runId: ref.runId, marks };
-      marks.catch(() => {
-        // Asked for again when something wants to show them.
-        if (this.marked?.marks === marks) {
-          this.marked = undefined;
-        }
-      });
-    }
-    return this.marked?.marks ?? [];
+    return this.ref === undefined ? [] : this.ofRun.of(this.ref);
   }
 
   /** Reads everything about the shown run again. */
   async reload(): Promise<void> {
-    this.marked = undefined;
+    this.ofRun.forget();
     this.runsChanged.fire();
     if (this.ref !== undefined && this.job === undefined) {
       this.panel = this.empty();
@@ -260,7 +251,7 @@ export class Session extends Owner {
     const shown = this.ref?.root === root && this.ref.runId === run.id ? this.ref : undefined;
     const ref = shown ?? { root, runId: run.id };
     if (shown === undefined) {
-      this.marked = undefined;
+      this.ofRun.forget();
     }
     this.ref = ref;
     this.projects.use(root);
@@ -283,10 +274,16 @@ export class Session extends Owner {
     return { kind: "empty", hasConfig: this.projects.all.length > 0 };
   }
 
-  /** What the panel shows where nothing is computed: the run that the marks are of. */
-  private idle(): PanelState {
+  /** The run that the marks are of, as the panel showed it last. */
+  private get before(): Session["last"] {
     const { last, ref } = this;
-    return last !== undefined && last.run.id === ref?.runId ? last : this.empty();
+    return last !== undefined && last.run.id === ref?.runId ? last : undefined;
+  }
+
+  /** Shows what there is where nothing is computed. */
+  private showIdle(): void {
+    this.show(this.before ?? this.empty());
+    void this.compareInputs(); // they may have changed meanwhile
   }
 
   private rank(ranking: EarlyRanking | undefined): void {
@@ -306,7 +303,7 @@ function starting(message: string): Progress {
   return { phase: "opening", done: 0, total: 0, message };
 }
 
-function errorState(problem: TracInError): PanelState {
+function errorState(problem: TracInError, before: string | undefined): PanelState {
   const where = new TracInError(problem.kind, problem.message, problem.place);
-  return { kind: "error", message: where.describe(), remedy: problem.remedy };
+  return { kind: "error", message: where.describe(), remedy: problem.remedy, before };
 }

@@ -22,7 +22,13 @@ import type { TestListRequest, TestRowsReply, TestRowsRequest, TestSlice } from 
 export type PanelState =
   | { readonly kind: "empty"; readonly hasConfig: boolean }
   | { readonly kind: "computing"; readonly title: string; readonly progress: Progress }
-  | { readonly kind: "error"; readonly message: string; readonly remedy: string | undefined }
+  | {
+      readonly kind: "error";
+      readonly message: string;
+      readonly remedy: string | undefined;
+      /** Title of the run that was shown before, to which {@link goBack} leads. */
+      readonly before?: string | undefined;
+    }
   | {
       readonly kind: "run";
       readonly run: RunSummary;
@@ -145,6 +151,8 @@ export const listShown: NotificationType<Omit<ListRequest, "root">> = { method: 
 export const undoReview: RequestType<void, PanelReply<void>> = { method: "undoReview" };
 /** Panel -> host: cancel what is being computed. */
 export const cancel: NotificationType<void> = { method: "cancel" };
+/** Panel -> host: show the run again that was shown before the error. */
+export const goBack: NotificationType<void> = { method: "goBack" };
 
 export type PanelCommand =
   | "tracin.explainPrediction"

@@ -11,6 +11,7 @@ import {
   earlyRanked,
   explainGiven,
   explainLabel,
+  goBack,
   listShown,
   type PanelCommand,
   reveal,
@@ -187,5 +188,6 @@ export class InfluencePages extends Owner {
       }),
     );
     this.own(messenger.onNotification(cancel, () => session.cancel()));
+    this.own(messenger.onNotification(goBack, () => session.goBack()));
   }
 }

@@ -22,6 +22,7 @@ const views = {
       message:
         'Tensor "conv1.weight" has shape [16, 1, 3, 3] in the checkpoint and [8, 1, 3, 3] in the model (checkpoints/epoch-03.pt, tensor "conv1.weight").',
       remedy: "Choose the checkpoints of this model in tracin.json, or export the model again.",
+      before: "test.csv:12",
     }),
   digits: (h) => h.showRun("digits", "explain"),
   "digits-stale": (h) => h.showRun("digits", "explain", { stale: true, queries: 3 }),

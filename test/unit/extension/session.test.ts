@@ -98,6 +98,23 @@ describe("early rankings of a computation", () => {
     await expect(result).rejects.toMatchObject({ kind: "engine" });
     expect(told).toEqual(["computing", 20, "error", undefined]);
     expect(session.early).toBeUndefined();
+    session.goBack(); // no run was shown before
+    expect(told.at(-1)).toBe("empty");
+  });
+
+  it("go back to the run that was shown before an error", async () => {
+    const { session, told, begin } = start();
+    const first = begin();
+    first.end?.resolve({ id: "r", title: "test.csv:2" } as RunSummary);
+    await first.result;
+    const second = begin();
+    second.end?.reject(new TracInError("engine", "Ended."));
+    await second.result.catch(() => undefined);
+    expect(session.state).toMatchObject({ kind: "error", before: "test.csv:2" });
+    session.goBack();
+    expect(session.state).toMatchObject({ kind: "run", run: { id: "r" } });
+    session.goBack();
+    expect(told.filter((kind) => kind === "run")).toHaveLength(2);
   });
 
   it("of one that gives way to another are not shown with that one", async () => {

@@ -21,6 +21,8 @@ describe("parseViewState", () => {
       sort: { column: "target", descending: true },
       histogram: "score",
       details: true,
+      composing: true,
+      draft: "a text that is",
       scroll: { opponents: 120.5 },
       expanded: { "opponents/2": [0, 7] },
     };
@@ -62,6 +64,11 @@ describe("stateForRun", () => {
     const composing = { ...state, composing: true };
     expect(stateForRun(composing, "r1", views, 5).composing).toBe(true);
     expect(stateForRun(composing, "r2", views, 5).composing).toBe(false);
+  });
+  it("keeps what was typed into the form until another run answers it", () => {
+    const typed = { ...state, composing: true, draft: "a text" };
+    expect(stateForRun(typed, "r1", views, 5).draft).toBe("a text");
+    expect(stateForRun(typed, "r2", views, 5).draft).toBeUndefined();
   });
   it("keeps preferences alone for another run", () => {
     expect(stateForRun(state, "r2", views, 5)).toEqual({

@@ -98,6 +98,20 @@ export default {
     assert.equal(JSON.parse(asked.params.given.row).petal_width, 9);
     assert.equal(await page.evaluate(() => window.harness.getSaved().composing), true);
 
+    // What was typed is there again when the computation was cancelled, also after an error.
+    const typed = await box.inputValue();
+    await page.evaluate(() =>
+      window.harness.show({ kind: "error", message: "It failed.", before: "test.csv:2" }),
+    );
+    await page.getByRole("button", { name: "Back to the Run" }).click();
+    assert.equal((await sent(page, "goBack")).length, 1);
+    await showRun(page, "iris", "explain");
+    assert.equal(await box.inputValue(), typed);
+    // The host sends a run again when its inputs were compared.
+    await page.evaluate(() => window.harness.showRun("iris", "explain", { stale: true }));
+    await page.locator("tracin-stale-notice").waitFor();
+    assert.equal(await box.inputValue(), typed);
+
     // Its answer closes the form; the focus, whose place is gone, goes to what opens it again.
     await page.evaluate(() =>
       window.harness.show({
