@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { trainingData } from "../core/config/project.ts";
 import { referenceEngine } from "../core/engines/reference/engine.ts";
 import { bytesPerRow, isExact } from "../core/index/build.ts";
@@ -16,17 +17,6 @@ export async function planIndex(
 ): Promise<IndexPlan> {
   const programs = new IndexPrograms(choice.engine, referenceEngine(), scorer.model);
   const visits = trainingData(project).length * project.checkpoints.length;
-  const ways: readonly IndexSettings[] = [
-    ...numberTypes.map((numbers) => ({ ...defaultSettings, numbers })),
-    { type: "factors" },
-  ];
-  const choices = await Promise.all(
-    ways.map(async (settings): Promise<IndexChoice> => {
-      const layout = await programs.layout(kindOf(settings));
-      const exact = isExact(layout, settings);
-      return { settings, exact, bytes: visits * bytesPerRow(layout, settings) };
-    }),
-  );
   // A damaged index is no reason not to build another one.
   const state = await indexState(project, scorer.parameters, fingerprints).catch(
     (error: unknown) => ({
@@ -35,10 +25,25 @@ export async function planIndex(
       reasons: [error instanceof Error ? error.message : String(error)],
     }),
   );
+  const current = state.kind === "none" ? undefined : state.manifest?.settings;
+  const usual: readonly IndexSettings[] = [
+    ...numberTypes.map((numbers) => ({ ...defaultSettings, numbers })),
+    { type: "factors" },
+  ];
+  // Other sizes come from the command line.
+  const isUsual = usual.some((settings) => isDeepStrictEqual(settings, current));
+  const ways = current === undefined || isUsual ? usual : [current, ...usual];
+  const choices = await Promise.all(
+    ways.map(async (settings): Promise<IndexChoice> => {
+      const layout = await programs.layout(kindOf(settings));
+      const exact = isExact(layout, settings);
+      return { settings, exact, bytes: visits * bytesPerRow(layout, settings) };
+    }),
+  );
   return {
     state: state.kind,
     reasons: state.kind === "stale" ? state.reasons : [],
-    current: state.kind === "none" ? undefined : state.manifest?.settings,
+    current,
     choices,
   };
 }

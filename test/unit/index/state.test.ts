@@ -1,7 +1,9 @@
 import { cp, readFile, stat, utimes, writeFile } from "node:fs/promises";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
+import { planIndex } from "../../../src/compute/index-plan.ts";
 import type { ProjectCheckpoint } from "../../../src/core/config/project.ts";
+import { numberTypes } from "../../../src/core/index/number-type.ts";
 import { mixedRates } from "../../../src/core/index/queries.ts";
 import { defaultSettings } from "../../../src/core/index/settings.ts";
 import { indexState } from "../../../src/core/index/state.ts";
@@ -101,6 +103,27 @@ describe("an index", () => {
       expect(mixedRates(groups, rates(0.1, 0.1))).toBeUndefined();
       expect(mixedRates(groups, rates(0.1, 0.5))).toEqual(["weight", "tied"]);
       expect(mixedRates([["weight"], ["tied"]], rates(0.1, 0.5))).toBeUndefined();
+    });
+  });
+
+  it("can be built again as it is, whatever it keeps, and otherwise", async () => {
+    await copySample("iris", workspace.root);
+    await withScorer(workspace.root, async (opened) => {
+      const usual = [
+        ...numberTypes.map((numbers) => ({ ...defaultSettings, numbers })),
+        { type: "factors" },
+      ];
+      const plan = async () => {
+        const { choices, ...rest } = await planIndex(opened, fingerprints());
+        return { ...rest, choices: choices.map((choice) => choice.settings) };
+      };
+      const none = { state: "none", reasons: [], current: undefined, choices: usual };
+      expect(await plan()).toEqual(none);
+      await build(opened, settings, 32);
+      const own = { state: "valid", reasons: [], current: settings, choices: [settings, ...usual] };
+      expect(await plan()).toEqual(own);
+      await build(opened, { type: "factors" }, 32);
+      expect(await plan()).toEqual({ ...own, current: { type: "factors" }, choices: usual });
     });
   });
 
