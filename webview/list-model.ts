@@ -1,6 +1,6 @@
 /** The layout for rows of a width in pixels. */
 export function layoutOf(width: number): "compact" | "medium" | "wide" {
-  return width < 340 ? "compact" : width < 640 ? "medium" : "wide";
+  return width < 420 ? "compact" : width < 640 ? "medium" : "wide";
 }
 
 /** Whether rows of a width in pixels have room for a column for each number of a suspect; a text takes more than an image. */

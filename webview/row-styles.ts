@@ -201,22 +201,22 @@ export const rowStyles = css`
 
   :host([layout="medium"]) .grid {
     grid-template-areas: "rank twist label label score" ". . text text text" ". . text text text" ". . place bar line";
-    grid-template-columns: auto 1.1em minmax(0, 1fr) minmax(80px, 26%) 5.6em;
+    grid-template-columns: auto 1.1em minmax(0, 1fr) minmax(80px, 22%) minmax(6.2em, max-content);
   }
   :host([layout="medium"][view="suspects"]) .grid {
     grid-template-areas: "rank twist label other score" ". . text text text" ". . text text text" ". . place bar line";
-    grid-template-columns: auto 1.1em minmax(0, 1fr) minmax(80px, max-content) 5.6em;
+    grid-template-columns: auto 1.1em minmax(0, 1fr) minmax(80px, max-content) minmax(6.2em, max-content);
   }
   :host([layout="medium"][kind="image"]) {
     --lines: 2;
   }
   :host([layout="medium"][kind="image"]) .grid {
     grid-template-areas: "rank twist thumb label label score" ". . thumb place bar line";
-    grid-template-columns: auto 1.1em 34px minmax(0, 1fr) minmax(80px, 26%) 5.6em;
+    grid-template-columns: auto 1.1em 34px minmax(0, 1fr) minmax(80px, 22%) minmax(6.2em, max-content);
   }
   :host([layout="medium"][kind="image"][view="suspects"]) .grid {
     grid-template-areas: "rank twist thumb label other score" ". . thumb place bar line";
-    grid-template-columns: auto 1.1em 34px minmax(0, 1fr) minmax(80px, max-content) 5.6em;
+    grid-template-columns: auto 1.1em 34px minmax(0, 1fr) minmax(80px, max-content) minmax(6.2em, max-content);
   }
   :host([layout="medium"][kind="image"]) .thumbnail {
     width: 34px;

@@ -86,7 +86,8 @@ export class TestRows extends LitElement {
             predicted === ""
               ? null
               : html`<span class="predicted ${wrong ? "wrong" : "muted"}" title=${strings.row.predicted(predicted)}>
-                  ${wrong ? warningIcon : null}<span class="ellipsis">${strings.row.predictedShort(predicted)}</span>
+                  ${wrong ? warningIcon : null}<span class="ellipsis in-words">${strings.row.predictedShort(predicted)}</span>
+                  <span class="ellipsis in-short">${predicted}${wrong ? "?" : ""}</span>
                   ${probability === undefined ? null : html`<span class="muted">${formatProbability(probability)}</span>`}
                 </span>`
           }
@@ -169,9 +170,15 @@ export class TestRows extends LitElement {
       .predicted {
         display: inline-flex;
         align-items: center;
-        gap: 3px;
+        gap: 4px;
         min-width: 0;
         max-width: 100%;
+      }
+      .predicted > .muted {
+        margin-inline-start: 4px;
+      }
+      .in-short {
+        display: none;
       }
       .loss {
         font-variant-numeric: tabular-nums;
@@ -183,8 +190,12 @@ export class TestRows extends LitElement {
         overflow-wrap: anywhere;
       }
       @media (max-width: 240px) {
-        .loss > .muted {
+        .loss > .muted,
+        .in-words {
           display: none;
+        }
+        .in-short {
+          display: inline;
         }
       }
     `,

@@ -16,7 +16,7 @@ export class WelcomeView extends LitElement {
       <p>${welcome.explain}</p>
       ${button("tracin.explainPrediction", welcome.explainButton, this.hasConfig)}
       <p>${welcome.testSet}</p>
-      ${button("tracin.explainTestSet", welcome.testSetButton, false)}
+      ${button("tracin.explainTestSet", welcome.testSetButton, this.hasConfig)}
       <p>${welcome.suspects}</p>
       ${button("tracin.findMislabelled", welcome.suspectsButton, this.hasConfig)}
     `;

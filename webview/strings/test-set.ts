@@ -63,7 +63,7 @@ export const testSetStrings = {
     condition: "Condition on the test examples",
     conditionTitle:
       "Words, or an SQL condition on example, target, predicted, predicted_probability, loss, wrong, text and more; press Enter",
-    conditionPlaceholder: "Condition, such as loss > 1",
+    conditionPlaceholder: "Condition: loss > 1",
     labels: (target: string | undefined, predicted: string | undefined) =>
       target === undefined
         ? `Predicted ${predicted ?? ""}`

@@ -41,7 +41,8 @@ describe("rowRange", () => {
 describe("layoutOf", () => {
   it.each([
     [200, "compact"],
-    [340, "medium"],
+    [419, "compact"],
+    [420, "medium"],
     [640, "wide"],
   ])("%d pixels are %s", (width, layout) => {
     expect(layoutOf(width)).toBe(layout);
