@@ -14,11 +14,11 @@ DOCUMENT = ROOT / "docs" / "compatibility.md"
 HEADROOM = 1.5
 BOUNDS = (1e-6, 2e-6, 5e-6, 1e-5, 2e-5, 5e-5, 1e-4)
 # Order of the chapters; others follow by name.
-FRAMEWORKS = ("PyTorch", "Checkpoints of PyTorch", "Keras 3", "Keras 2", "Preconditioned scores of Keras", "TensorFlow.js")
+FRAMEWORKS = ("PyTorch", "Operator sets of ONNX", "Checkpoints of PyTorch", "Keras 3", "Keras 2", "Preconditioned scores of Keras", "TensorFlow.js")
 # Of a model that the tool itself refuses to write.
 NOT_EXPORTED = "not exported"
 # What the rows of a chapter are, where not models.
-ROWS = {"Checkpoints of PyTorch": "checkpoint", "Preconditioned scores of Keras": "optimizer"}
+ROWS = {"Operator sets of ONNX": "operator set", "Checkpoints of PyTorch": "checkpoint", "Preconditioned scores of Keras": "optimizer"}
 HEAD = """# Compatibility
 
 Made by the parity suite (`npm run test:parity -- --update-compatibility`), which fails where this document is not what it finds. Every
@@ -27,6 +27,9 @@ model is trained or made by the tool in question and scored by the command line.
 A number is a bound on the largest difference of scores and self-influence from the framework's own gradients, computed one example at a time, relative
 to the largest score of each query. An empty cell was not tried; where a cell says "not exported", the tool itself refuses to write the model. What is refused is listed with the message. [Operators](operators.md) lists
 what happens to each operator of the ONNX standard.
+
+Quantised weights of TensorFlow.js are decoded as its own reader does it, and scored as they are then: what the rounding took from the trained weights is
+lost. The operator set is the one that the file names, as an exporter of PyTorch wrote it.
 """
 
 
@@ -85,7 +88,7 @@ def render(cells):
         if passed:
             formats = sorted({place.format for place in passed})
             rows = [[ROWS.get(framework, "model"), *formats]]
-            for family in sorted({place.family for place in passed}):
+            for family in sorted({place.family for place in passed}, key=naturally):
                 rows.append([family, *(passed.get(Place(framework, each, family), "") for each in formats)])
             text.append(table(rows))
         if refused:
@@ -111,6 +114,11 @@ def parse(document):
             else:
                 cells |= {Place(framework, name, first): cell for name, cell in zip(head[1:], rest, strict=True) if cell}
     return cells
+
+
+def naturally(name):
+    """Numbers in the order of their values."""
+    return int(name) if name.isdecimal() else 0, name
 
 
 def table(rows):

@@ -7,6 +7,8 @@ import numpy as np
 
 TRAIN, QUERIES, CLASSES = 12, 4, 3
 N = TRAIN + QUERIES
+# Of each epoch.
+RATES = (0.125, 0.0625, 0.03125)
 # Recurrent layers and attention multiply rounding along their steps.
 LONG = 1e-4
 
@@ -23,15 +25,16 @@ class Family:
     # (rng, inputs) -> [N, ...]
     target: Callable
     tolerance: float = 2e-5
+    rates: tuple[float, ...] = RATES
 
 
 FAMILIES: list[Family] = []
 
 
-def family(name, loss, target, tolerance=2e-5, **inputs):
+def family(name, loss, target, tolerance=2e-5, rates=RATES, **inputs):
     def add(build):
         made = loss if callable(loss) else lambda _: loss
-        FAMILIES.append(Family(name, build, made, inputs, target, tolerance))
+        FAMILIES.append(Family(name, build, made, inputs, target, tolerance, rates))
         return build
 
     return add
@@ -261,3 +264,23 @@ def functional(K):
     a, b = tower(x), tower(y)
     parts = [L.Multiply()([a, b]), L.Subtract()([a, b]), L.Maximum()([a, b]), L.Average()([a, b]), L.Dot(1)([a, b])]
     return K.Model([x, y], L.Dense(CLASSES, "softmax")(L.Concatenate()(parts)))
+
+
+def application(name, **options):
+    """A model of keras.applications with other weights than the published ones. Its moving averages follow the few batches of the training, and
+    the rates are small: otherwise evaluation mode multiplies activations and rounding from layer to layer."""
+
+    def build(K):
+        image = K.Input((32, 32, 3), name="x")
+        model = getattr(K.applications, name)(weights=None, input_tensor=image, classes=CLASSES, **options)
+        for layer in model.layers:
+            if isinstance(layer, K.layers.BatchNormalization):
+                layer.momentum = 0.8
+        return model
+
+    build.__name__ = name
+    family(f"keras.applications: {name}", SPARSE, labels(), rates=tuple(rate / 10 for rate in RATES), x=normal(32, 32, 3))(build)
+
+
+application("MobileNetV2", alpha=0.35)
+application("MobileNetV3Small")

@@ -1,11 +1,12 @@
 """Trains the models of keras_models.py, with a checkpoint of every format after each epoch, and differentiates them in double precision."""
 
+import json
 import os
 import shutil
 import sys
 import types
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
 
@@ -17,7 +18,6 @@ import tensorflow as tf
 import tf_keras
 from keras_models import TRAIN, N, Family
 
-RATES = (0.125, 0.0625, 0.03125)
 MODULES = {3: keras, 2: tf_keras}
 
 
@@ -111,16 +111,16 @@ def train(family: Family, version: int, root: Path) -> Run:
     states = []
 
     def keep(epoch, _):
-        states.append(([np.array(value) for value in model.get_weights()], RATES[epoch]))
+        states.append(([np.array(value) for value in model.get_weights()], family.rates[epoch]))
         # Of the file: saving to HDF5 changes what Keras 3 writes of the optimizer afterwards.
         K.models.load_model(folder / f"epoch-{epoch + 1}.keras").save(folder / f"epoch-{epoch + 1}.h5")
 
     model.save(folder / "model.keras")
     callbacks = K.callbacks
     model.fit(
-        x, target[:TRAIN], batch_size=4, epochs=len(RATES), verbose=0,
+        x, target[:TRAIN], batch_size=4, epochs=len(family.rates), verbose=0,
         callbacks=[
-            callbacks.LearningRateScheduler(lambda epoch: RATES[epoch]),
+            callbacks.LearningRateScheduler(lambda epoch: family.rates[epoch]),
             callbacks.ModelCheckpoint(str(folder / "epoch-{epoch}.keras")),
             callbacks.ModelCheckpoint(str(folder / "weights-{epoch}.weights.h5"), save_weights_only=True),
             callbacks.LambdaCallback(on_epoch_end=keep),
@@ -134,14 +134,29 @@ def train(family: Family, version: int, root: Path) -> Run:
     return Run(family, version, folder, inputs, target, states)
 
 
-def convert(folder):
+def convert(folder, prefix="tfjs-", quantisation=None):
     """TensorFlow.js models of the checkpoints, by its Python converter."""
     conversion = converter()
     for file in sorted(folder.glob("epoch-?.h5")):
         topology, groups = conversion.h5_merged_saved_model_to_tfjs_format(str(file), split_by_layer=False)
-        target = folder / f"tfjs-{file.stem}"
+        target = folder / f"{prefix}{file.stem}"
         target.mkdir()
-        conversion.write_artifacts(topology, groups, str(target), weight_shard_size_bytes=1000)
+        conversion.write_artifacts(topology, groups, str(target), quantization_dtype_map=quantisation, weight_shard_size_bytes=1000)
+
+
+def quantised(run: Run, dtype) -> Run:
+    """The run with its checkpoints in TensorFlow.js files of this type, and the weights that the converter reads from them."""
+    convert(run.folder, f"tfjs-{dtype}-", {dtype: ["*"]})
+    from tensorflowjs.read_weights import read_weights
+
+    states = []
+    for epoch, (_, rate) in enumerate(run.states):
+        folder = run.folder / f"tfjs-{dtype}-epoch-{epoch + 1}"
+        groups = read_weights(json.loads((folder / "model.json").read_text())["weightsManifest"], str(folder))
+        decoded = {weight["name"]: weight["data"] for group in groups for weight in group}
+        model = tf_keras.models.load_model(run.folder / f"epoch-{epoch + 1}.h5")
+        states.append(([decoded[weight.name.removesuffix(":0")] for weight in model.weights], rate))
+    return replace(run, states=states)
 
 
 @cache

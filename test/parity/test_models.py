@@ -5,6 +5,7 @@ import subprocess
 import warnings
 
 import numpy as np
+import onnx
 import pytest
 import torch
 import zoo
@@ -208,25 +209,37 @@ def test_not_exported(name, exporter, tmp_path, record_compatibility):
     record_compatibility("PyTorch", FORMATS[exporter], name).not_exported()
 
 
+SETS = "Operator sets of ONNX"
 # From 23 on the exporter writes attention and RMS normalisation as one operator each; it has no 26 and later for models with them.
 NEWER = ("GPT-style decoder, tied head", "Llama-style decoder", "LlamaForCausalLM", "vision transformer")
+BETWEEN = ("BERT-style classifier", "GPT-style decoder, tied head", "U-Net, transposed convolutions", "group and instance normalisation")
+
+
+def exporter_of(opset):
+    """The older exporter of PyTorch 2.13 writes operator sets 7 to 20, the newer one 18 and later."""
+    return "TorchScript" if opset < 18 else "dynamo"
 
 
 @pytest.mark.parametrize(
     ("name", "opset"),
-    [
-        (name, opset)
-        for name in ("ResNet-18", "BERT-style classifier", "GPT-style decoder, tied head", "U-Net, transposed convolutions", "group and instance normalisation")
-        for opset in (13, 16, 20, 21, 22)
-    ]
-    + [(name, opset) for name in NEWER for opset in (23, 25)]
-    + [("ResNet-18", 26)],
+    [("ResNet-18", opset) for opset in range(9, 29)]
+    + [(name, opset) for name in BETWEEN for opset in (13, 16, 20, 21, 22)]
+    + [(name, opset) for name in NEWER for opset in (23, 25)],
 )
-def test_operator_sets(name, opset, tmp_path):
-    exporter = "TorchScript" if opset < 18 else "dynamo"
+def test_operator_sets(name, opset, tmp_path, record_compatibility):
     if opset == 13 and name.startswith("GPT"):
         pytest.skip("scaled_dot_product_attention needs operator set 14")
-    assert max(differences(name, exporter, tmp_path, opset)) <= TOLERANCE
+    difference = max(differences(name, exporter_of(opset), tmp_path, opset))
+    assert onnx.load(tmp_path / "model.onnx", load_external_data=False).opset_import[0].version == opset
+    assert difference <= TOLERANCE
+    record_compatibility(SETS, name, str(opset)).passed(difference)
+
+
+@pytest.mark.parametrize("opset", [7, 8])
+def test_older_operator_sets(opset, tmp_path, record_compatibility):
+    with pytest.raises(Refusal, match="9 to 28 are supported") as refusal:
+        differences("ResNet-18", exporter_of(opset), tmp_path, opset)
+    record_compatibility(SETS, "ResNet-18", str(opset)).refused(str(refusal.value))
 
 
 def test_optimised(tmp_path, monkeypatch):
