@@ -212,27 +212,36 @@ LOOPS = {
 }
 
 
-def accelerate_run(folder: Path):
-    """Accelerate's save_state: model.safetensors, optimizer.bin, scheduler.bin."""
+def accelerate_run(folder: Path, accumulated=1, scheduler=functools.partial(lr_scheduler.ExponentialLR, gamma=0.5), each="epoch", **options):
+    """Accelerate's save_state: model.safetensors, optimizer.bin, scheduler.bin. Each update takes the gradients of `accumulated` batches."""
     from accelerate import Accelerator
+    from accelerate.state import AcceleratorState
 
-    accelerator = Accelerator(cpu=True)
+    # Another run of this process may have had another precision.
+    AcceleratorState._reset_state(reset_partial_state=True)
+    accelerator = Accelerator(cpu=True, gradient_accumulation_steps=accumulated, **options)
     model, (inputs, target) = Net(), images()
     watch = Watch(model)
     plain = watch.of(torch.optim.AdamW(model.parameters(), lr=0.02))
-    schedule = lr_scheduler.ExponentialLR(plain, 0.5)
+    schedule = scheduler(plain)
     rows = torch.utils.data.TensorDataset(inputs["image"][:TRAIN], target[:TRAIN])
-    loader = torch.utils.data.DataLoader(rows, BATCH, shuffle=True)
+    loader = torch.utils.data.DataLoader(rows, BATCH // accumulated, shuffle=True)
     wrapped, optimizer, loader, schedule = accelerator.prepare(model, plain, loader, schedule)
-    run = Run(model, inputs, target, [], [], [])
+    # `prepare` gives the model's own `forward` another precision.
+    run = Run(Net(), inputs, target, [], [], [])
     for epoch in range(3):
         wrapped.train()
         start = len(watch.updates)
         for image, label in loader:
-            optimizer.zero_grad()
-            accelerator.backward(F.cross_entropy(wrapped(image), label))
-            optimizer.step()
-        schedule.step()
+            with accelerator.accumulate(wrapped):
+                accelerator.backward(F.cross_entropy(wrapped(image), label))
+                optimizer.step()
+                if each == "batch":
+                    schedule.step()
+                optimizer.zero_grad()
+        if each == "epoch":
+            schedule.step()
+        assert len(watch.updates) == start + TRAIN // BATCH
         name = f"state-{epoch + 1}"
         accelerator.save_state(str(folder / name))
         run.files.append(name)
@@ -325,7 +334,8 @@ def trainer_run(folder: Path, dtype=torch.float32, shard=None, **options):
     )  # fmt: skip
     with contextlib.redirect_stdout(None):
         Watched(model, TrainingArguments(str(folder), **settings | options), train_dataset=rows).train()
-    run = Run(model, inputs, target, [], [], [], factors)
+    # Mixed precision leaves its casts in the trained model's `forward`.
+    run = Run(BertForSequenceClassification(config), inputs, target, [], [], [], factors)
     each = TRAIN // BATCH
     for epoch in range(3):
         file = f"checkpoint-{each * (epoch + 1)}"
@@ -342,9 +352,16 @@ def trainer_run(folder: Path, dtype=torch.float32, shard=None, **options):
 
 TRAINERS = {
     "Accelerate save_state folder, ExponentialLR": accelerate_run,
+    "Accelerate save_state folder, mixed precision (bf16), two batches for each update, LinearLR": functools.partial(
+        accelerate_run, accumulated=2, scheduler=functools.partial(lr_scheduler.LinearLR, start_factor=1, end_factor=0.1, total_iters=12), each="batch",
+        mixed_precision="bf16",
+    ),
     "Lightning .ckpt, groups of different rates, ExponentialLR": functools.partial(lightning_run, kind="AdamW"),
     "Hugging Face Trainer folder, linear schedule": trainer_run,
     "Hugging Face Trainer folder, cosine schedule with warm-up": functools.partial(trainer_run, lr_scheduler_type="cosine", warmup_steps=2),
     "Hugging Face Trainer folder, sharded safetensors": functools.partial(trainer_run, shard="2KB"),
+    "Hugging Face Trainer folder, mixed precision (bf16), two batches for each update": functools.partial(
+        trainer_run, bf16=True, gradient_accumulation_steps=2, per_device_train_batch_size=BATCH // 2
+    ),
     "Hugging Face Trainer folder, bfloat16": functools.partial(trainer_run, dtype=torch.bfloat16, optim="sgd"),
 }
