@@ -12,6 +12,7 @@ installed, the file computes what the model does.
 
 import argparse
 import collections.abc
+import functools
 import glob
 import inspect
 import json
@@ -70,12 +71,13 @@ def export(path):
     has_newer = "dynamo" in inspect.signature(torch.onnx.export).parameters
     try:
         torch.onnx.export(model, inputs, path, **options, **traced, **({"dynamo": False} if has_newer else {}))
-        is_same = same_outputs(path, names, inputs)
     except Exception as error:
         if not has_newer:
             raise
         print(f"The older exporter cannot write this model ({last_line(error)}).")
         is_same = False
+    else:
+        is_same = same_outputs(path, names, inputs)
     if not is_same and has_newer:
         print("Trying the newer exporter, which needs the package onnxscript.")
         shapes = tuple({0: torch.export.Dim.DYNAMIC} for _ in inputs)
@@ -144,9 +146,13 @@ def same_outputs(path, names, inputs):
     except ImportError:
         print("WARNING: whether the file computes what the model does was not checked. For that: pip install onnxruntime")
         return True
-    session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    known = {value.name for value in session.get_inputs()}
-    found = session.run(None, {name: tensor.numpy() for name, tensor in zip(names, inputs) if name in known})
+    try:
+        session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
+        known = {value.name for value in session.get_inputs()}
+        found = session.run(None, {name: tensor.numpy() for name, tensor in zip(names, inputs) if name in known})
+    except Exception as error:
+        print(f"The file cannot be run by onnxruntime ({last_line(error)}).")
+        return False
     with torch.no_grad():
         expected = list(flat(model(*inputs)))
     if not expected:
@@ -203,6 +209,7 @@ def frozen_names(model):
     return [name for name, value in state.items() if isinstance(value, torch.nn.Parameter) and not value.requires_grad]
 
 
+@functools.cache
 def same_tensors(model):
     """Groups of names that are one tensor: tied weights, and the names under which transformers saves a tensor of the model."""
     groups = {}

@@ -103,6 +103,29 @@ def test_falls_back_to_the_newer_exporter(tmp_path):
         assert np.abs(found - model(x).numpy()).max() <= 1e-5
 
 
+# The older exporter writes a sum over truth values, which onnxruntime has no operator for.
+NOT_RUN = """
+from torch import nn
+class Placed(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.head = nn.Linear(4, 3)
+    def forward(self, x):
+        return self.head(x * (x > 0).cumsum(1))
+torch.manual_seed(0)
+model = Placed()
+"""
+
+
+def test_file_that_cannot_be_run(tmp_path):
+    done = export.run(filled(tmp_path, NOT_RUN, "example = torch.randn(2, 4)"))
+    assert done.returncode == 0, done.stdout + done.stderr
+    told = ["The file cannot be run by onnxruntime (", "Trying the newer exporter", "The file computes what the model does."]
+    places = [done.stdout.find(text) for text in told]
+    assert -1 not in places and places == sorted(places), done.stdout
+    assert "cannot write" not in done.stdout
+
+
 # A dictionary of inputs whose names are not the first arguments; a folder of save_pretrained, which leaves the tied output layer out and
 # gives another name to the one that is not tied; and what is kept for generating text, which is no output here.
 DECODER = """
