@@ -179,6 +179,8 @@ NOT_EXPORTED = {
     ("packed sequences, two directions", "dynamo"),
     ("packed sequences, tagger", "dynamo"),
     ("distances to prototypes (cdist)", "dynamo"),
+    # It looks whether a variance is negative.
+    ("GaussianNLLLoss in the graph", "dynamo"),
 }
 REFUSED = {
     ("LSTM with projection", "dynamo"): "no recurrent layers with a projection",

@@ -1114,6 +1114,41 @@ class FocalLoss(nn.Module):
         return (1 - torch.exp(-entropy)) ** 2 * entropy
 
 
+class GaussianLoss(nn.Module):
+    """GaussianNLLLoss: a mean and a variance for each of three numbers."""
+
+    inputs = staticmethod(lambda: {"x": normal(6), "numbers": normal(3)})
+    outputs = ("loss", "mean")
+    loss = {"type": "output", "output": "loss", "prediction": "mean"}
+
+    def __init__(self):
+        super().__init__()
+        self.body, self.mean, self.variance = nn.Linear(6, 8), nn.Linear(8, 3), nn.Linear(8, 3)
+
+    def forward(self, x, numbers):
+        h = torch.tanh(self.body(x))
+        mean = self.mean(h)
+        return F.gaussian_nll_loss(mean, numbers, F.softplus(self.variance(h)), reduction="none").sum(1), mean
+
+
+class DiceLoss(nn.Module):
+    """Soft Dice loss of each example's mask, with the binary cross-entropy of its pixels."""
+
+    inputs = staticmethod(lambda: {"image": normal(1, 6, 6), "mask": (torch.rand(EXAMPLES, 1, 6, 6) < 0.4).float()})
+    outputs = ("loss",)
+    loss = {"type": "output", "output": "loss"}
+
+    def __init__(self):
+        super().__init__()
+        self.first, self.out = nn.Conv2d(1, 4, 3, padding=1), nn.Conv2d(4, 1, 3, padding=1)
+
+    def forward(self, image, mask):
+        logits = self.out(torch.tanh(self.first(image))).flatten(1)
+        on, p = mask.flatten(1), torch.sigmoid(logits)
+        dice = 1 - (2 * (p * on).sum(1) + 1) / (p.sum(1) + on.sum(1) + 1)
+        return dice + F.binary_cross_entropy_with_logits(logits, on, reduction="none").mean(1)
+
+
 class GraphConv(nn.Module):
     """Graph convolution with a dense adjacency matrix."""
 
@@ -1278,6 +1313,8 @@ MODELS = {
     "adaptive pools, circular padding": Adaptive,
     "channel and spatial attention (CBAM)": CBAM,
     "focal loss in the graph": FocalLoss,
+    "GaussianNLLLoss in the graph": GaussianLoss,
+    "soft Dice loss of masks in the graph": DiceLoss,
     "graph convolution": GraphConv,
     "relative position biases (Swin)": Relative,
     "maxout, GLU, rarer activations": Maxout,
