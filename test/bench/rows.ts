@@ -40,9 +40,18 @@ const difference: Column = ["difference", (row) => row.difference?.toExponential
 
 /** Times as often as ours; above 1 the peer is slower. */
 const ratios: readonly Column[] = [
-  ["strict", (row, ours) => ratio(row, ours, row.computing, ours.whole)],
-  ["whole", (row, ours) => ratio(row, ours, row.whole, ours.whole)],
-  ["computing", (row, ours) => ratio(row, ours, row.computing, ours.computing)],
+  ["strict", (row, ours) => ratio(row, ours, paced(row, ours), ours.whole)],
+  [
+    "whole",
+    (row, ours) => {
+      const { whole, computing } = row;
+      // Starting and reading take as long for few examples.
+      const theirs =
+        whole === null || computing === null ? null : whole - computing + (paced(row, ours) ?? 0);
+      return ratio(row, ours, theirs, ours.whole);
+    },
+  ],
+  ["computing", (row, ours) => ratio(row, ours, paced(row, ours), ours.computing)],
 ];
 
 /** Ours in the first row, peers below. */
@@ -76,7 +85,7 @@ export function plainTable(rows: readonly Row[]): string {
     ...time,
     speed,
     memory,
-    ["ratio", (row, ours) => ratio(row, ours, row.computing, ours.computing)],
+    ["ratio", (row, ours) => ratio(row, ours, paced(row, ours), ours.computing)],
     difference,
   ]);
 }
@@ -118,10 +127,12 @@ function grouped(value: number): string {
 }
 
 function ratio(row: Row, ours: Row, theirs: number | null, own: number | null): string {
-  if (row === ours || theirs === null || own === null) {
-    return "";
-  }
-  // A peer that was measured on fewer examples is held against ours by its pace.
-  const share = (ours.visits ?? 1) / (row.visits ?? ours.visits ?? 1);
-  return ((theirs * share) / own).toFixed(1);
+  return row === ours || theirs === null || own === null ? "" : (theirs / own).toFixed(1);
+}
+
+/** Seconds of computation of as many examples as ours, by the pace of a peer that was measured on fewer. */
+function paced({ computing, visits }: Row, ours: Row): number | null {
+  return computing === null
+    ? null
+    : (computing * (ours.visits ?? 1)) / (visits ?? ours.visits ?? 1);
 }

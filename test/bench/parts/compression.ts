@@ -35,14 +35,21 @@ class Way {
   /** [examples, queries] */
   readonly scores: Float64Array;
   bytes = 0;
-  keeping = 0;
-  asking = 0;
+  /** Seconds an example, by the fastest batch: all of them do the same work, and other programs slow some of them down. */
+  keeping = Number.POSITIVE_INFINITY;
+  asking = Number.POSITIVE_INFINITY;
 
   constructor(
     readonly name: string,
     examples: number,
   ) {
     this.scores = new Float64Array(examples * queries);
+  }
+
+  /** Notes the seconds that a batch took. */
+  took(rows: number, keeping: number, asking: number): void {
+    this.keeping = Math.min(this.keeping, keeping / rows);
+    this.asking = Math.min(this.asking, asking / rows);
   }
 }
 
@@ -82,8 +89,8 @@ async function compare(
     const rows = ways.map((way) => ({
       kept: way.name,
       bytes: way.bytes / visits,
-      keeping: way.keeping / visits,
-      asking: way.asking / visits,
+      keeping: way.keeping,
+      asking: way.asking,
       ...mean(exact?.scores ?? way.scores, way.scores),
     }));
     const full = rows[0]?.bytes ?? 1;
@@ -145,24 +152,26 @@ async function measure(
       const { values, seconds } = await gradients(context, whole, own, rows);
       for (const [index, type] of numberTypes.entries()) {
         const way = plain[index] ?? carried;
-        way.keeping += seconds;
-        await ask(context, way, { values, width, type, row, rows, query });
+        await ask(context, way, { values, seconds, width, type, row, rows, query });
       }
       for (const [way, residue] of [
         [carried, residues],
         [dropped, undefined],
       ] as const) {
-        way.keeping += seconds;
+        let [keeping, asking] = [seconds, 0];
         for (let place = 0; place < rows; place++) {
           const gradient = values.subarray(place * width, (place + 1) * width);
           const at = (row + place) * width;
-          askLargest(way, gradient, residue?.subarray(at, at + width), {
+          const took = askLargest(way, gradient, residue?.subarray(at, at + width), {
             layers,
             query,
             row: row + place,
             weight: checkpoint.weight,
           });
+          keeping += took.keeping;
+          asking += took.asking;
         }
+        way.took(rows, keeping, asking);
       }
     }
     for (const size of sketchSizes) {
@@ -173,8 +182,15 @@ async function measure(
         const own = batchOf(feeds, row, rows, rows);
         const { values, seconds } = await gradients(context, kind, own, rows);
         for (const { type, way } of sketches.filter((each) => each.size === size)) {
-          way.keeping += seconds;
-          await ask(context, way, { values, width: size, type, row, rows, query: sketched });
+          await ask(context, way, {
+            values,
+            seconds,
+            width: size,
+            type,
+            row,
+            rows,
+            query: sketched,
+          });
         }
       }
     }
@@ -221,6 +237,8 @@ async function queryOf(context: Context, kind: IndexKind): Promise<Float32Array>
 
 interface Stored {
   readonly values: Float32Array;
+  /** That making them took. */
+  readonly seconds: number;
   readonly width: number;
   readonly type: NumberType;
   readonly row: number;
@@ -230,7 +248,7 @@ interface Stored {
 
 /** Stores and asks as an index does. */
 async function ask({ programs, weight }: Context, way: Way, stored: Stored): Promise<void> {
-  const { values, width, type, row, rows, query } = stored;
+  const { values, seconds, width, type, row, rows, query } = stored;
   const started = performance.now();
   const { sketch, scales } = pack(values, width, type);
   const packed = performance.now();
@@ -243,8 +261,8 @@ async function ask({ programs, weight }: Context, way: Way, stored: Stored): Pro
     ]),
   );
   const scores = floats(found, outputs.scores);
-  way.keeping += type === "float32" ? 0 : (packed - started) / 1000;
-  way.asking += (performance.now() - asked) / 1000;
+  const packing = type === "float32" ? 0 : (packed - started) / 1000;
+  way.took(rows, seconds + packing, (performance.now() - asked) / 1000);
   way.bytes += sketch.data.byteLength + (scales?.data.byteLength ?? 0);
   for (let at = 0; at < rows * queries; at++) {
     const scale = scales?.data[Math.floor(at / queries)] ?? 1;
@@ -263,7 +281,7 @@ function askLargest(
     row,
     weight,
   }: { layers: readonly Layer[]; query: Float32Array; row: number; weight: number },
-): void {
+): { readonly keeping: number; readonly asking: number } {
   const started = performance.now();
   const { places, values, bytes } = keepLargest(gradient, residue, layers);
   const kept = performance.now();
@@ -275,9 +293,9 @@ function askLargest(
         (way.scores[at] as number) + value * (query[place * queries + each] as number);
     }
   }
-  way.keeping += (kept - started) / 1000;
-  way.asking += (performance.now() - kept) / 1000;
+  const asked = performance.now();
   way.bytes += bytes;
+  return { keeping: (kept - started) / 1000, asking: (asked - kept) / 1000 };
 }
 
 /** The stretches of a whole gradient. */

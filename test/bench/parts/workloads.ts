@@ -60,14 +60,19 @@ export const workloads = {
   },
 } as const satisfies Readonly<Record<ModelName, ModelWorkload>>;
 
-/** dattri makes the gradients of all examples of a batch one flat tensor, and those of the queries anew for each batch. */
-const dattri: PeerTask = { peer: "dattri", limit: 256, threads: "2", batches: "256" };
+/** dattri makes the gradients of all examples of a batch one flat tensor, which is slow from some 32 MB on. */
+const dattri = (batches: string): PeerTask => ({
+  peer: "dattri",
+  threads: "2",
+  batches,
+  seconds: 180,
+});
 /** Models whose gradients of one example take seconds elsewhere: a few examples show the pace. */
 const few = { limit: 8, threads: "2", batches: "8", seconds: 60 } as const;
 
 const peersOf: Readonly<Record<ModelName, readonly PeerTask[]>> = {
-  mlp: [{ peer: "captum" }, dattri, { peer: "torch" }],
-  cnn: [{ peer: "captum" }, dattri, { peer: "torch" }],
+  mlp: [{ peer: "captum" }, dattri("32,64"), { peer: "torch" }],
+  cnn: [{ peer: "captum" }, dattri("64,128"), { peer: "torch" }],
   resnet18: [
     { peer: "captum", ...few },
     { peer: "dattri", ...few },

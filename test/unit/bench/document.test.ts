@@ -61,6 +61,13 @@ describe("the bench's tables", () => {
     expect(peer).toBe("| peer | 12.00 | 10.00 | 10 | 200 |  | 5.0 | 6.0 | 10.0 |  |");
   });
 
+  it("hold a peer of fewer examples against ours by the pace of its computation, and its start as it is", () => {
+    const rows = [row("ours", 2, 1), row("peer", 12, 10, 10)];
+    expect(comparisonTable(rows, 1e9).split("\n").at(-1)).toBe(
+      "| peer | 12.00 | 10.00 | 1 | 200 |  | 50.0 | 51.0 | 100.0 |  |",
+    );
+  });
+
   it("give shares of the peak for the whole process and the computation", () => {
     const table = comparisonTable([{ ...row("ours", 2, 1), multiplyAdds: 5e8 }], 1e9);
     expect(table).toContain("| 25% / 50% |");
