@@ -67,7 +67,7 @@ export class App extends LitElement {
         return html`<tracin-error
           .message=${panel.message}
           .remedy=${panel.remedy}
-          .former=${panel.before}
+          .former=${panel.before ?? ""}
         ></tracin-error>`;
       case "run":
         return html`<tracin-run

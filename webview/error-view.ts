@@ -10,7 +10,7 @@ import { baseStyles } from "./styles.ts";
 export class ErrorView extends LitElement {
   @property() message = "";
   @property({ attribute: false }) remedy: string | undefined;
-  /** Title of the run that was shown before. */
+  /** Title of the run that was shown before; empty where there was none, undefined where nothing leads back. */
   @property({ attribute: false }) former: string | undefined;
 
   protected override render() {
@@ -27,7 +27,7 @@ export class ErrorView extends LitElement {
         ${
           this.former === undefined
             ? null
-            : html`<vscode-button title=${this.former} @click=${goBack}>${strings.error.back}</vscode-button>`
+            : html`<vscode-button title=${this.former} @click=${goBack}>${this.former === "" ? strings.error.back : strings.error.backToRun}</vscode-button>`
         }
         <vscode-button appearance="secondary" @click=${() => runCommand("tracin.showLog")}
           >${strings.error.showLog}</vscode-button

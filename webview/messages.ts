@@ -206,7 +206,7 @@ export function cancel(): void {
   messenger.sendNotification(panel.cancel, HOST_EXTENSION);
 }
 
-/** Shows the run again that was shown before an error. */
+/** Shows what was shown before an error. */
 export function goBack(): void {
   messenger.sendNotification(panel.goBack, HOST_EXTENSION);
 }

@@ -9,7 +9,7 @@ import { testSetStrings } from "./strings/test-set.ts";
 export const strings = {
   title: "Influence of training examples",
   unknownError: "Something went wrong.",
-  error: { showLog: "Show Log", retry: "Try Again", back: "Back to the Run" },
+  error: { showLog: "Show Log", retry: "Try Again", back: "Back", backToRun: "Back to the Run" },
   ...startStrings,
   ...queryStrings,
   ...runStrings,

@@ -168,7 +168,7 @@ export class Session extends Owner {
     this.job?.source.cancel();
   }
 
-  /** Shows the run again that was shown before an error, if there is one. */
+  /** Shows the run again that was shown before an error, or what there is to do where there was none. */
   goBack(): void {
     if (this.panel.kind === "error") {
       this.showIdle();

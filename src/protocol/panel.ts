@@ -26,7 +26,7 @@ export type PanelState =
       readonly kind: "error";
       readonly message: string;
       readonly remedy: string | undefined;
-      /** Title of the run that was shown before, to which {@link goBack} leads. */
+      /** Title of the run that was shown before, to which {@link goBack} leads; else it leads to the start. */
       readonly before?: string | undefined;
     }
   | {
@@ -151,7 +151,7 @@ export const listShown: NotificationType<Omit<ListRequest, "root">> = { method: 
 export const undoReview: RequestType<void, PanelReply<void>> = { method: "undoReview" };
 /** Panel -> host: cancel what is being computed. */
 export const cancel: NotificationType<void> = { method: "cancel" };
-/** Panel -> host: show the run again that was shown before the error. */
+/** Panel -> host: show what was shown before the error. */
 export const goBack: NotificationType<void> = { method: "goBack" };
 
 export type PanelCommand =

@@ -108,7 +108,7 @@ try {
         "empty-ready",
         ["Explain Prediction", "Find Mislabelled Examples", "Set Up Workspace", "Open Sample"],
       ],
-      ["error", ["Show Log"]],
+      ["error", ["Back to the Run", "Show Log"]],
       ["computing", ["Cancel"]],
       ["early", ["Cancel", "train/labels.csv:"]],
     ]) {
