@@ -134,12 +134,15 @@ function exactnessOf({ index, examples }: RunSummary): readonly string[] {
 }
 
 /** How the scores were found in an index, and how good its estimates are. */
-function exactnessTitle({ index, examples: all }: RunSummary): string {
+function exactnessTitle({ index, kind, examples: all }: RunSummary): string {
   const words = strings.run;
   if (index === undefined) {
     return words.details;
   }
   const { kept, reranked, agreement } = index;
+  if (kind === "suspects") {
+    return words.storedTitle(kept);
+  }
   if (index.computed === all) {
     return words.computedTitle(kept);
   }

@@ -25,6 +25,8 @@ export const runStrings = {
       "Estimates are marked ≈. Self-influence and losses are exact.",
     computedTitle: (kept: string) =>
       `The gradient index (${kept}) estimated every score. There are so few training examples that all of them were then computed exactly.`,
+    storedTitle: (kept: string) =>
+      `Read from the gradient index (${kept}), which stores self-influence, losses and predictions themselves: they differ from computed ones by the rounding of float32 alone.`,
     indexTitle: (kept: string) =>
       `Read from the gradient index (${kept}), which keeps exact numbers: scores differ from computed ones by the rounding of float32 alone.`,
     preconditioned: "with the optimizer's step sizes",

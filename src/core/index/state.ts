@@ -43,7 +43,7 @@ async function differences(
   manifest: IndexManifest,
 ): Promise<readonly string[]> {
   if (project.readPreconditioner !== undefined) {
-    return ["gradients are preconditioned now"];
+    return ["gradients are preconditioned now, and no index keeps such ones"];
   }
   const reasons: string[] = [];
   const { length } = trainingData(project);

@@ -3,6 +3,7 @@ import { join } from "node:path";
 import { describe, expect, it } from "vitest";
 import { planIndex } from "../../../src/compute/index-plan.ts";
 import type { ProjectCheckpoint } from "../../../src/core/config/project.ts";
+import type { Tensor } from "../../../src/core/graph/tensor.ts";
 import { numberTypes } from "../../../src/core/index/number-type.ts";
 import { mixedRates } from "../../../src/core/index/queries.ts";
 import { defaultSettings } from "../../../src/core/index/settings.ts";
@@ -85,6 +86,24 @@ describe("an index", () => {
     const second = await withScorer(workspace.root, (opened) => build(opened, settings, 128));
     expect(second.computed).toBe(second.shards);
     expect(await reasons()).toEqual([]);
+  });
+
+  it("neither answers for preconditioned gradients nor is built of them", async () => {
+    await copySample("iris", workspace.root);
+    await withScorer(workspace.root, async (opened) => {
+      await build(opened, settings, 32);
+      const readPreconditioner = async () => new Map<string, Tensor>();
+      const project = { ...opened.project, readPreconditioner };
+      const state = await indexState(project, opened.scorer.parameters, fingerprints());
+      expect(state).toMatchObject({
+        kind: "stale",
+        reasons: ["gradients are preconditioned now, and no index keeps such ones"],
+      });
+      await expect(build({ ...opened, project }, settings, 32)).rejects.toMatchObject({
+        kind: "config",
+        message: "There is no index of preconditioned gradients.",
+      });
+    });
   });
 
   it("knows parameters whose gradients it has added up and whose rates differ", async () => {

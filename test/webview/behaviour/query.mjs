@@ -16,6 +16,12 @@ export default {
     assert.match(await scores.nth(3).innerText(), /≈/);
     await showRun(page, "digits", "explain");
     await page.locator("tracin-run-header .fact", { hasText: /^exact ·$/ }).waitFor();
+    // So few examples that none is left to its estimate.
+    const titleOf = (text) =>
+      page.locator("tracin-run-header .fact", { hasText: text }).getAttribute("title");
+    await showRun(page, "digits", "explain", { indexed: true, rows: 1300 });
+    await page.getByText("others estimated").waitFor({ state: "detached" });
+    assert.match(await titleOf(/^exact ·$/), /all of them were then computed exactly/);
   },
 
   "another label, another order, the commands and cancel reach the host": async (page) => {
