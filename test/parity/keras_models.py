@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 
 import numpy as np
 
@@ -264,6 +265,27 @@ def functional(K):
     a, b = tower(x), tower(y)
     parts = [L.Multiply()([a, b]), L.Subtract()([a, b]), L.Maximum()([a, b]), L.Average()([a, b]), L.Dot(1)([a, b])]
     return K.Model([x, y], L.Dense(CLASSES, "softmax")(L.Concatenate()(parts)))
+
+
+def of_applications(K, module, name):
+    """What a module of keras.applications has beside its models."""
+    return getattr(import_module(f"{K.__name__}.src.applications.{module}"), name)
+
+
+@family("Inception-ResNet block", SPARSE, labels(), x=normal(5, 5, 3))
+def inception_resnet(K):
+    L = K.layers
+    x = K.Input((5, 5, 3), name="x")
+    h = L.Conv2D(4, 3, padding="same")(x)
+    h = of_applications(K, "inception_resnet_v2", "CustomScaleLayer")(0.17)([h, L.Conv2D(4, 1)(L.ReLU()(h))])
+    return K.Model(x, L.Dense(CLASSES, "softmax")(L.GlobalMaxPooling2D()(h)))
+
+
+@family("keras.applications: ConvNeXt of four blocks", SPARSE, labels(), x=bytes_of(32, 32, 3))
+def convnext(K):
+    build = of_applications(K, "convnext", "ConvNeXt")
+    sizes = dict(depths=[1, 1, 1, 1], projection_dims=[4, 6, 8, 10], drop_path_rate=0.1)
+    return build(**sizes, weights=None, input_tensor=K.Input((32, 32, 3), name="x"), classes=CLASSES)
 
 
 def application(name, **options):

@@ -70,7 +70,7 @@ def compare(workspace, scores, own, tolerance, cell):
 
 # All families in .keras of Keras 3; the other files hold such networks and weights in another wrapping, which a few families show. (Layers of
 # Keras 2 one by one: test/golden/keras_layers.py and keras_recurrent.py.)
-WRAPPED = {"mlp", "cnn", "gru", "transformer", "functional", "MobileNetV2"}
+WRAPPED = {"mlp", "cnn", "gru", "transformer", "functional", "MobileNetV2", "inception_resnet"}
 CASES = [
     (family, version, format)
     for version in FORMATS

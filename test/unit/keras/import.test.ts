@@ -85,6 +85,10 @@ describe("importKeras", () => {
     expect(message(() => importKeras({ model: sequential(own) }, "m.keras"))).toMatch(
       /"Mine" is the author's own code/,
     );
+    const namesake = { class_name: "ReLU", module: "my.code", config: { name: "own" } };
+    expect(message(() => importKeras({ model: sequential(namesake) }, "m.keras"))).toMatch(
+      /"ReLU" is the author's own code.*layer "own \(ReLU\)"/,
+    );
     const odd = dense("a", 3, { gated: true });
     expect(message(() => importKeras({ model: sequential(odd) }, "m.keras"))).toMatch(
       /The setting "gated" of this layer is not known/,

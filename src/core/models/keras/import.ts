@@ -11,7 +11,7 @@ import { isOperation, networkClasses, translateNetwork } from "./network.ts";
 import { tensorflowClasses, translateOperation } from "./operations/operations.ts";
 import { declareMasks, declareOutput } from "./outputs.ts";
 import { tensorsIn } from "./references.ts";
-import { refuseLayer } from "./refusals.ts";
+import { isForeign, refuseLayer } from "./refusals.ts";
 import { layers } from "./registry.ts";
 import { LayerConfig } from "./settings.ts";
 import { WeightStore } from "./weights.ts";
@@ -123,7 +123,7 @@ function translate(context: Context): readonly KerasTensor[] {
     isOperation(layer) || tensorflowClasses.has(layer.className)
       ? translateOperation
       : layers.get(layer.className);
-  if (translator === undefined) {
+  if (translator === undefined || isForeign(layer)) {
     throw refuseLayer(layer);
   }
   const inputs = tensorsIn([...call.args, ...Object.values(call.kwargs)]);

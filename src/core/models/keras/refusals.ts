@@ -9,17 +9,18 @@ const reasons: Readonly<Record<string, readonly [reason: string, remedy: string]
   ],
 };
 
+/** Whether the file says that a layer's class is not one of Keras, whatever its name is. */
+export function isForeign({ module }: LayerConfig): boolean {
+  return module !== undefined && !module.startsWith("keras") && !module.startsWith("tf_keras");
+}
+
 /** The error for a layer that is not read. */
 export function refuseLayer(layer: LayerConfig): TracInError {
   const known = Object.hasOwn(reasons, layer.className) ? reasons[layer.className] : undefined;
   if (known) {
     return new TracInError("model", known[0], layer.place, known[1]);
   }
-  const custom =
-    layer.registeredName?.includes(">") === true ||
-    (layer.module !== undefined &&
-      !layer.module.startsWith("keras") &&
-      !layer.module.startsWith("tf_keras"));
+  const custom = layer.registeredName?.includes(">") === true || isForeign(layer);
   return new TracInError(
     "model",
     custom

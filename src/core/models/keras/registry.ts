@@ -1,5 +1,6 @@
 import type { LayerFamily, LayerTranslator } from "./layer.ts";
 import { activation } from "./layers/activation.ts";
+import { applications } from "./layers/applications.ts";
 import { attention } from "./layers/attention/attention.ts";
 import { multiHeadAttention } from "./layers/attention/multi-head.ts";
 import { convolution } from "./layers/convolution.ts";
@@ -18,6 +19,7 @@ import { timeDistributed } from "./layers/time-distributed.ts";
 /** The families of layers, each a table from class name to translator. */
 const families: readonly LayerFamily[] = [
   activation,
+  applications,
   attention,
   convolution,
   dense,
