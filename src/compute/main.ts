@@ -14,6 +14,7 @@ serveCompute(
       memoryLimit: Number(process.env["TRACIN_MEMORY_LIMIT"] ?? 0),
       engine: process.env["TRACIN_ENGINE"],
       shardProgram: join(__dirname, "shard.js"),
+      isServing: true,
       // What is written there goes to the extension's log.
       onEngine: ({ reason }) => void process.stdout.write(`${reason}\n`),
     }),

@@ -14,3 +14,25 @@ export function withMessage(progress: ScoreProgress): Progress {
   };
   return { ...progress, message: messages[progress.phase] };
 }
+
+/** Milliseconds between two messages about a phase. */
+const spacing = 40;
+
+/**
+ * Tells another process of progress now and then, and of each new phase at once: where batches take a millisecond, a message for
+ * each of them takes a tenth of the time of both.
+ */
+export function spaced<Step extends ScoreProgress>(
+  tell: (progress: Step) => void,
+): (progress: Step) => void {
+  let phase: Step["phase"] | undefined;
+  let next = 0;
+  return (progress) => {
+    const now = performance.now();
+    if (progress.phase !== phase || now >= next) {
+      phase = progress.phase;
+      next = now + spacing;
+      tell(progress);
+    }
+  };
+}

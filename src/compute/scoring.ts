@@ -4,13 +4,13 @@ import type { Project } from "../core/config/project.ts";
 import { trainingData } from "../core/config/project.ts";
 import type { EngineChoice } from "../core/engines/choose.ts";
 import { TracInError } from "../core/errors.ts";
-import type { Model } from "../core/models/model.ts";
+import { type Model, weightBytes } from "../core/models/model.ts";
 import { chunksOf, chunksOfRows } from "../core/tracin/chunks.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import { profiled, profiledEngine } from "../core/tracin/profile.ts";
 import { Scorer } from "../core/tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
-import { type ChunkExchange, type Helper, Helpers } from "./helper.ts";
+import { type ChunkExchange, type Helper, type HelperJob, Helpers } from "./helper.ts";
 import { closeIndex } from "./open-index.ts";
 import { closePair } from "./pair.ts";
 import {
@@ -21,7 +21,7 @@ import {
   memoryPerProcess,
   shareOf,
 } from "./settings.ts";
-import { helpersFor, leastSeconds, Pace, promisesWork, weightBytes } from "./workload.ts";
+import { helpersFor, leastSeconds, Pace, promisesWork } from "./workload.ts";
 
 /** A project with a scorer, and how they were opened. */
 export interface ScorerInUse {
@@ -155,6 +155,8 @@ export interface ScoringTask {
   readonly signal: AbortSignal;
 }
 
+/** Milliseconds of a question after which the next one shall have all processes; it takes a third of a second to start one. */
+const noticed = 50;
 /** Fewest chunks for each process, so that they end at about the same time. */
 const chunksEach = 2;
 
@@ -167,11 +169,12 @@ const chunksEach = 2;
 export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<number> {
   const { project, scorer, helpers, settings } = opened;
   const { selection, aggregate } = task;
+  const started = performance.now();
   const queries = aggregate ? Math.min(1, selection.length) : selection.length;
   const plan = await scorer.plan(queries, aggregate);
   const examples = task.rows?.length ?? trainingData(project).length;
   const { processes } = opened.share;
-  const most = processes > 1 ? Math.ceil(examples / (chunksEach * processes)) : examples;
+  const most = processes > 1 ? Math.ceil(examples / (chunksEach * processes)) : undefined;
   const sizes = scorer.sizes(plan, queries, most);
   const ends = { first: sizes.firstChunk, workers: processes };
   const chunks =
@@ -248,6 +251,12 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
   try {
     await (examples === 0 ? here : finished);
     await here;
+    task.onProgress?.({ phase: "scoring", done: total, total });
+    if (settings.isServing && performance.now() - started >= noticed) {
+      for (const helper of helpers.take(processes - 1).filter((each) => !shared.has(each))) {
+        makeReady(helper, job);
+      }
+    }
     return workers.size;
   } catch (error) {
     fail(error);
@@ -258,4 +267,13 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
   } finally {
     helpers.rest();
   }
+}
+
+/** Lets a helper score a chunk for nobody, so that it has compiled what the next question of this kind will ask. */
+function makeReady(helper: Helper, job: HelperJob): void {
+  const chunks = chunksOf({ start: 0, end: Math.min(job.chunk, job.examples) }, job.chunk);
+  const unheard = async () => undefined;
+  const exchange = { next: chunks.next, deliver: unheard, onProgress: unheard };
+  // What is wrong with it is told by the question that wants it.
+  helper.score(job, exchange, new AbortController().signal).catch(() => undefined);
 }

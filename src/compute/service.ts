@@ -26,7 +26,7 @@ import { planIndex } from "./index-plan.ts";
 import { type Question, runJob } from "./job.ts";
 import { rankNeighbours, showNeighbours } from "./neighbours.ts";
 import { pairOf } from "./pair.ts";
-import { withMessage } from "./progress.ts";
+import { spaced, withMessage } from "./progress.ts";
 import { decide, noteExcluded, reviewsOf, undoReview } from "./reviews.ts";
 import { marksOf, OpenRuns, pageOf, rankingOf, suggestedItem } from "./runs.ts";
 import type { JobOptions } from "./save-run.ts";
@@ -79,9 +79,10 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     return oneAtATime.take(async () => {
       signal.throwIfAborted();
       let latest = withMessage({ phase: "scoring", done: 0, total: 0 });
+      const tell = spaced(report);
       const onProgress = (progress: Progress) => {
         latest = progress;
-        report(progress);
+        tell(progress);
       };
       const onRanking = (early: EarlyRanking) => report({ ...latest, early });
       const options = { fingerprints, started, onProgress, onRanking, signal };
@@ -121,11 +122,12 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
     buildIndex: ({ root, settings: wanted }, { signal, report }) =>
       oneAtATime.take(async () => {
         signal.throwIfAborted();
+        const tell = spaced(report);
         const { manifest, shards, computed } = await workspaces.useScorer(root, (opened) =>
           buildIndex(opened, {
             settings: wanted,
             fingerprints,
-            onProgress: (progress) => report(buildProgress(progress)),
+            onProgress: (progress) => tell(buildProgress(progress)),
             signal,
           }),
         );
@@ -233,7 +235,8 @@ export function createService(settings: ComputeSettings): Handlers<ComputeApi, P
               "Compute the run again.",
             );
           }
-          const onProgress = (progress: ScoreProgress) => report(withMessage(progress));
+          const tell = spaced(report);
+          const onProgress = (progress: ScoreProgress) => tell(withMessage(progress));
           const options = { fingerprints, onProgress, signal };
           const [ranked] = await rankNeighbours(opened, [index], Math.min(limit, 50), options);
           return showNeighbours(opened.project, ranked ?? { for: [], against: [] });

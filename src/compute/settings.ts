@@ -19,6 +19,8 @@ export interface ComputeSettings {
   readonly engine: EngineSetting;
   /** Program of a helper process; without it everything is computed in this one. */
   readonly shardProgram?: string;
+  /** Whether this process serves question after question: helpers are then made ready for the next one. */
+  readonly isServing: boolean;
   /** Learns once which engine runs and why. */
   readonly onEngine?: (choice: EngineChoice) => void;
   /** Learns where the time goes. */
@@ -40,6 +42,7 @@ export function computeSettings(options: {
   readonly memoryLimit?: number | undefined;
   readonly engine?: string | undefined;
   readonly shardProgram?: string | undefined;
+  readonly isServing?: boolean | undefined;
   readonly onEngine?: ((choice: EngineChoice) => void) | undefined;
   readonly profile?: Profile | undefined;
 }): ComputeSettings {
@@ -57,6 +60,7 @@ export function computeSettings(options: {
     memoryLimit,
     engine,
     ...(options.shardProgram === undefined ? {} : { shardProgram: options.shardProgram }),
+    isServing: options.isServing ?? false,
     ...(options.onEngine === undefined ? {} : { onEngine: options.onEngine }),
     ...(options.profile === undefined ? {} : { profile: options.profile }),
   };

@@ -13,6 +13,7 @@ import { Scorer } from "../core/tracin/scorer.ts";
 import type { ScoreProgress } from "../core/tracin/scores.ts";
 import { connectTo, createClient, serve } from "../protocol/rpc.ts";
 import type { HelperApi, HelperCallerApi } from "./helper.ts";
+import { spaced } from "./progress.ts";
 import { dataShare } from "./settings.ts";
 
 process.once("disconnect", () => process.exit());
@@ -79,7 +80,7 @@ serve<HelperApi, ScoreProgress>(connection, {
     await profiled(profile, "scoring", () =>
       scorer.score(selection, chunks, (finished) => caller.request("deliver", finished), {
         aggregate,
-        onProgress: report,
+        onProgress: spaced(report),
         signal,
       }),
     );
@@ -92,9 +93,10 @@ serve<HelperApi, ScoreProgress>(connection, {
       const limit = memoryLimit / 2;
       const builder = await BlockBuilder.open(project, programs, job, finished, limit, profile);
       let done = 0;
+      const tell = spaced(report);
       const onProgress = (more: number) => {
         done += more;
-        report({ phase: "scoring", done, total: 0 });
+        tell({ phase: "scoring", done, total: 0 });
       };
       const next = () => caller.request("next", null);
       for (let range = await next(); range !== null; range = await next()) {

@@ -4,7 +4,6 @@ import { findCheckpoints } from "../core/checkpoints/discover.ts";
 import type { Config } from "../core/config/config.ts";
 import { sourceFiles } from "../core/config/load.ts";
 import { multiplyAdds } from "../core/graph/products.ts";
-import { sizeOf } from "../core/graph/tensor.ts";
 import type { Model } from "../core/models/model.ts";
 import type { Scorer } from "../core/tracin/scorer.ts";
 import type { ScoreProgress } from "../core/tracin/scores.ts";
@@ -49,11 +48,6 @@ export function leastSeconds({ project, probed }: Scorer, examples: number): num
   const shape = (value: string) => probed.typeAt(value, 1).shape;
   const forward = nodes.reduce((total, node) => total + multiplyAdds(node, shape), 0);
   return (2 * forward * examples * project.checkpoints.length) / productRate;
-}
-
-/** Bytes of the weights of a checkpoint. */
-export function weightBytes(model: Model): number {
-  return model.weights.reduce((total, { shape }) => total + 4 * sizeOf(shape), 0);
 }
 
 /** How fast one process scores, by its first runs. */

@@ -5,10 +5,10 @@ import { configFile, sourceFiles } from "../core/config/load.ts";
 import { openProject } from "../core/config/open.ts";
 import type { Project } from "../core/config/project.ts";
 import { isImageFolder } from "../core/datasets/content.ts";
+import { weightBytes } from "../core/models/model.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import { attachScorer, closeScorer, type ScorerInUse } from "./scoring.ts";
 import { type ComputeSettings, dataMemory, shareOf } from "./settings.ts";
-import { weightBytes } from "./workload.ts";
 
 interface Entry {
   readonly project: Project;

@@ -5,7 +5,7 @@ import { fitEncoder } from "../datasets/fit.ts";
 import { encoderFromState } from "../datasets/fitted-encoder.ts";
 import { openDataset } from "../datasets/open.ts";
 import { TracInError } from "../errors.ts";
-import type { Model } from "../models/model.ts";
+import { type Model, weightBytes } from "../models/model.ts";
 import { importModel } from "../models/open.ts";
 import { resolveInside } from "../paths.ts";
 import { CheckpointFiles } from "./checkpoints.ts";
@@ -21,7 +21,10 @@ export interface OpenOptions {
   readonly encoder?: EncoderState;
   /** Datasets to open besides the training data; all unless told. */
   readonly datasets?: readonly string[];
-  /** Bytes that readers of data may hold together, where they hold more than what they are asked for (Parquet). */
+  /**
+   * Bytes that readers of data may hold together, where they hold more than what they are asked for (Parquet). Weights are kept
+   * once they are read where those of all checkpoints take a quarter of that at most.
+   */
   readonly memoryLimit?: number;
   /** Told configuration and model before checkpoints and data are read. */
   readonly onModel?: (config: Config, model: Model) => void;
@@ -48,6 +51,8 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
     );
   }
   const datasets = await openDatasets(folder, config, options);
+  const { memoryLimit = 0 } = options;
+  const isKept = checkpoints.length * weightBytes(model) <= memoryLimit / 4;
   try {
     return {
       root: folder,
@@ -59,7 +64,9 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
       datasets,
       encoder: await openEncoder(folder, config, model, loss, datasets, options.encoder),
       loss,
-      readWeights: (checkpoint) => files.readWeights(checkpoint),
+      readWeights: isKept
+        ? kept((checkpoint) => files.readWeights(checkpoint))
+        : (checkpoint) => files.readWeights(checkpoint),
       ...(config.checkpoints.preconditioner === "from-file"
         ? {
             readPreconditioner: (checkpoint, names) => files.readPreconditioner(checkpoint, names),
@@ -71,6 +78,18 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
     await closeAll(datasets.values());
     throw error;
   }
+}
+
+/** Reads the weights of each checkpoint once. */
+function kept(read: Project["readWeights"]): Project["readWeights"] {
+  const known = new Map<string, ReturnType<typeof read>>();
+  return (checkpoint) => {
+    const { file } = checkpoint;
+    const weights = known.get(file) ?? read(checkpoint);
+    known.set(file, weights);
+    weights.catch(() => known.delete(file));
+    return weights;
+  };
 }
 
 async function openModel(root: string, file: string): Promise<Model> {

@@ -6,7 +6,7 @@ import { notFinite } from "../tracin/chunk-builder.ts";
 import { outputs } from "../tracin/outputs.ts";
 import { type Profile, profiled } from "../tracin/profile.ts";
 import { batchOf, type Feeds, feedsOf } from "../tracin/questions.ts";
-import { yieldToEvents } from "../yield.ts";
+import { breather } from "../yield.ts";
 import { shardKey, tensorsKey } from "./keys.ts";
 import type { IndexBlock } from "./manifest.ts";
 import { pack } from "./number-type.ts";
@@ -151,6 +151,7 @@ export class BlockBuilder {
     );
     const size = end - start;
     const collected = this.emptyTensors(size);
+    const breathe = breather();
     for (let row = 0; row < size; row += batch) {
       throwIfAborted(signal);
       const rows = Math.min(batch, size - row);
@@ -172,7 +173,7 @@ export class BlockBuilder {
       }
       this.profile?.add("collecting", collecting);
       onProgress(rows);
-      await yieldToEvents();
+      await breathe();
     }
     this.checkFinite(collected, checkpoint, start);
     return collected.flatMap(({ name, tensor }): readonly NamedTensor[] => {

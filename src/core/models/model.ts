@@ -1,7 +1,7 @@
 import type { LossSettings } from "../config/loss-schema.ts";
 import type { JsonObject } from "../formats/json.ts";
 import type { Graph } from "../graph/graph.ts";
-import type { Shape } from "../graph/tensor.ts";
+import { type Shape, sizeOf } from "../graph/tensor.ts";
 
 /**
  * A tensor of the model that checkpoints replace, under the name that the checkpoint gives it
@@ -86,4 +86,9 @@ export interface Model {
    * open: recurrent layers are unrolled over the time steps. Then `graph` is a sketch that never runs; names, types and weights are the same.
    */
   readonly sized?: (shapes: ReadonlyMap<string, Shape>) => Model;
+}
+
+/** Bytes of the weights of a checkpoint. */
+export function weightBytes({ weights }: Model): number {
+  return weights.reduce((total, { shape }) => total + 4 * sizeOf(shape), 0);
 }

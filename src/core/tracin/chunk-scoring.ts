@@ -2,7 +2,7 @@ import { type Project, type ProjectCheckpoint, trainingData } from "../config/pr
 import type { EncodedBatch } from "../datasets/encoder.ts";
 import type { Values } from "../engines/engine.ts";
 import { throwIfAborted } from "../errors.ts";
-import { yieldToEvents } from "../yield.ts";
+import { breather } from "../yield.ts";
 import { ChunkBuilder, notFinite } from "./chunk-builder.ts";
 import type { ExampleRange } from "./chunks.ts";
 import type { ContextCache } from "./context-cache.ts";
@@ -47,6 +47,7 @@ export async function scoreChunk(work: ChunkScoring, chunk: EncodedChunk): Promi
   const batches = batchesOf(feedsOf(encoded, loss), encoded.size, batch);
   const prepared = await prepareAll(work, batches);
   const scores = new ChunkBuilder(start, encoded.size, checkpoints.length, queries);
+  const breathe = breather();
   // Contexts are large: this function has let go of its own when it ends.
   const visit = async (checkpoint: ProjectCheckpoint, index: number): Promise<void> => {
     const context = await contexts.get(checkpoint);
@@ -71,7 +72,7 @@ export async function scoreChunk(work: ChunkScoring, chunk: EncodedChunk): Promi
         throw notFinite(checkpoint.file, trainingData(project), example);
       }
       work.onRows(rows);
-      await yieldToEvents();
+      await breathe();
     }
   };
   for (const [index, checkpoint] of checkpoints.entries()) {

@@ -1,7 +1,7 @@
 import type { Project } from "../config/project.ts";
 import type { Dataset } from "../datasets/dataset.ts";
 import { throwIfAborted } from "../errors.ts";
-import { yieldToEvents } from "../yield.ts";
+import { breather } from "../yield.ts";
 import { notFinite } from "./chunk-builder.ts";
 import { chunksOf } from "./chunks.ts";
 import { ContextCache } from "./context-cache.ts";
@@ -36,6 +36,7 @@ export async function evaluateDataset(
   const chunks = chunksOf({ start: 0, end: dataset.length }, sizes.chunk);
   const total = dataset.length * checkpoints.length;
   let done = 0;
+  const breathe = breather();
   for (let range = chunks.next(); range !== undefined; range = chunks.next()) {
     const encoded = await encoder.encode(dataset, range.start, range.end);
     const feeds = feedsOf(encoded, loss);
@@ -51,7 +52,7 @@ export async function evaluateDataset(
       evaluations.push(found);
       done += encoded.size;
       onProgress?.({ phase: "evaluating", done, total });
-      await yieldToEvents();
+      await breathe();
     }
     const { targets } = encoded;
     await onChunk({

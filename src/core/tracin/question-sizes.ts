@@ -48,14 +48,15 @@ export function sizesOf(
   options: {
     readonly memoryLimit: number;
     readonly batch?: number;
-    /** Examples that a chunk should have at most. */
+    /** Examples that a chunk should have at most, where several processes share them; a batch has half of that, so that all end together. */
     readonly most?: number | undefined;
   },
   plan: Question,
   queries: number,
 ): QuestionSizes {
   const { memoryLimit, most = Number.POSITIVE_INFINITY } = options;
-  const batch = options.batch ?? batchOf(sized, plan, memoryLimit);
+  const largest = Math.min(largestBatch, Math.max(1, most / 2));
+  const batch = options.batch ?? batchOf(sized, plan, memoryLimit, largest);
   const keepsContexts = 4 * contextFloats(sized, plan) <= memoryLimit / 2;
   const fitting = batch * Math.floor(memoryLimit / 4 / chunkBytes(sized, plan, queries) / batch);
   const size = Math.min(most, keepsContexts ? smallestChunk : fitting);
@@ -64,7 +65,7 @@ export function sizesOf(
   return { batch, queryBlock, chunk, firstChunk: keepsContexts ? batch : chunk, keepsContexts };
 }
 
-function batchOf(sized: SizedModel, plan: Question, memoryLimit: number): number {
+function batchOf(sized: SizedModel, plan: Question, memoryLimit: number, largest: number): number {
   const cached = Math.max(bytesPerBatch, bytesPerNode * plan.graph.nodes.length);
   const held = 4 * plan.heldFloats;
   // Weights are there twice while those of the next checkpoint are read.
@@ -73,9 +74,8 @@ function batchOf(sized: SizedModel, plan: Question, memoryLimit: number): number
     Math.min(cached, memoryLimit / 4) / (4 * plan.floatsPerExample),
     fixed / (1.5 * held),
   );
-  const fitting = Math.max(1, Math.min(wanted, (memoryLimit - fixed) / (1.25 * held)));
-  const rounded = fitting < 8 ? Math.floor(fitting) : 2 ** Math.floor(Math.log2(fitting));
-  return Math.min(largestBatch, rounded);
+  const fitting = Math.max(1, Math.min(wanted, largest, (memoryLimit - fixed) / (1.25 * held)));
+  return fitting < 8 ? Math.floor(fitting) : 2 ** Math.floor(Math.log2(fitting));
 }
 
 /** Queries whose values and gradients take no more memory than a batch, or than a small part of the limit; a sum has one gradient. */

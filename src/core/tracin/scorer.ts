@@ -187,7 +187,7 @@ export class Scorer {
     const size = this.questionSize(count, aggregate);
     const plan = await this.plan(count, aggregate);
     const sizes = this.sizes(plan, count);
-    const batch = Math.min(sizes.batch, Math.max(1, examples));
+    const batch = Math.min(sizes.batch, chunks.size, Math.max(1, examples));
     const { profile } = this.options;
     const side = await profiled(profile, "queries", () =>
       this.querySide.prepare(selection, plan, {
@@ -225,14 +225,19 @@ export class Scorer {
       },
     };
     let current = await read();
+    let taken: Promise<void> = Promise.resolve();
     while (current !== undefined) {
       throwIfAborted(signal);
       const next = read();
-      // The next chunk is read while this one is scored; its error counts once its turn has come.
+      // The next chunk is read while this one is scored, and the last one taken; their errors count once their turn has come.
       next.catch(() => undefined);
-      await onChunk(await scoreChunk(work, current));
+      const finished = await scoreChunk(work, current);
+      await taken;
+      taken = (async () => onChunk(finished))();
+      taken.catch(() => undefined);
       current = await next;
     }
+    await taken;
   }
 
   private async readChunk(chunks: ChunkSource): Promise<EncodedChunk | undefined> {

@@ -184,9 +184,9 @@ describe("scoreAll with helpers", () => {
       signal: never(),
     };
   };
-  const withHelpers = async (program: string) => {
+  const withHelpers = async (program: string, isServing = false) => {
     const settings = {
-      ...computeSettings({ processes: 2, memoryLimit: 800 }),
+      ...computeSettings({ processes: 2, memoryLimit: 800, isServing }),
       shardProgram: join(dirname(programs.compute), program),
     };
     return attachScorer(opened.project, { config: "tracin.mlp.json", settings });
@@ -209,6 +209,34 @@ describe("scoreAll with helpers", () => {
     } finally {
       await closeScorer(shared);
     }
+  });
+
+  it.each([
+    ["serves question after question", true, 1],
+    ["answers one", false, 0],
+  ])("has a helper ready after a question that took a while where it %s", async (...row) => {
+    const [, isServing, count] = row;
+    const shared = await withHelpers("shard.js", isServing);
+    try {
+      // So few that their pace asks for no helper.
+      const rows = Array.from({ length: 16 }, (_, index) => index);
+      const onChunk = () => new Promise<void>((resolve) => setTimeout(resolve, 80));
+      expect(shared.helpers.count).toBe(0);
+      await scoreAll(shared, { ...task(), rows, onChunk });
+      expect(shared.helpers.count).toBe(count);
+      // What it scored to get ready is nobody's.
+      const { chunks, ...rest } = task();
+      await scoreAll(shared, rest);
+      expect(chunks.reduce((sum, { size }) => sum + size, 0)).toBe(2000);
+    } finally {
+      await closeScorer(shared);
+    }
+  });
+
+  it("says when all is done", async () => {
+    const done: number[] = [];
+    await scoreAll(opened, { ...task(), onProgress: (progress) => void done.push(progress.done) });
+    expect(done.at(-1)).toBe(2000 * opened.project.checkpoints.length);
   });
 
   it("fails with what a receiver of chunks throws", async () => {

@@ -18,6 +18,7 @@ it.each([
     cores,
     memoryLimit: memory * megabyte,
     engine: "onnxruntime",
+    isServing: false,
   };
   const share = shareOf(settings, weights * megabyte);
   expect(share).toMatchObject({ processes, threads });
@@ -30,6 +31,7 @@ it("leaves an engine one thread where there are as many processes as were asked 
     cores: 1,
     memoryLimit: 500 * megabyte,
     engine: "onnxruntime",
+    isServing: false,
   };
   expect(shareOf(settings, 45 * megabyte).threads).toBe(1);
 });

@@ -39,6 +39,28 @@ describe("openProject", () => {
     }
   });
 
+  it("reads weights once where they take little of the memory", async () => {
+    const bytes = 4 * 8 * 26_506;
+    for (const [memoryLimit, isKept] of [
+      [bytes * 8, true],
+      [bytes / 8, false],
+    ] as const) {
+      const project = await openProject("samples/digits", { memoryLimit });
+      try {
+        const [first, second] = project.checkpoints;
+        if (first === undefined || second === undefined) {
+          expect.unreachable("The sample has six checkpoints.");
+        }
+        const weights = await project.readWeights(first);
+        expect((await project.readWeights(first)) === weights).toBe(isKept);
+        expect(await project.readWeights(first)).toEqual(weights);
+        expect(await project.readWeights(second)).not.toEqual(weights);
+      } finally {
+        await project.close();
+      }
+    }
+  });
+
   it("opens the other configuration, and an encoder from its state", async () => {
     const fitted = await openProject("samples/digits", { config: "tracin.mlp.json" });
     const { state } = fitted.encoder;
