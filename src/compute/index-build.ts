@@ -146,6 +146,7 @@ async function shareBlocks(
     if (ranges.length > 0) {
       await all;
     }
+    options.onProgress?.({ phase: "scoring", done: total, total });
     return blocks;
   } catch (error) {
     fail(error);
