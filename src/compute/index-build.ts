@@ -146,7 +146,11 @@ async function shareBlocks(
     if (ranges.length > 0) {
       await all;
     }
-    options.onProgress?.({ phase: "scoring", done: total, total });
+    const [, ...others] = done;
+    // Helpers do not tell of every batch.
+    if (others.length > 0) {
+      report(0, total - others.reduce((sum, count) => sum + count, 0));
+    }
     return blocks;
   } catch (error) {
     fail(error);

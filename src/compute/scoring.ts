@@ -251,7 +251,9 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
   try {
     await (examples === 0 ? here : finished);
     await here;
-    task.onProgress?.({ phase: "scoring", done: total, total });
+    if (shared.size > 0) {
+      task.onProgress?.({ phase: "scoring", done: total, total }); // helpers do not tell of every batch
+    }
     if (settings.isServing && performance.now() - started >= noticed) {
       for (const helper of helpers.take(processes - 1).filter((each) => !shared.has(each))) {
         makeReady(helper, job);
