@@ -146,10 +146,8 @@ async function shareBlocks(
     if (ranges.length > 0) {
       await all;
     }
-    const [, ...others] = done;
-    // Helpers do not tell of every batch.
-    if (others.length > 0) {
-      report(0, total - others.reduce((sum, count) => sum + count, 0));
+    if (done.length > 1) {
+      options.onProgress?.({ phase: "scoring", done: total, total }); // helpers do not tell of every batch
     }
     return blocks;
   } catch (error) {
