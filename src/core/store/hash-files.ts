@@ -1,5 +1,6 @@
 import { createHash } from "node:crypto";
 import { open, stat } from "node:fs/promises";
+import { throwIfAborted } from "../errors.ts";
 
 /** Files that are read at the same time, and what is read of each at a time: the memory that all take together. */
 const readers = 8;
@@ -15,16 +16,18 @@ export interface ListedFile {
 
 /**
  * SHA-256 of each file, hexadecimal; undefined for one that cannot be read, or is not the one that was listed any more.
- * Memory stays the same whatever their sizes.
+ * Memory stays the same whatever their sizes. Throws kind `cancelled` when the signal is aborted.
  */
 export async function hashFiles(
   files: readonly ListedFile[],
+  signal?: AbortSignal,
 ): Promise<readonly (string | undefined)[]> {
   const hashes = new Array<string | undefined>(files.length).fill(undefined);
   const waiting = files.entries();
   const read = async () => {
     const block = Buffer.allocUnsafe(blockBytes);
     for (const [index, file] of waiting) {
+      throwIfAborted(signal);
       hashes[index] = await hashListed(file, block).catch(() => undefined);
     }
   };

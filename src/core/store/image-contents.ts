@@ -55,15 +55,25 @@ export class ImageContents {
     Promise<{ readonly listing: string; readonly contents: string } | undefined>
   >();
 
-  /** SHA-256 over names and contents of listed images; undefined where one is another by now or cannot be read. */
-  async digest(root: string, folder: string, listing: ImageListing): Promise<string | undefined> {
+  /**
+   * SHA-256 over names and contents of listed images; undefined where one is another by now or cannot be read. Throws kind
+   * `cancelled` when the signal is aborted.
+   */
+  async digest(
+    root: string,
+    folder: string,
+    listing: ImageListing,
+    signal?: AbortSignal,
+  ): Promise<string | undefined> {
     const key = join(root, folder);
     const before = this.known.get(key) ?? Promise.resolve(undefined);
-    const outcome = before.then(async (known) => {
+    // One that was cancelled says nothing about the next.
+    const settled = before.catch(() => undefined);
+    const outcome = settled.then(async (known) => {
       if (known?.listing === listing.sha256) {
         return known;
       }
-      const contents = await readContents(root, folder, listing);
+      const contents = await readContents(root, folder, listing, signal);
       return contents === undefined ? undefined : { listing: listing.sha256, contents };
     });
     this.known.set(key, outcome);
@@ -75,12 +85,13 @@ async function readContents(
   root: string,
   folder: string,
   { images }: ImageListing,
+  signal: AbortSignal | undefined,
 ): Promise<string | undefined> {
   const key = createHash("sha256").update(folder).digest("hex").slice(0, 16);
   const path = `${tracinFolder}/images/${key}.json`;
   const stored = await readStored(root, path);
   const unread = images.filter((image) => !stored.has(stampOf(image)));
-  for (const [index, hash] of (await hashFiles(unread)).entries()) {
+  for (const [index, hash] of (await hashFiles(unread, signal)).entries()) {
     const image = unread[index];
     if (image === undefined || hash === undefined) {
       return undefined;

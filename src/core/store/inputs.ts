@@ -5,7 +5,7 @@ import { join, posix } from "node:path";
 import { sourceFiles } from "../config/load.ts";
 import { maskTarget } from "../config/mask-target.ts";
 import type { Project } from "../config/project.ts";
-import { TracInError } from "../errors.ts";
+import { TracInError, throwIfAborted } from "../errors.ts";
 import { ImageContents, type ImageListing, listImages } from "./image-contents.ts";
 import type { RunInput, RunRecord } from "./record.ts";
 
@@ -87,11 +87,13 @@ export class Fingerprints {
   ): Promise<RunInput[]> {
     const added: RunInput[] = [];
     for (const input of inputs) {
-      signal?.throwIfAborted();
+      throwIfAborted(signal);
       if (input.kind === "images") {
         const listing = await listImages(join(root, input.path));
         const isSame = listing.sha256 === input.sha256;
-        const contents = isSame ? await this.contents.digest(root, input.path, listing) : undefined;
+        const contents = isSame
+          ? await this.contents.digest(root, input.path, listing, signal)
+          : undefined;
         added.push(contents === undefined ? input : { ...input, contents });
       } else {
         added.push(input);

@@ -8,12 +8,14 @@ import { Fingerprints } from "../../../src/core/store/inputs.ts";
 
 /** Images that were read, by name. */
 const read: string[] = [];
+let whileReading = (): void => undefined;
 vi.mock("../../../src/core/store/hash-files.ts", async (original) => {
   const { hashFiles } = await original<typeof hashFilesModule>();
   return {
-    hashFiles: (files: readonly hashFilesModule.ListedFile[]) => {
+    hashFiles: (files: readonly hashFilesModule.ListedFile[], signal?: AbortSignal) => {
       read.push(...files.map(({ path }) => basename(path)));
-      return hashFiles(files);
+      whileReading();
+      return hashFiles(files, signal);
     },
   };
 });
@@ -21,6 +23,7 @@ vi.mock("../../../src/core/store/hash-files.ts", async (original) => {
 let root: string;
 beforeEach(async () => {
   read.length = 0;
+  whileReading = () => undefined;
   root = await mkdtemp(join(tmpdir(), "tracin-inputs-"));
   await mkdir(join(root, "images"));
   await writeFile(join(root, "data.csv"), "a,b\n1,2\n");
@@ -118,6 +121,7 @@ describe("images whose times changed", () => {
     await rename(image("1.png"), image("0.png"));
     expect(await new Fingerprints().changes(root, record)).toEqual(["images in images changed"]);
     read.length = 0;
+    whileReading = () => undefined;
     await writeFile(image("1.png"), "one");
     expect(await new Fingerprints().changes(root, record)).toEqual(["images in images changed"]);
     expect(read).toEqual([]);
@@ -129,6 +133,7 @@ describe("images whose times changed", () => {
     await writeFile(join(root, ".tracin", "images", kept), '{"images":[["1.png",3');
     await utimes(image("1.png"), other, other);
     read.length = 0;
+    whileReading = () => undefined;
     expect(await new Fingerprints().changes(root, record)).toEqual([]);
     expect(read).toEqual(["1.png", "2.jpg"]);
   });
@@ -142,4 +147,17 @@ describe("images whose times changed", () => {
       "images in images changed",
     ]);
   });
+});
+
+it("stops reading images when it is cancelled, and can be asked again", async () => {
+  const { inputs } = await take();
+  const fingerprints = new Fingerprints();
+  const controller = new AbortController();
+  whileReading = () => controller.abort();
+  await expect(fingerprints.withContents(root, inputs, controller.signal)).rejects.toMatchObject({
+    kind: "cancelled",
+  });
+  const again = await fingerprints.withContents(root, inputs);
+  expect(again[2]).toHaveProperty("contents");
+  expect(read).toEqual(["1.png", "1.png"]);
 });
