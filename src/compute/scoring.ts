@@ -6,8 +6,10 @@ import type { EngineChoice } from "../core/engines/choose.ts";
 import { TracInError } from "../core/errors.ts";
 import { type Model, weightBytes } from "../core/models/model.ts";
 import { chunksOf, chunksOfRows } from "../core/tracin/chunks.ts";
+import type { Question } from "../core/tracin/compile.ts";
 import type { LayerChoice } from "../core/tracin/layers.ts";
 import { profiled, profiledEngine } from "../core/tracin/profile.ts";
+import type { QuestionSizes } from "../core/tracin/question-sizes.ts";
 import { Scorer } from "../core/tracin/scorer.ts";
 import type { QuerySelection, ScoreChunk, ScoreProgress } from "../core/tracin/scores.ts";
 import { type ChunkExchange, type Helper, type HelperJob, Helpers } from "./helper.ts";
@@ -160,6 +162,17 @@ const noticed = 50;
 /** Fewest chunks for each process, so that they end at about the same time. */
 const chunksEach = 2;
 
+/** In how many examples at once the processes answer a planned question together. */
+export function sharedSizes(
+  { scorer, share: { processes } }: ScorerInUse,
+  plan: Question,
+  queries: number,
+  examples: number,
+): QuestionSizes {
+  const most = processes > 1 ? Math.ceil(examples / (chunksEach * processes)) : undefined;
+  return scorer.sizes(plan, queries, most);
+}
+
 /**
  * Scores the training examples. This process and its helpers take chunk after chunk from one list, so that all
  * finish together whatever their pace; a helper that has not started yet when the list is empty takes nothing.
@@ -174,8 +187,7 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
   const plan = await scorer.plan(queries, aggregate);
   const examples = task.rows?.length ?? trainingData(project).length;
   const { processes } = opened.share;
-  const most = processes > 1 ? Math.ceil(examples / (chunksEach * processes)) : undefined;
-  const sizes = scorer.sizes(plan, queries, most);
+  const sizes = sharedSizes(opened, plan, queries, examples);
   const ends = { first: sizes.firstChunk, workers: processes };
   const chunks =
     task.rows === undefined
@@ -255,9 +267,8 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
       task.onProgress?.({ phase: "scoring", done: total, total }); // helpers do not tell of every batch
     }
     if (settings.isServing && performance.now() - started >= noticed) {
-      for (const helper of helpers.take(processes - 1).filter((each) => !shared.has(each))) {
-        makeReady(helper, job);
-      }
+      const others = helpers.take(processes - 1).filter((helper) => !shared.has(helper));
+      makeReady(others, job, sizes);
     }
     return workers.size;
   } catch (error) {
@@ -271,11 +282,20 @@ export async function scoreAll(opened: ScorerInUse, task: ScoringTask): Promise<
   }
 }
 
-/** Lets a helper score a chunk for nobody, so that it has compiled what the next question of this kind will ask. */
-function makeReady(helper: Helper, job: HelperJob): void {
-  const chunks = chunksOf({ start: 0, end: Math.min(job.chunk, job.examples) }, job.chunk);
-  const unheard = async () => undefined;
-  const exchange = { next: chunks.next, deliver: unheard, onProgress: unheard };
-  // What is wrong with it is told by the question that wants it.
-  helper.score(job, exchange, new AbortController().signal).catch(() => undefined);
+/**
+ * Lets helpers score a batch for nobody, so that they have compiled what the next question of this kind will ask; not of a
+ * model whose checkpoints are read for each chunk.
+ */
+export function makeReady(
+  helpers: readonly Helper[],
+  job: HelperJob,
+  { firstChunk, keepsContexts }: QuestionSizes,
+): void {
+  for (const helper of keepsContexts ? helpers : []) {
+    const { next } = chunksOf({ start: 0, end: Math.min(firstChunk, job.examples) }, firstChunk);
+    const unheard = async () => undefined;
+    const exchange = { next, deliver: unheard, onProgress: unheard };
+    // What is wrong with it is told by the question that wants it.
+    helper.score(job, exchange, new AbortController().signal).catch(() => undefined);
+  }
 }

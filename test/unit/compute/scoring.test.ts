@@ -1,6 +1,6 @@
 import { writeFile } from "node:fs/promises";
 import { dirname, join } from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { Helper, type HelperProject } from "../../../src/compute/helper.ts";
 import {
   attachScorer,
@@ -10,6 +10,7 @@ import {
   scoreAll,
 } from "../../../src/compute/scoring.ts";
 import { computeSettings, memoryPerProcess } from "../../../src/compute/settings.ts";
+import { warmUp } from "../../../src/compute/warm-up.ts";
 import { TracInError } from "../../../src/core/errors.ts";
 import { chunksOf } from "../../../src/core/tracin/chunks.ts";
 import type { ScoreChunk } from "../../../src/core/tracin/scores.ts";
@@ -229,6 +230,29 @@ describe("scoreAll with helpers", () => {
       await scoreAll(shared, rest);
       expect(chunks.reduce((sum, { size }) => sum + size, 0)).toBe(2000);
     } finally {
+      await closeScorer(shared);
+    }
+  });
+
+  it("warms up the helpers that run with batches of the size that they will score", async () => {
+    const shared = await withHelpers("shard.js", true);
+    const asked = vi.spyOn(Helper.prototype, "score");
+    try {
+      await warmUp(shared, never());
+      expect(asked).not.toHaveBeenCalled();
+      shared.helpers.take(1);
+      await warmUp(shared, never());
+      await scoreAll(shared, task());
+      const jobs = asked.mock.calls.map(([{ chunk, examples, aggregate }]) => ({
+        chunk,
+        examples,
+        aggregate,
+      }));
+      expect(jobs).toHaveLength(2);
+      expect(jobs[0]).toEqual(jobs[1]);
+      await asked.mock.results[0]?.value;
+    } finally {
+      asked.mockRestore();
       await closeScorer(shared);
     }
   });
