@@ -80,7 +80,7 @@ describe("groups of the optimizer with different rates", () => {
 
   it("must be as many as the configuration lists, and hold every parameter", () => {
     expect(() => new OptimizerEntries(series(layers, blocks, { groups: [["b"]] }))).toThrow(
-      /lists 1 groups, but the optimizer has 2/,
+      /lists 1 group, but the optimizer has 2/,
     );
     const half = series(layers, [{ group: 0 }, { group: 0 }], { groups: [["b"], ["c"]] });
     expect(() => new OptimizerEntries(half).group("a.weight", isSame)).toThrow(
@@ -101,7 +101,7 @@ describe("groups of the optimizer with different rates", () => {
     const other = series(layers, [{ group: 0, shape: [7] }]);
     expect(() => new OptimizerEntries(other)).toThrow(
       expect.objectContaining({
-        message: expect.stringMatching(/\(1 tensors\) does not fit/),
+        message: expect.stringMatching(/\(1 tensor\) does not fit/),
         remedy: expect.stringMatching(/checkpoints\.learningRate/),
       }),
     );
