@@ -124,8 +124,9 @@ it("lists of 1,000,000 rows", async () => {
   }
   for (let round = 0; round < 5; round++) {
     const word = content[1000 * round + 1]?.split(",")[round % 4] ?? "";
-    const count = content.filter((row, at) => at > 0 && row.includes(word)).length;
-    const taken = await list.narrow(word, count);
+    const lines = content.flatMap((row, at) => (at > 0 && row.includes(word) ? [at + 1] : []));
+    // The list before may have had one row too.
+    const taken = await list.narrow(word, lines.length, lines.length === 1 ? lines[0] : undefined);
     if (round === 0) {
       table.push([
         "words for the first time, seconds after the list was opened",

@@ -27,13 +27,26 @@ export class PanelList {
     return Number(/:(\d+)/.exec(place ?? "")?.[1]);
   }
 
-  /** Types a filter and waits until the list has as many rows as it must have; returns the milliseconds from Enter. */
-  async narrow(text: string, rows: number): Promise<number> {
+  /**
+   * Types a filter and waits until the list has as many rows as it must have, and the first of them is of a line, where that is told
+   * because the list had as many rows before; returns the milliseconds from Enter.
+   */
+  async narrow(text: string, rows: number, firstLine?: number): Promise<number> {
     await this.filter.fill(text);
     const started = Date.now();
     await this.filter.press("Enter");
     await this.shows(rows);
+    if (firstLine !== undefined) {
+      await this.startsAt(firstLine);
+    }
     return Date.now() - started;
+  }
+
+  /** Waits until the first row is of a line. */
+  private async startsAt(line: number): Promise<void> {
+    await this.row(0)
+      .locator(".place", { hasText: `:${line}` })
+      .waitFor();
   }
 
   /** Waits until the list has so many rows. */
@@ -49,9 +62,7 @@ export class PanelList {
     const started = Date.now();
     await this.panel.locator('select[aria-label="Order of the list"]').selectOption(column);
     if (firstLine !== undefined) {
-      await this.row(0)
-        .locator(".place", { hasText: `:${firstLine}` })
-        .waitFor();
+      await this.startsAt(firstLine);
     }
     return Date.now() - started;
   }

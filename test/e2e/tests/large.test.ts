@@ -59,11 +59,9 @@ describe("a CSV of 1,000,000 rows, over 50 MB", () => {
     times["condition"] = await list.narrow("line <= 500000 and target = 'setosa'", wanted);
     // The line breaks of the file and its columns hold the word: one row alone has this number.
     const rare = lines[777_776]?.split(",")[2] ?? "";
-    times["words, first time"] = await list.narrow(rare, 1);
-    expect(await list.line(0)).toBe(777_777);
+    times["words, first time"] = await list.narrow(rare, 1, 777_777);
     const other = lines[123_455]?.split(",")[0] ?? "";
-    times["words"] = await list.narrow(other, 1);
-    expect(await list.line(0)).toBe(123_456);
+    times["words"] = await list.narrow(other, 1, 123_456);
     await list.filter.press("Escape");
     await list.filter.press("Escape");
     await list.shows(rows);
