@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from "node:util";
 import { l10n, ProgressLocation, type QuickPickItem, window } from "vscode";
 import { TracInError } from "../core/errors.ts";
 import type { Services } from "../project/services.ts";
@@ -68,7 +69,7 @@ interface ChoiceItem extends QuickPickItem {
 
 async function choose({ state, reasons, current, choices }: IndexPlan) {
   const items = choices.map((choice): ChoiceItem => {
-    const isCurrent = JSON.stringify(choice.settings) === JSON.stringify(current);
+    const isCurrent = isDeepStrictEqual(choice.settings, current);
     return {
       label: labelOf(choice),
       description: isCurrent
@@ -94,7 +95,7 @@ async function choose({ state, reasons, current, choices }: IndexPlan) {
 
 /** The present choice first: most builds bring it up to date. */
 function rank({ settings }: ChoiceItem, current: IndexSettings | undefined): number {
-  return JSON.stringify(settings) === JSON.stringify(current) ? 1 : 0;
+  return Number(isDeepStrictEqual(settings, current));
 }
 
 function labelOf({ settings, exact }: IndexChoice): string {

@@ -2,7 +2,7 @@ import { trainingData } from "../core/config/project.ts";
 import { TracInError } from "../core/errors.ts";
 import { chunksOf } from "../core/tracin/chunks.ts";
 import type { LayerEstimate } from "../protocol/project.ts";
-import type { ScorerInUse } from "./scoring.ts";
+import { type ScorerInUse, sharedSizes } from "./scoring.ts";
 
 /** Batches that are timed, the first one (with its compilation) not counted. */
 const timedBatches = 3;
@@ -22,7 +22,7 @@ export async function estimate(opened: ScorerInUse, signal: AbortSignal): Promis
   const enough = new AbortController();
   const ticks: { readonly time: number; readonly done: number }[] = [];
   const started = performance.now();
-  const { chunk } = scorer.sizes(await scorer.plan(1), 1);
+  const { chunk } = sharedSizes(opened, await scorer.plan(1), 1, examples);
   const scoring = scorer.score(
     [{ dataset: "train", index: 0, explain: "target" }],
     chunksOf({ start: 0, end: examples }, chunk),

@@ -1,5 +1,6 @@
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
+import { counted } from "../../src/core/counted.ts";
 import { runProcess } from "./measure.ts";
 import type { Row } from "./rows.ts";
 import type { ScoreLine } from "./score.ts";
@@ -70,7 +71,7 @@ export async function ours(question: OurQuestion): Promise<Measured> {
 }
 
 function processesText(first: number, again: number): string {
-  const text = `${first} process${first === 1 ? "" : "es"}`;
+  const text = counted(first, "process", "processes");
   return again === first ? text : `${text}, asked again ${again}`;
 }
 

@@ -53,6 +53,7 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
   const datasets = await openDatasets(folder, config, options);
   const { memoryLimit = 0 } = options;
   const isKept = checkpoints.length * weightBytes(model) <= memoryLimit / 4;
+  const read: Project["readWeights"] = (checkpoint) => files.readWeights(checkpoint);
   try {
     return {
       root: folder,
@@ -64,9 +65,7 @@ export async function openProject(root: string, options: OpenOptions = {}): Prom
       datasets,
       encoder: await openEncoder(folder, config, model, loss, datasets, options.encoder),
       loss,
-      readWeights: isKept
-        ? kept((checkpoint) => files.readWeights(checkpoint))
-        : (checkpoint) => files.readWeights(checkpoint),
+      readWeights: isKept ? kept(read) : read,
       ...(config.checkpoints.preconditioner === "from-file"
         ? {
             readPreconditioner: (checkpoint, names) => files.readPreconditioner(checkpoint, names),
@@ -85,7 +84,11 @@ function kept(read: Project["readWeights"]): Project["readWeights"] {
   const known = new Map<string, ReturnType<typeof read>>();
   return (checkpoint) => {
     const { file } = checkpoint;
-    const weights = known.get(file) ?? read(checkpoint);
+    const before = known.get(file);
+    if (before !== undefined) {
+      return before;
+    }
+    const weights = read(checkpoint);
     known.set(file, weights);
     weights.catch(() => known.delete(file));
     return weights;

@@ -1,5 +1,6 @@
 import { readdir, rm, stat, statfs } from "node:fs/promises";
 import { join } from "node:path";
+import { isDeepStrictEqual } from "node:util";
 import { type Project, trainingData } from "../config/project.ts";
 import type { Engine } from "../engines/engine.ts";
 import { referenceEngine } from "../engines/reference/engine.ts";
@@ -182,8 +183,7 @@ async function rowsOfPresent(
 ): Promise<number | undefined> {
   const present = await presentIndex(root);
   const isSame =
-    present?.width === widthOf(layout) &&
-    JSON.stringify(present.settings) === JSON.stringify(settings);
+    present?.width === widthOf(layout) && isDeepStrictEqual(present.settings, settings);
   return isSame ? present.blockRows : undefined;
 }
 

@@ -85,10 +85,8 @@ async function changedInputs(
   const { files, imageFolders } = await projectInputs(project, ["train"]);
   const built = new Set(manifest.inputs.map(({ path }) => path));
   const checkpoints = new Set(project.checkpoints.flatMap(({ file, files = [file] }) => files));
-  const others = [...files, ...imageFolders].filter(
-    (path) => !built.has(path) && !checkpoints.has(path),
-  );
   const read = new Set([...files, ...imageFolders]);
+  const others = [...read].filter((path) => !built.has(path) && !checkpoints.has(path));
   const inputs = manifest.inputs.filter(({ path }) => read.has(path));
   return [
     ...others.map((path) => `it was built without ${path}`),
